@@ -1,0 +1,59 @@
+# Every target works on a fresh machine with Python 3.11 or newer and nothing else prepared.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SOURCES := src tests docs
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix docs lock clean
+
+help: ## show this
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp ## start the simulated bank and the service on SQLite
+	@exec $(BIN)/echodesk-billing dev
+
+test: $(VENV)/dev.stamp ## run all tests; finds or installs PostgreSQL and a browser by itself
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, dependencies
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/pylint --disable=all --enable=duplicate-code --score=n src
+	$(BIN)/deptry src
+	$(BIN)/python -m docs.generate --check
+	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/run.txt --progress-spinner off \
+	  || echo "pip-audit: found something, or its database cannot be reached from here"
+
+fix: $(VENV)/dev.stamp ## let ruff format and mend what it can
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code
+	$(BIN)/python -m docs.generate
+
+lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \
+	  --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra postgres \
+	  --custom-compile-command "make lock" pyproject.toml requirements/build.in \
+	  -c requirements/dev.txt -o requirements/run.txt
+
+clean: ## remove what was built and what make run stored
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo "installing what is needed into $(VENV)"
+	@$(PIP) --require-hashes -r $<
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@

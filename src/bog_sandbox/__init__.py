@@ -1,0 +1,4 @@
+"""A simulated Bank of Georgia: its online payments API, its payment page, its signed callbacks, and its bad days.
+
+Stand-alone: it knows the bank's documentation and nothing of any client.
+"""

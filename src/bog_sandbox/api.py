@@ -1,0 +1,376 @@
+"""The bank's API as its documentation has it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import secrets
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+from attrs import define, field
+
+from bog_sandbox import validation
+from bog_sandbox.bank import Bank, Payment
+from bog_sandbox.clock import Clock
+from bog_sandbox.faults import Fault, Faults
+from bog_sandbox.orders import Card, Json, Order, receipt
+from bog_sandbox.validation import Refused
+
+TOKEN_PATH = "/auth/realms/bog/protocol/openid-connect/token"  # noqa: S105 - a path
+API = "/payments/v1"
+CHANGING = ("POST", "PUT", "DELETE")
+MOST_CALLS = 100_000
+_GOOGLE_CARD = Card(number="4000000000000001", method="google_pay")
+_APPLE_CARD = Card(number="4000000000000001", method="apple_pay")
+
+
+@define(kw_only=True)
+class Credentials:
+    """Who may ask for a token, and how long a token lasts."""
+
+    client_id: str
+    client_secret: str
+    token_seconds: int
+
+
+@define(kw_only=True)
+class Answered:
+    """An answer kept under an idempotency key."""
+
+    status: int
+    body: bytes
+
+
+@define
+class Api:
+    """The calls, with tokens, idempotency keys and a record of every call."""
+
+    bank: Bank
+    clock: Clock
+    faults: Faults
+    credentials: Credentials
+    calls: list[Json] = field(factory=list)
+    _tokens: dict[str, datetime] = field(factory=dict)
+    _answers: dict[tuple[str, str, str], Answered] = field(factory=dict)
+
+    def add_routes(self, app: web.Application) -> None:
+        """Put the calls on an application."""
+        app.router.add_post(TOKEN_PATH, self._recorded(self.token))
+        for method, path, handler in (
+            ("POST", "/ecommerce/orders", self.create),
+            ("POST", "/ecommerce/orders/{id}", self.create_with_saved_card),
+            ("POST", "/ecommerce/orders/{id}/payment", self.complete_apple_pay),
+            ("POST", "/ecommerce/orders/{id}/subscribe", self.subscribe),
+            ("GET", "/receipt/{id}", self.receipt),
+            ("POST", "/payment/refund/{id}", self.refund),
+            ("POST", "/payment/authorization/approve/{id}", self.approve),
+            ("POST", "/payment/authorization/cancel/{id}", self.release),
+            ("PUT", "/orders/{id}/cards", self.save_recurrent),
+            ("PUT", "/orders/{id}/subscriptions", self.save_subscription),
+            ("DELETE", "/charges/card/{id}", self.forget_card),
+        ):
+            app.router.add_route(method, API + path, self._recorded(self._authorised(self._once(handler))))
+
+    def forget(self) -> None:
+        """Forget calls and kept answers; tokens stay good."""
+        self.calls.clear()
+        self._answers.clear()
+
+    async def token(self, request: web.Request) -> web.Response:
+        """`POST …/token`, as a Keycloak server answers it."""
+        form = await request.post()
+        if form.get("grant_type") != "client_credentials":
+            return _json(400, {"error": "unsupported_grant_type", "error_description": "Unsupported grant_type"})
+        if _basic(request) != (self.credentials.client_id, self.credentials.client_secret):
+            return _json(
+                401, {"error": "invalid_client", "error_description": "Invalid client or Invalid client credentials"}
+            )
+        token = _jwt()
+        self._tokens[token] = self.clock.now() + timedelta(seconds=self.credentials.token_seconds)
+        return _json(
+            200,
+            {
+                "access_token": token,
+                "expires_in": self.credentials.token_seconds,
+                "refresh_expires_in": 0,
+                "token_type": "Bearer",
+                "not-before-policy": 0,
+                "scope": "profile email",
+            },
+        )
+
+    async def create(self, request: web.Request) -> web.Response:
+        """`POST /ecommerce/orders`."""
+        body = await _body(request)
+        order = self.bank.create(body, _language(request))
+        config = body.get("config") or {}
+        google, apple = config.get("google_pay") or {}, config.get("apple_pay") or {}
+        if google.get("external"):
+            return self._google(request, order, google)
+        if apple.get("external"):
+            accept = {"href": f"{_base(request)}{API}/ecommerce/orders/{order.id}/payment"}
+            return _json(200, {"id": order.id, "_links": {**_details(request, order), "accept": accept}})
+        return _json(200, _created(request, order))
+
+    async def create_with_saved_card(self, request: web.Request) -> web.Response:
+        """`POST /ecommerce/orders/{parent}`: the customer is present and finds the card filled in."""
+        parent = self.bank.parent(request.match_info["id"], "recurrent")
+        if not parent.saved:
+            raise Refused(400, f"order_id {parent.id}: the saved card was deleted")
+        order = self.bank.create(await _body(request), _language(request), parent)
+        order.option = "recurrent"
+        return _json(200, _created(request, order))
+
+    async def complete_apple_pay(self, request: web.Request) -> web.Response:
+        """`POST /ecommerce/orders/{id}/payment`: the second step of Apple Pay on the merchant's own page."""
+        order = self.bank.get(request.match_info["id"])
+        if not ((order.request.get("config") or {}).get("apple_pay") or {}).get("external"):
+            raise Refused(400, f"order_id {order.id} was not started for Apple Pay")
+        if not (await _body(request)).get("apple_pay_token"):
+            raise Refused(400, "apple_pay_token is required")
+        self.bank.pay(order, Payment(card=_APPLE_CARD))
+        return _json(200, _done(request, order))
+
+    async def subscribe(self, request: web.Request) -> web.Response:
+        """`POST /ecommerce/orders/{parent}/subscribe`: an automatic charge of the parent's amount."""
+        parent = self.bank.parent(request.match_info["id"], "subscription")
+        order = self.bank.subscribe(parent, await _body(request))
+        return _json(200, {"id": order.id, "_links": _details(request, order)})
+
+    async def receipt(self, request: web.Request) -> web.Response:
+        """`GET /receipt/{id}`."""
+        return _json(200, receipt(self.bank.get(request.match_info["id"])))
+
+    async def refund(self, request: web.Request) -> web.Response:
+        """`POST /payment/refund/{id}`."""
+        order = self.bank.get(request.match_info["id"])
+        return _received(self.bank.refund(order, _amount(await _body(request, optional=True))))
+
+    async def approve(self, request: web.Request) -> web.Response:
+        """`POST /payment/authorization/approve/{id}`."""
+        order = self.bank.get(request.match_info["id"])
+        return _received(self.bank.approve(order, _amount(await _body(request, optional=True))))
+
+    async def release(self, request: web.Request) -> web.Response:
+        """`POST /payment/authorization/cancel/{id}`."""
+        return _received(self.bank.release(self.bank.get(request.match_info["id"])))
+
+    async def save_recurrent(self, request: web.Request) -> web.Response:
+        """`PUT /orders/{id}/cards`."""
+        self.bank.save_card(self.bank.get(request.match_info["id"]), "recurrent")
+        return web.Response(status=202)
+
+    async def save_subscription(self, request: web.Request) -> web.Response:
+        """`PUT /orders/{id}/subscriptions`."""
+        self.bank.save_card(self.bank.get(request.match_info["id"]), "subscription")
+        return web.Response(status=202)
+
+    async def forget_card(self, request: web.Request) -> web.Response:
+        """`DELETE /charges/card/{id}`."""
+        self.bank.forget_card(self.bank.get(request.match_info["id"]))
+        return web.Response(status=202)
+
+    def _google(self, request: web.Request, order: Order, google: Json) -> web.Response:
+        """Google Pay on the merchant's own page: paid at once, unless the token asks for 3-D Secure."""
+        token = google.get("google_pay_token")
+        if not isinstance(token, str) or not token:
+            raise Refused(400, "config.google_pay.google_pay_token is required")
+        if "3ds" in token.lower():
+            order.card = _GOOGLE_CARD
+            self.bank.begin_payment(order)
+            return _json(200, {**_created(request, order, "/3ds"), "status": order.status})
+        self.bank.pay(order, Payment(card=_GOOGLE_CARD))
+        return _json(200, _done(request, order))
+
+    def _authorised(self, handler: Any) -> Any:
+        async def serve(request: web.Request) -> web.Response:
+            kind, _, token = request.headers.get("Authorization", "").partition(" ")
+            if kind != "Bearer" or self._tokens.get(token, self.clock.now()) <= self.clock.now():
+                return _json(401, {"message": "Unauthorized"})
+            response: web.Response = await handler(request)
+            return response
+
+        return serve
+
+    def _once(self, handler: Any) -> Any:
+        """The same key on the same endpoint gives the same answer, refusals included."""
+
+        async def serve(request: web.Request) -> web.Response:
+            key = request.headers.get("Idempotency-Key")
+            place = (request.method, request.path, key or "")
+            if key and place in self._answers:
+                kept = self._answers[place]
+                return web.Response(status=kept.status, body=kept.body, content_type="application/json")
+            try:
+                response: web.Response = await handler(request)
+            except Refused as refused:
+                response = _json(refused.status, {"message": refused.message})
+            if key and request.method in CHANGING:
+                body = response.body if isinstance(response.body, bytes) else b""
+                self._answers[place] = Answered(status=response.status, body=body)
+            return response
+
+        return serve
+
+    def _recorded(self, handler: Any) -> Any:
+        """Record the call, and let go wrong what is to go wrong."""
+
+        async def serve(request: web.Request) -> web.StreamResponse:
+            raw = await request.read()
+            call: Json = {
+                "n": len(self.calls) + 1,
+                "method": request.method,
+                "path": request.path,
+                "idempotency_key": request.headers.get("Idempotency-Key"),
+                "body": None if request.path == TOKEN_PATH else _plain(raw),
+                "answer": None,
+            }
+            if len(self.calls) < MOST_CALLS:
+                self.calls.append(call)
+            fault = self.faults.for_call(request.path)
+            if fault is not None:
+                call["fault"] = fault.kind
+            early = self._before(request, fault)
+            response = early or await handler(request)
+            call["answer"] = {"status": response.status, "body": _shown(request.path, response)}
+            return await _after(request, response, None if early else fault)
+
+        return serve
+
+    def _before(self, request: web.Request, fault: Fault | None) -> web.Response | None:
+        """What goes wrong before the call had any effect."""
+        if fault is None:
+            return None
+        if fault.kind == "drop_before_effect":
+            _hang_up(request)
+            return web.Response(status=499)
+        if fault.kind == "status":
+            headers = {"Retry-After": "1"} if fault.status == 429 else {}
+            page = f"<html><body><h1>{fault.status}</h1></body></html>"
+            return web.Response(status=fault.status, text=page, content_type="text/html", headers=headers)
+        if fault.kind == "expire_token":
+            self._tokens.clear()
+        return None
+
+
+async def _after(request: web.Request, response: web.Response, fault: Fault | None) -> web.StreamResponse:
+    """What goes wrong after the call took effect."""
+    if fault is None:
+        return response
+    if fault.kind == "delay":
+        await asyncio.sleep(fault.seconds)
+    elif fault.kind == "drop_after_effect":
+        _hang_up(request)
+    elif fault.kind == "garbage":
+        return web.Response(status=200, text="<html>oops", content_type="text/html")
+    elif fault.kind == "slow":
+        return await _drip(request, response, fault.seconds)
+    return response
+
+
+async def _drip(request: web.Request, response: web.Response, seconds: float) -> web.StreamResponse:
+    body = response.body if isinstance(response.body, bytes) else b""
+    slow = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
+    slow.content_length = len(body)
+    await slow.prepare(request)
+    for byte in body:
+        await slow.write(bytes([byte]))
+        await asyncio.sleep(seconds / max(len(body), 1))
+    return slow
+
+
+def _hang_up(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _json(status: int, document: Json) -> web.Response:
+    return web.Response(
+        status=status,
+        body=json.dumps(document, ensure_ascii=False, default=str).encode(),
+        content_type="application/json",
+    )
+
+
+async def _body(request: web.Request, *, optional: bool = False) -> Json:
+    raw = await request.read()
+    if not raw and optional:
+        return {}
+    try:
+        document = json.loads(raw, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise Refused(400, "the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise Refused(400, "the body is not a JSON object")
+    return document
+
+
+def _amount(body: Json) -> Decimal | None:
+    return None if body.get("amount") is None else validation.amount(body["amount"], "amount")
+
+
+def _received(action_id: str) -> web.Response:
+    return _json(200, {"key": "request_received", "message": "The request was received", "action_id": action_id})
+
+
+def _created(request: web.Request, order: Order, page: str = "/") -> Json:
+    redirect = {"href": f"{_base(request)}{page}?order_id={order.id}"}
+    return {"id": order.id, "_links": {**_details(request, order), "redirect": redirect}}
+
+
+def _done(request: web.Request, order: Order) -> Json:
+    return {
+        "id": order.id,
+        "status": order.status,
+        "order_details": receipt(order),
+        "_links": _details(request, order),
+    }
+
+
+def _details(request: web.Request, order: Order) -> Json:
+    return {"details": {"href": f"{_base(request)}{API}/receipt/{order.id}"}}
+
+
+def _base(request: web.Request) -> str:
+    return f"{request.scheme}://{request.host}"
+
+
+def _language(request: web.Request) -> str:
+    return "en" if request.headers.get("Accept-Language", "ka").lower().startswith("en") else "ka"
+
+
+def _basic(request: web.Request) -> tuple[str, str] | None:
+    kind, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (user, password) if kind == "Basic" else None
+
+
+def _jwt() -> str:
+    parts = ({"alg": "RS256", "typ": "JWT"}, {"jti": secrets.token_hex(16), "typ": "Bearer"})
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, secrets.token_urlsafe(48)])
+
+
+def _plain(raw: bytes) -> Any:
+    """A body for the record of calls: as JSON where it is, else as text."""
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw[:1000].decode("utf-8", "replace")
+
+
+def _shown(path: str, response: web.Response) -> Any:
+    """An answer for the record of calls; a token is not shown."""
+    if path == TOKEN_PATH or not isinstance(response.body, bytes):
+        return None
+    return _plain(response.body)

@@ -1,0 +1,76 @@
+"""The simulated bank as one aiohttp application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from aiohttp import web
+from attrs import frozen
+
+from bog_sandbox.api import Api, Credentials
+from bog_sandbox.bank import Bank
+from bog_sandbox.callbacks import RETRY_SECONDS, Callbacks
+from bog_sandbox.clock import Clock
+from bog_sandbox.control import Control
+from bog_sandbox.faults import Faults
+from bog_sandbox.page import Page
+from bog_sandbox.validation import Refused
+
+
+@frozen(kw_only=True)
+class SandboxSettings:
+    """What can be set.
+
+    Args:
+        token_seconds: how long a token lasts.
+        seed: of the ids.
+        retry_seconds: pauses between attempts to deliver a callback.
+        cards_enabled: false to answer 501 to the card calls, as the bank's test environment does.
+    """
+
+    client_id: str = "demo"
+    client_secret: str = "demo"  # noqa: S105 - not a secret
+    token_seconds: int = 3600
+    seed: int | None = None
+    retry_seconds: Sequence[float] = RETRY_SECONDS
+    cards_enabled: bool = True
+
+
+def build_app(settings: SandboxSettings) -> web.Application:
+    """The application, with its clock running while it serves."""
+    clock, faults = Clock(), Faults()
+    callbacks = Callbacks(clock, faults, settings.retry_seconds)
+    bank = Bank(clock, settings.seed, callbacks.send, cards_enabled=settings.cards_enabled)
+    credentials = Credentials(
+        client_id=settings.client_id, client_secret=settings.client_secret, token_seconds=settings.token_seconds
+    )
+    api = Api(bank, clock, faults, credentials)
+
+    async def life(_app: web.Application) -> AsyncIterator[None]:
+        async with callbacks.open():
+            ticking = asyncio.create_task(clock.run())
+            yield
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+
+    app = web.Application(middlewares=[_refusals])
+    app.cleanup_ctx.append(life)
+    api.add_routes(app)
+    Page(bank).add_routes(app)
+    Control(api, callbacks, clock).add_routes(app)
+    return app
+
+
+@web.middleware
+async def _refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        body = json.dumps({"message": refused.message}).encode()
+        return web.Response(status=refused.status, body=body, content_type="application/json")

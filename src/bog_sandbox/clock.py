@@ -1,0 +1,59 @@
+"""A clock that can be moved forward, and work that waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Clock:
+    """This machine's time, plus what it was advanced by."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+        self._numbers = itertools.count()
+        self._waiting: list[tuple[datetime, int, Work]] = []
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, seconds: float) -> datetime:
+        """Move on; what became due is done at once."""
+        self._ahead += timedelta(seconds=seconds)
+        self._changed.set()
+        return self.now()
+
+    def after(self, seconds: float, work: Work) -> None:
+        """Do `work` when `seconds` of this clock have passed."""
+        heapq.heappush(self._waiting, (self.now() + timedelta(seconds=seconds), next(self._numbers), work))
+        self._changed.set()
+
+    def forget(self) -> None:
+        """Drop all work that waits."""
+        self._waiting.clear()
+
+    async def run(self) -> None:
+        """Start work as it becomes due, until cancelled."""
+        while True:
+            self._changed.clear()
+            while self._waiting and self._waiting[0][0] <= self.now():
+                task = asyncio.create_task(_run(heapq.heappop(self._waiting)[2]))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            seconds = (self._waiting[0][0] - self.now()).total_seconds() if self._waiting else None
+            try:
+                await asyncio.wait_for(self._changed.wait(), seconds if seconds is None else max(seconds, 0))
+            except TimeoutError:
+                continue
+
+
+async def _run(work: Work) -> None:
+    await work()

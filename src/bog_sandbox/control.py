@@ -1,0 +1,161 @@
+"""The simulation's own calls, under `/sandbox/`."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from bog_sandbox import faults, validation
+from bog_sandbox.api import Api
+from bog_sandbox.bank import Payment
+from bog_sandbox.callbacks import Callbacks
+from bog_sandbox.clock import Clock
+from bog_sandbox.orders import Card, Json, receipt, zoned
+from bog_sandbox.validation import Refused
+
+SIGNATURES = ("valid", "none", "corrupt")
+
+
+class Control:
+    """Pays, looks, breaks and moves time, for whoever tests against the simulation."""
+
+    def __init__(self, api: Api, callbacks: Callbacks, clock: Clock) -> None:
+        self._api = api
+        self._bank = api.bank
+        self._callbacks = callbacks
+        self._clock = clock
+
+    def add_routes(self, app: web.Application) -> None:
+        """Put the calls on an application."""
+        for method, path, handler in (
+            ("POST", "/sandbox/pay", self.pay),
+            ("GET", "/sandbox/orders", self.orders),
+            ("GET", "/sandbox/calls", self.calls),
+            ("GET", "/sandbox/callbacks", self.callbacks),
+            ("POST", "/sandbox/callbacks/{n}/resend", self.resend),
+            ("POST", "/sandbox/faults", self.break_something),
+            ("DELETE", "/sandbox/faults", self.mend),
+            ("DELETE", "/sandbox/state", self.forget),
+            ("GET", "/sandbox/clock", self.time),
+            ("POST", "/sandbox/clock", self.advance),
+            ("GET", "/sandbox/public-key", self.public_key),
+            ("PUT", "/sandbox/cards/{number}", self.card_outcome),
+            ("PUT", "/sandbox/refunds/{id}", self.refund_outcome),
+        ):
+            app.router.add_route(method, path, handler)
+
+    async def pay(self, request: web.Request) -> web.Response:
+        """The customer pays without a browser."""
+        body = await _body(request)
+        order = self._bank.get(str(body.get("order_id", "")))
+        card = str(body.get("card", "")).replace(" ", "")
+        if not card.isdigit():
+            raise Refused(400, "card is required: a card number")
+        secure = body.get("three_d_secure", "pass")
+        if secure not in ("pass", "fail"):
+            raise Refused(400, "three_d_secure must be pass or fail")
+        code = body.get("code")
+        discount = None if body.get("discount") is None else validation.amount(body["discount"], "discount")
+        self._bank.pay(
+            order,
+            Payment(
+                card=Card(number=card, expiry=str(body.get("expiry", "12/30"))),
+                code=None if code is None else str(code),
+                three_d_secure=secure,
+                discount=discount,
+            ),
+        )
+        return _json(receipt(order))
+
+    async def orders(self, _request: web.Request) -> web.Response:
+        """Receipts, oldest first."""
+        return _json(self._bank.receipts())
+
+    async def calls(self, _request: web.Request) -> web.Response:
+        """Every API call received, oldest first."""
+        return _json(self._api.calls)
+
+    async def callbacks(self, _request: web.Request) -> web.Response:
+        """Every callback, oldest first."""
+        return _json([callback.as_json() for callback in self._callbacks.sent])
+
+    async def resend(self, request: web.Request) -> web.Response:
+        """Deliver a callback once more; answered when it was."""
+        number = request.match_info["n"]
+        found = [callback for callback in self._callbacks.sent if str(callback.n) == number]
+        if not found:
+            raise Refused(404, f"there is no callback {number}")
+        kind = (await _body(request)).get("signature", "valid")
+        if kind not in SIGNATURES:
+            raise Refused(400, f"signature must be one of {', '.join(SIGNATURES)}")
+        await self._callbacks.resend(found[0], kind)
+        return _json(found[0].as_json())
+
+    async def break_something(self, request: web.Request) -> web.Response:
+        """Let something go wrong."""
+        fault = faults.read(await _body(request))
+        self._api.faults.add(fault)
+        return _json({"path": fault.path, "kind": fault.kind, "times": fault.times}, 201)
+
+    async def mend(self, _request: web.Request) -> web.Response:
+        """Let nothing more go wrong."""
+        self._api.faults.clear()
+        return web.Response(status=204)
+
+    async def forget(self, _request: web.Request) -> web.Response:
+        """Forget orders, calls, callbacks, faults and what waits for the clock; the key and the time stay."""
+        self._clock.forget()
+        self._bank.forget()
+        self._api.forget()
+        self._api.faults.clear()
+        self._callbacks.forget()
+        return web.Response(status=204)
+
+    async def time(self, _request: web.Request) -> web.Response:
+        """What time it is here."""
+        return _json({"now": zoned(self._clock.now())})
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """Move time on."""
+        seconds = (await _body(request)).get("advance")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | Decimal) or not 0 <= seconds <= 10**9:
+            raise Refused(400, "advance must be a number of seconds, zero or more")
+        return _json({"now": zoned(self._clock.advance(float(seconds)))})
+
+    async def public_key(self, _request: web.Request) -> web.Response:
+        """The key that callbacks can be verified with."""
+        return web.Response(text=self._callbacks.signer.public_pem, content_type="application/x-pem-file")
+
+    async def card_outcome(self, request: web.Request) -> web.Response:
+        """Let every payment with a card end with a code, until `code` is null."""
+        number, code = request.match_info["number"], (await _body(request)).get("code")
+        if code is None:
+            self._bank.card_codes.pop(number, None)
+        else:
+            self._bank.card_codes[number] = str(code)
+        return web.Response(status=204)
+
+    async def refund_outcome(self, request: web.Request) -> web.Response:
+        """Let the next refund of an order fail with a code."""
+        order = self._bank.get(request.match_info["id"])
+        self._bank.refund_codes[order.id] = str((await _body(request)).get("code", "162"))
+        return web.Response(status=204)
+
+
+async def _body(request: web.Request) -> Json:
+    raw = await request.read()
+    try:
+        document = json.loads(raw or b"{}", parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise Refused(400, "the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise Refused(400, "the body is not a JSON object")
+    return document
+
+
+def _json(document: Any, status: int = 200) -> web.Response:
+    body = json.dumps(document, ensure_ascii=False, default=str).encode()
+    return web.Response(status=status, body=body, content_type="application/json")

@@ -1,0 +1,1 @@
+"""The Bank of Georgia: its calls, its JSON, its signatures."""

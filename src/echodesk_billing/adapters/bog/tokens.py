@@ -1,0 +1,119 @@
+"""The bank's access token: kept until five minutes before it expires, fetched once however many wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime, timedelta
+
+import aiohttp
+import msgspec
+import structlog
+from attrs import frozen
+
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.gateway import GatewayNonsense, GatewayUnavailable
+
+log = structlog.get_logger()
+
+MARGIN = timedelta(minutes=5)
+MOST_BYTES = 1024 * 1024
+
+
+async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer of the bank.
+
+    Raises:
+        GatewayNonsense: it is longer than any answer of the bank can be.
+    """
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise GatewayNonsense(f"The bank's answer is longer than {MOST_BYTES} bytes")
+    return bytes(body)
+
+
+class _TokenAnswer(msgspec.Struct):
+    access_token: str
+    expires_in: int = 0
+
+
+@frozen
+class _Token:
+    value: str
+    usable_until: datetime
+
+
+class TokenSource:
+    """Gives the current token.
+
+    Args:
+        session: to fetch it with.
+        auth_url: of the bank's token call.
+        client_id: of the merchant.
+        client_secret: of the merchant.
+        clock: tells when a token has grown old.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, auth_url: str, client_id: str, client_secret: str, clock: Clock
+    ) -> None:
+        self._session = session
+        self._auth_url = auth_url
+        self._credentials = aiohttp.encode_basic_auth(client_id, client_secret)
+        self._clock = clock
+        self._token: _Token | None = None
+        self._fetching: asyncio.Task[_Token] | None = None
+
+    async def get(self) -> str:
+        """A token that is good now.
+
+        Raises:
+            GatewayUnavailable: the bank cannot be reached, or refuses our credentials.
+            GatewayNonsense: its answer has no token.
+        """
+        if self._token is not None and await self._clock.now() < self._token.usable_until:
+            return self._token.value
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch())
+            self._fetching.add_done_callback(self._fetched)
+        return (await asyncio.shield(self._fetching)).value
+
+    def drop(self, token: str) -> None:
+        """Forget a token that the bank no longer takes, unless it was replaced meanwhile."""
+        if self._token is not None and self._token.value == token:
+            self._token = None
+
+    def _fetched(self, task: asyncio.Task[_Token]) -> None:
+        self._fetching = None
+        with contextlib.suppress(asyncio.CancelledError):
+            task.exception()  # seen here, so that nobody waiting is no complaint
+
+    async def _fetch(self) -> _Token:
+        asked_at = await self._clock.now()
+        try:
+            async with self._session.post(
+                self._auth_url,
+                data={"grant_type": "client_credentials"},
+                headers={"Authorization": self._credentials},
+                allow_redirects=False,
+            ) as response:
+                status, raw = response.status, await read_bounded(response)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise GatewayUnavailable(f"The bank's token service cannot be reached: {error!r}") from error
+        if status in (400, 401, 403):
+            log.error("bank.credentials_refused", status=status)
+            raise GatewayUnavailable(
+                f"The bank refuses our credentials (HTTP {status}): check BOG_CLIENT_ID and BOG_CLIENT_SECRET", 300
+            )
+        if not 200 <= status < 300:
+            raise GatewayUnavailable(f"The bank's token service answered HTTP {status}")
+        try:
+            answer = msgspec.json.decode(raw, type=_TokenAnswer)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise GatewayNonsense(f"The bank's token service answered no token: {error}") from error
+        lifetime = timedelta(seconds=max(answer.expires_in, 0))
+        self._token = _Token(answer.access_token, asked_at + lifetime - min(MARGIN, lifetime / 2))
+        log.info("bank.token_fetched", expires_in_seconds=answer.expires_in)
+        return self._token

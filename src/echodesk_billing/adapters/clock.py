@@ -1,0 +1,47 @@
+"""Time: the machine's, or the simulated bank's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import aiohttp
+import msgspec
+
+from echodesk_billing.ports.gateway import GatewayUnavailable
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    async def now(self) -> datetime:
+        """The present moment in UTC."""
+        return datetime.now(UTC)
+
+
+class _ClockAnswer(msgspec.Struct):
+    now: datetime
+
+
+class SandboxClock:
+    """The simulated bank's clock, asked anew every time, so that bank and service never disagree.
+
+    Args:
+        session: to ask with.
+        url: of the simulated bank's `/sandbox/clock`.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def now(self) -> datetime:
+        """The present moment in UTC, as the simulated bank has it.
+
+        Raises:
+            GatewayUnavailable: it did not answer.
+        """
+        try:
+            async with self._session.get(self._url, timeout=aiohttp.ClientTimeout(total=5)) as response:
+                return msgspec.json.decode(await response.read(), type=_ClockAnswer).now.astimezone(UTC)
+        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError) as error:
+            raise GatewayUnavailable(f"The clock at {self._url} does not answer: {error!r}") from error

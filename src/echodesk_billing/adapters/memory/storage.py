@@ -1,0 +1,250 @@
+"""A storage that forgets everything when it goes. One process, one event loop."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from attrs import Factory, define, evolve
+
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.ids import Ids
+from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken, UnitOfWork
+
+T = TypeVar("T")
+
+
+@define
+class _Sent:
+    event: Event
+    delivered: bool = False
+    retry_at: datetime | None = None
+
+
+@define
+class _Memory:
+    """What is remembered. Lists and dictionaries only, so that a deep copy is a snapshot."""
+
+    orders: dict[str, Order] = Factory(dict)
+    history: dict[str, list[Step]] = Factory(dict)
+    subscriptions: dict[str, Subscription] = Factory(dict)
+    catalogues: list[Catalogue] = Factory(list)
+    inbox: list[InboxEntry] = Factory(list)
+    outbox: list[_Sent] = Factory(list)
+    relay: tuple[str, datetime] | None = None
+    tokens: dict[str, StoredToken] = Factory(dict)
+    answers: dict[tuple[str, str], Answer] = Factory(dict)
+
+
+class MemoryStorage:
+    """Remembers in this process. A transaction works on a copy, which replaces the original when it succeeds."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._memory = _Memory()
+        self._ids = ids
+
+    async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` on a copy; keep the copy when it returns."""
+        draft = copy.deepcopy(self._memory)
+        result = work(_UnitOfWork(draft, self._ids))
+        self._memory = draft
+        return result
+
+    async def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` on a copy and drop the copy."""
+        return work(_UnitOfWork(copy.deepcopy(self._memory), self._ids))
+
+    async def migrate(self) -> list[str]:
+        """Nothing to bring up to date."""
+        return []
+
+    async def problem(self) -> str | None:
+        """None: memory is always there."""
+        return None
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class _UnitOfWork:
+    def __init__(self, memory: _Memory, ids: Ids) -> None:
+        self.orders = _Orders(memory)
+        self.subscriptions = _Subscriptions(memory)
+        self.catalogues = _Catalogues(memory)
+        self.inbox = _Inbox(memory)
+        self.outbox = _Outbox(memory, ids)
+        self.tokens = _Tokens(memory)
+        self.answers = _Answers(memory)
+
+
+def _newest_first(orders: Sequence[Order]) -> list[Order]:
+    return sorted(orders, key=lambda order: (order.created_at, order.id), reverse=True)
+
+
+class _Orders:
+    def __init__(self, memory: _Memory) -> None:
+        self._orders = memory.orders
+        self._history = memory.history
+
+    def add(self, order: Order) -> None:
+        order.version = 1
+        self._keep(order)
+
+    def save(self, order: Order) -> None:
+        order.version += 1
+        self._keep(order)
+
+    def _keep(self, order: Order) -> None:
+        self._history.setdefault(order.id, []).extend(order.steps)
+        order.steps.clear()
+        self._orders[order.id] = order
+
+    def get(self, order_id: str, tenant_id: str | None) -> Order | None:
+        found = self.lock(order_id, order_id)
+        return found if found and tenant_id in (None, found.tenant_id) else None
+
+    def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
+        if external_order_id in self._orders:
+            return self._orders[external_order_id]
+        return next((order for order in self._orders.values() if order.bank_order_id == bank_order_id), None)
+
+    def open_of(self, tenant_id: str) -> Sequence[Order]:
+        return _newest_first(
+            [order for order in self._orders.values() if order.tenant_id == tenant_id and order.is_open]
+        )
+
+    def due(self, now: datetime, limit: int) -> Sequence[Order]:
+        waiting = [(order.check_at, order) for order in self._orders.values() if order.check_at is not None]
+        due = sorted((pair for pair in waiting if pair[0] <= now), key=lambda pair: pair[0])
+        return [order for _, order in due[:limit]]
+
+    def listed(self, tenant_id: str | None, state: OrderState | None, limit: int) -> Sequence[Order]:
+        chosen = [
+            order
+            for order in self._orders.values()
+            if tenant_id in (None, order.tenant_id) and state in (None, order.state)
+        ]
+        return _newest_first(chosen)[:limit]
+
+    def needing_attention(self, limit: int) -> Sequence[Order]:
+        return _newest_first([order for order in self._orders.values() if order.attention])[:limit]
+
+    def count_by_state(self) -> dict[str, int]:
+        return dict(Counter(order.state.value for order in self._orders.values()))
+
+    def history(self, order_id: str) -> Sequence[Step]:
+        return self._history.get(order_id, [])
+
+
+class _Subscriptions:
+    def __init__(self, memory: _Memory) -> None:
+        self._subscriptions = memory.subscriptions
+
+    def get(self, tenant_id: str) -> Subscription | None:
+        return self._subscriptions.get(tenant_id)
+
+    def add(self, subscription: Subscription) -> None:
+        self._subscriptions.setdefault(subscription.tenant_id, evolve(subscription, version=1))
+
+    def lock(self, tenant_id: str) -> Subscription:
+        return self._subscriptions[tenant_id]
+
+    def save(self, subscription: Subscription) -> None:
+        subscription.version += 1
+        self._subscriptions[subscription.tenant_id] = subscription
+
+
+class _Catalogues:
+    def __init__(self, memory: _Memory) -> None:
+        self._catalogues = memory.catalogues
+
+    def current(self) -> Catalogue:
+        return self._catalogues[-1] if self._catalogues else Catalogue()
+
+    def add(self, catalogue: Catalogue, at: datetime) -> None:  # noqa: ARG002 - the port's signature
+        self._catalogues.append(catalogue)
+
+
+class _Inbox:
+    def __init__(self, memory: _Memory) -> None:
+        self._inbox = memory.inbox
+
+    def record(self, entry: InboxEntry) -> bool:
+        if any((known.digest, known.outcome) == (entry.digest, entry.outcome) for known in self._inbox):
+            return False
+        self._inbox.append(entry)
+        return True
+
+    def of_order(self, order_id: str) -> Sequence[InboxEntry]:
+        return [entry for entry in self._inbox if entry.order_id == order_id]
+
+
+class _Outbox:
+    def __init__(self, memory: _Memory, ids: Ids) -> None:
+        self._memory = memory
+        self._ids = ids
+
+    def add(self, events: Sequence[Event]) -> Sequence[Event]:
+        recorded = [evolve(event, id=self._ids.event_id(event.at)) for event in events]
+        self._memory.outbox.extend(_Sent(event) for event in recorded)
+        return recorded
+
+    def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Event]:
+        if self._memory.relay and self._memory.relay[0] != owner and self._memory.relay[1] > now:
+            return []
+        self._memory.relay = (owner, until)
+        waiting = [sent for sent in self._memory.outbox if not sent.delivered]
+        held = {sent.event.tenant_id for sent in waiting if sent.retry_at and sent.retry_at > now}
+        return [sent.event for sent in waiting if sent.event.tenant_id not in held][:limit]
+
+    def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:  # noqa: ARG002
+        self._memory.relay = None
+        for sent in self._memory.outbox:
+            sent.delivered = sent.delivered or sent.event.id in delivered
+            sent.retry_at = failed.get(sent.event.id, sent.retry_at)
+
+
+class _Tokens:
+    def __init__(self, memory: _Memory) -> None:
+        self._tokens = memory.tokens
+
+    def add(self, token: StoredToken) -> None:
+        self._tokens[token.digest] = token
+
+    def by_digest(self, digest: str) -> StoredToken | None:
+        return self._tokens.get(digest)
+
+    def listed(self, tenant_id: str | None) -> Sequence[StoredToken]:
+        chosen = [token for token in self._tokens.values() if tenant_id in (None, token.principal.tenant_id)]
+        return sorted(chosen, key=lambda token: token.created_at, reverse=True)
+
+    def revoke(self, prefix: str, at: datetime) -> int:
+        chosen = [token for token in self._tokens.values() if token.prefix == prefix and token.revoked_at is None]
+        for token in chosen:
+            self._tokens[token.digest] = evolve(token, revoked_at=at)
+        return len(chosen)
+
+
+class _Answers:
+    def __init__(self, memory: _Memory) -> None:
+        self._answers = memory.answers
+
+    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> Answer | None:
+        known = self._answers.get((answer.owner, answer.key))
+        if known is not None and known.created_at >= (forget_before if known.status else stale_before):
+            return known
+        self._answers[answer.owner, answer.key] = answer
+        return None
+
+    def finish(self, answer: Answer) -> None:
+        self._answers[answer.owner, answer.key] = answer
+
+    def release(self, owner: str, key: str) -> None:
+        self._answers.pop((owner, key), None)

@@ -1,0 +1,225 @@
+"""Rows and the domain, translated both ways. Nothing else knows both."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Row
+
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.events import EVENT_TYPES, Event
+from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
+from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.order import Capture, Order, PaymentRequest, Purpose, Refund, Step
+from echodesk_billing.domain.pricing import Plan
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.access import Principal
+from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
+
+T = TypeVar("T")
+Values = dict[str, Any]
+
+
+def _document(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _value(text: str, kind: type[T]) -> T:
+    return msgspec.json.decode(text, type=kind)
+
+
+def order_values(order: Order) -> Values:
+    """The columns of an order."""
+    return {
+        "id": order.id,
+        "idempotency_key": order.idempotency_key,
+        "tenant_id": order.tenant_id,
+        "purpose": order.purpose.value,
+        "period": order.period,
+        "state": order.state.value,
+        "capture": order.capture.value,
+        "currency": order.amount.currency.value,
+        "amount_minor": order.amount.minor,
+        "captured_minor": order.captured.minor if order.captured else None,
+        "bank_order_id": order.bank_order_id,
+        "payment_url": order.payment_url,
+        "response_code": order.response_code,
+        "reject_reason": order.reject_reason,
+        "plan": _document(order.plan) if order.plan else None,
+        "request": _document(order.request),
+        "refunds": _document(order.refunds),
+        "attention": _document(order.attention),
+        "needs_attention": bool(order.attention),
+        "check_at": order.check_at,
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+        "version": order.version,
+    }
+
+
+def order(row: Row[Any]) -> Order:
+    """An order from its row; its history stays in the database."""
+    currency = Currency(row.currency)
+    return Order(
+        id=row.id,
+        idempotency_key=row.idempotency_key,
+        tenant_id=row.tenant_id,
+        purpose=Purpose(row.purpose),
+        period=row.period,
+        state=OrderState(row.state),
+        capture=Capture(row.capture),
+        amount=Money.from_minor(row.amount_minor, currency),
+        captured=None if row.captured_minor is None else Money.from_minor(row.captured_minor, currency),
+        bank_order_id=row.bank_order_id,
+        payment_url=row.payment_url,
+        response_code=row.response_code,
+        reject_reason=row.reject_reason,
+        plan=_value(row.plan, Plan) if row.plan else None,
+        request=_value(row.request, PaymentRequest),
+        refunds=_value(row.refunds, tuple[Refund, ...]),
+        attention=_value(row.attention, tuple[str, ...]),
+        check_at=row.check_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        version=row.version,
+    )
+
+
+def step_values(order_id: str, step: Step) -> Values:
+    """The columns of a step in an order's history."""
+    return {
+        "order_id": order_id,
+        "at": step.at,
+        "event": step.event,
+        "source": step.source,
+        "before": step.before,
+        "after": step.after,
+        "detail": step.detail,
+    }
+
+
+def step(row: Row[Any]) -> Step:
+    """A step from its row."""
+    return Step(at=row.at, event=row.event, source=row.source, before=row.before, after=row.after, detail=row.detail)
+
+
+def subscription_values(subscription: Subscription) -> Values:
+    """The columns of a subscription."""
+    return {
+        "tenant_id": subscription.tenant_id,
+        "state": subscription.state.value,
+        "plan": _document(subscription.plan) if subscription.plan else None,
+        "time_zone": subscription.time_zone,
+        "anchor": subscription.anchor,
+        "anchor_period": subscription.anchor_period,
+        "next_period": subscription.next_period,
+        "version": subscription.version,
+    }
+
+
+def subscription(row: Row[Any]) -> Subscription:
+    """A subscription from its row."""
+    return Subscription(
+        tenant_id=row.tenant_id,
+        state=SubscriptionState(row.state),
+        plan=_value(row.plan, Plan) if row.plan else None,
+        time_zone=row.time_zone,
+        anchor=row.anchor,
+        anchor_period=row.anchor_period,
+        next_period=row.next_period,
+        version=row.version,
+    )
+
+
+def catalogue_document(catalogue: Catalogue) -> str:
+    """A catalogue as a document."""
+    return _document(catalogue)
+
+
+def catalogue(row: Row[Any]) -> Catalogue:
+    """A catalogue from its row."""
+    return _value(row.document, Catalogue)
+
+
+def inbox_values(entry: InboxEntry) -> Values:
+    """The columns of a callback that was received."""
+    return {
+        "digest": entry.digest,
+        "outcome": entry.outcome,
+        "verdict": entry.verdict,
+        "order_id": entry.order_id,
+        "at": entry.at,
+    }
+
+
+def inbox_entry(row: Row[Any]) -> InboxEntry:
+    """A received callback from its row."""
+    return InboxEntry(digest=row.digest, outcome=row.outcome, verdict=row.verdict, order_id=row.order_id, at=row.at)
+
+
+def event_values(event: Event) -> Values:
+    """The columns of a recorded event."""
+    return {
+        "id": event.id,
+        "tenant_id": event.tenant_id,
+        "type": event.name,
+        "version": event.version,
+        "body": _document(event),
+    }
+
+
+def event(row: Row[Any]) -> Event:
+    """An event from its row."""
+    return _value(row.body, EVENT_TYPES[row.type])
+
+
+def token_values(token: StoredToken) -> Values:
+    """The columns of a token."""
+    return {
+        "digest": token.digest,
+        "prefix": token.prefix,
+        "tenant_id": token.principal.tenant_id,
+        "principal": _document(token.principal),
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "revoked_at": token.revoked_at,
+    }
+
+
+def token(row: Row[Any]) -> StoredToken:
+    """A token from its row."""
+    return StoredToken(
+        digest=row.digest,
+        prefix=row.prefix,
+        principal=_value(row.principal, Principal),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def answer_values(answer: Answer) -> Values:
+    """The columns of an answer under an idempotency key."""
+    return {
+        "owner": answer.owner,
+        "key": answer.key,
+        "request_digest": answer.request_digest,
+        "created_at": answer.created_at,
+        "status": answer.status,
+        "content_type": answer.content_type,
+        "body": answer.body,
+    }
+
+
+def answer(row: Row[Any]) -> Answer:
+    """An answer from its row."""
+    return Answer(
+        owner=row.owner,
+        key=row.key,
+        request_digest=row.request_digest,
+        created_at=row.created_at,
+        status=row.status,
+        content_type=row.content_type,
+        body=bytes(row.body),
+    )

@@ -1,0 +1,198 @@
+"""Databases: how a transaction reaches SQLite and PostgreSQL, and what is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import stamina
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from echodesk_billing.adapters.sql import migrations
+from echodesk_billing.adapters.sql.unit_of_work import ConcurrentChange, SqlUnitOfWork
+from echodesk_billing.ports.ids import Ids
+from echodesk_billing.ports.storage import Storage, StorageUnavailable, UnitOfWork
+
+T = TypeVar("T")
+
+_DEADLOCK = "40P01"
+_SERIALISATION_FAILURE = "40001"
+_ATTEMPTS = 5
+_READERS = 2
+
+
+def open_storage(url: str, ids: Ids) -> Storage:
+    """The storage behind a database address.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://…`.
+
+    Raises:
+        StorageUnavailable: the address is of no database we know, or its driver is not installed.
+    """
+    if url.startswith("sqlite:///"):
+        return SqliteStorage(Path(url.removeprefix("sqlite:///")), ids)
+    if url.startswith(("postgresql://", "postgres://")):
+        try:
+            import asyncpg  # noqa: F401, PLC0415 - the extra [postgres] is optional
+        except ImportError:
+            raise StorageUnavailable("PostgreSQL needs the extra: pip install echodesk-billing[postgres]") from None
+        return PostgresStorage(url, ids)
+    raise StorageUnavailable("DATABASE_URL must begin with sqlite:/// or postgresql://")
+
+
+def _worth_repeating(error: Exception) -> bool:
+    """Whether the database undid the transaction for a reason that passes: deadlock, conflict, busy file."""
+    if isinstance(error, ConcurrentChange):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    return code in (_DEADLOCK, _SERIALISATION_FAILURE) or "database is locked" in str(error.orig)
+
+
+def _attempts() -> Any:
+    return stamina.retry_context(on=_worth_repeating, attempts=_ATTEMPTS, wait_initial=0.01, wait_max=0.5, timeout=10)
+
+
+def _unavailable(error: Exception) -> StorageUnavailable:
+    cause = getattr(error, "orig", None) or error
+    return StorageUnavailable(f"The database did not take it: {type(cause).__name__}: {str(cause).splitlines()[0]}")
+
+
+class SqliteStorage:
+    """One file, one writer. Each unit of work crosses to a thread once, and runs there from begin to commit.
+
+    Args:
+        path: of the file; its folder is made.
+    """
+
+    def __init__(self, path: Path, ids: Ids) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._ids = ids
+        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10, "check_same_thread": False})
+        event.listen(self._engine, "connect", _configure_sqlite)
+        event.listen(self._engine, "begin", _begin_sqlite)
+        self._writing = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._writer = ThreadPoolExecutor(1, "sqlite-writer")
+        self._readers = ThreadPoolExecutor(_READERS, "sqlite-reader")
+
+    async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` on the writer's thread."""
+        return await self._on(self._writer, self._writing, work)
+
+    async def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` on a reader's thread, on a snapshot."""
+        return await self._on(self._readers, self._engine, work)
+
+    async def _on(self, pool: ThreadPoolExecutor, engine: Engine, work: Callable[[UnitOfWork], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, self._run, engine, work)
+
+    def _run(self, engine: Engine, work: Callable[[UnitOfWork], T]) -> T:
+        try:
+            for attempt in _attempts():
+                with attempt, engine.begin() as connection:
+                    result = work(SqlUnitOfWork(connection, self._ids))
+            return result
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+    async def migrate(self) -> list[str]:
+        """Bring the tables up to date; returns the revisions that were applied."""
+
+        def run() -> list[str]:
+            with self._writing.begin() as connection:
+                return migrations.upgrade(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, run)
+
+    async def problem(self) -> str | None:
+        """Why the storage cannot be used, or None."""
+
+        def run() -> str | None:
+            with self._engine.begin() as connection:
+                return migrations.problem(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+        except SQLAlchemyError as error:
+            return str(_unavailable(error))
+
+    async def close(self) -> None:
+        """Let the threads end and close the file."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+class PostgresStorage:
+    """A PostgreSQL database, through asyncpg and a bounded pool.
+
+    Args:
+        url: `postgresql://user:password@host:port/database`, `?sslmode=` included.
+    """
+
+    def __init__(self, url: str, ids: Ids) -> None:
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - needs the extra [postgres]
+
+        parsed = make_url(url).set(drivername="postgresql+asyncpg")
+        if "sslmode" in parsed.query:
+            parsed = parsed.update_query_dict({"ssl": parsed.query["sslmode"]}).difference_update_query(["sslmode"])
+        self._ids = ids
+        self._engine = create_async_engine(
+            parsed, pool_size=16, max_overflow=0, pool_timeout=10, pool_pre_ping=False, pool_recycle=1800
+        )
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` in a transaction; a deadlock, a conflict or a stale connection makes it run again."""
+        return await self._run(self._engine, work)
+
+    async def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` without a transaction: each statement sees what is committed."""
+        return await self._run(self._reading, work)
+
+    async def _run(self, engine: Any, work: Callable[[UnitOfWork], T]) -> T:
+        try:
+            async for attempt in _attempts():
+                with attempt:
+                    async with engine.begin() as connection:
+                        result: T = await connection.run_sync(lambda sync: work(SqlUnitOfWork(sync, self._ids)))
+            return result
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def migrate(self) -> list[str]:
+        """Bring the tables up to date, one process at a time; returns the revisions that were applied."""
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(text("SELECT pg_advisory_xact_lock(7263548190)"))
+                return await connection.run_sync(migrations.upgrade)
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def problem(self) -> str | None:
+        """Why the storage cannot be used, or None."""
+        try:
+            async with self._reading.begin() as connection:
+                return await connection.run_sync(migrations.problem)
+        except (SQLAlchemyError, OSError) as error:
+            return str(_unavailable(error))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._engine.dispose()

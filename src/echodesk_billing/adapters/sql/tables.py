@@ -1,0 +1,188 @@
+"""The tables. Amounts are counts of minor units in 64 bits; moments are UTC; documents are JSON text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware moments in UTC, on databases with and without time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive moments; SQLite keeps the UTC wall time."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", String(25), primary_key=True),
+    Column("idempotency_key", String(36), nullable=False, unique=True),
+    Column("tenant_id", String(63), nullable=False),
+    Column("purpose", String(4), nullable=False),
+    Column("period", Integer),
+    Column("state", String(20), nullable=False),
+    Column("capture", String(10), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("captured_minor", BigInteger),
+    Column("bank_order_id", String(64), unique=True),
+    Column("payment_url", Text),
+    Column("response_code", String(16)),
+    Column("reject_reason", Text),
+    Column("plan", Text),
+    Column("request", Text, nullable=False),
+    Column("refunds", Text, nullable=False),
+    Column("attention", Text, nullable=False),
+    Column("needs_attention", Boolean, nullable=False),
+    Column("check_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+Index("ix_orders_tenant_created", orders.c.tenant_id, orders.c.created_at)
+Index("ix_orders_created", orders.c.created_at)
+Index(
+    "ix_orders_check_due",
+    orders.c.check_at,
+    postgresql_where=text("check_at IS NOT NULL"),
+    sqlite_where=text("check_at IS NOT NULL"),
+)
+Index(
+    "ix_orders_attention",
+    orders.c.created_at,
+    postgresql_where=text("needs_attention"),
+    sqlite_where=text("needs_attention"),
+)
+
+order_steps = Table(
+    "order_steps",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("order_id", String(25), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("before", String(20), nullable=False),
+    Column("after", String(20), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("tenant_id", String(63), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("plan", Text),
+    Column("time_zone", String(64), nullable=False),
+    Column("anchor", UtcDateTime),
+    Column("anchor_period", Integer, nullable=False),
+    Column("next_period", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("verdict", String(16), nullable=False),
+    Column("order_id", String(25), index=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String(48), primary_key=True),
+    Column("tenant_id", String(63), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("delivered_at", UtcDateTime),
+    Column("retry_at", UtcDateTime),
+)
+Index("ix_outbox_tenant", outbox.c.tenant_id, outbox.c.id)
+Index(
+    "ix_outbox_pending",
+    outbox.c.id,
+    postgresql_where=text("delivered_at IS NULL"),
+    sqlite_where=text("delivered_at IS NULL"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("prefix", String(16), nullable=False, index=True),
+    Column("tenant_id", String(63), nullable=False, index=True),
+    Column("principal", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("owner", String(255), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("request_digest", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("status", Integer, nullable=False),
+    Column("content_type", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)

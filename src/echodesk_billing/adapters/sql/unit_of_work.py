@@ -1,0 +1,339 @@
+"""Everything that is remembered, within one transaction on a connection. The same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import evolve
+from sqlalchemy import Connection, Table, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from echodesk_billing.adapters.sql import rows, tables
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.ids import Ids
+from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
+
+
+class ConcurrentChange(BillingError):
+    """A row was saved by someone else since it was loaded; the transaction runs again."""
+
+
+class SqlUnitOfWork:
+    """The unit of work on one connection."""
+
+    def __init__(self, connection: Connection, ids: Ids) -> None:
+        self.orders = SqlOrders(connection)
+        self.subscriptions = SqlSubscriptions(connection)
+        self.catalogues = SqlCatalogues(connection)
+        self.inbox = SqlInbox(connection)
+        self.outbox = SqlOutbox(connection, ids)
+        self.tokens = SqlTokens(connection)
+        self.answers = SqlAnswers(connection)
+
+
+def _insert_new(connection: Connection, table: Table, values: rows.Values) -> bool:
+    """Insert a row unless its key exists; on PostgreSQL this waits for a transaction that is inserting it now."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return connection.execute(insert(table).values(values).on_conflict_do_nothing()).rowcount == 1
+
+
+class SqlOrders:
+    """Orders, with their history."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, order: Order) -> None:
+        """Insert an order with the steps it has."""
+        order.version = 1
+        self._connection.execute(tables.orders.insert(), rows.order_values(order))
+        self._add_steps(order)
+
+    def save(self, order: Order) -> None:
+        """Update an order by its primary key; its version must be the one that was loaded."""
+        order.version += 1
+        changed = self._connection.execute(
+            update(tables.orders)
+            .where(tables.orders.c.id == order.id, tables.orders.c.version == order.version - 1)
+            .values(rows.order_values(order))
+        )
+        if changed.rowcount != 1:
+            raise ConcurrentChange(f"{order.subject} was changed meanwhile")
+        self._add_steps(order)
+
+    def _add_steps(self, order: Order) -> None:
+        if order.steps:
+            self._connection.execute(
+                tables.order_steps.insert(), [rows.step_values(order.id, step) for step in order.steps]
+            )
+            order.steps.clear()
+
+    def get(self, order_id: str, tenant_id: str | None) -> Order | None:
+        """By primary key or the unique index on bank_order_id."""
+        query = select(tables.orders).where(
+            or_(tables.orders.c.id == order_id, tables.orders.c.bank_order_id == order_id)
+        )
+        if tenant_id is not None:
+            query = query.where(tables.orders.c.tenant_id == tenant_id)
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.order(row)
+
+    def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
+        """By primary key, else by the unique index on bank_order_id; the row is locked."""
+        by_id = tables.orders.c.id == (external_order_id or "")
+        query = (
+            select(tables.orders)
+            .where(or_(by_id, tables.orders.c.bank_order_id == bank_order_id))
+            .order_by(by_id.desc())
+            .limit(1)
+            .with_for_update()
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.order(row)
+
+    def open_of(self, tenant_id: str) -> Sequence[Order]:
+        """By ix_orders_tenant_created."""
+        query = (
+            select(tables.orders)
+            .where(
+                tables.orders.c.tenant_id == tenant_id,
+                tables.orders.c.state.in_([OrderState.CREATED, OrderState.PROCESSING]),
+            )
+            .order_by(tables.orders.c.created_at.desc(), tables.orders.c.id.desc())
+            .limit(20)
+        )
+        return [rows.order(row) for row in self._connection.execute(query)]
+
+    def due(self, now: datetime, limit: int) -> Sequence[Order]:
+        """By the partial index ix_orders_check_due."""
+        query = (
+            select(tables.orders).where(tables.orders.c.check_at <= now).order_by(tables.orders.c.check_at).limit(limit)
+        )
+        return [rows.order(row) for row in self._connection.execute(query)]
+
+    def listed(self, tenant_id: str | None, state: OrderState | None, limit: int) -> Sequence[Order]:
+        """By ix_orders_tenant_created, or ix_orders_created for all tenants."""
+        query = select(tables.orders)
+        if tenant_id is not None:
+            query = query.where(tables.orders.c.tenant_id == tenant_id)
+        if state is not None:
+            query = query.where(tables.orders.c.state == state.value)
+        query = query.order_by(tables.orders.c.created_at.desc(), tables.orders.c.id.desc()).limit(limit)
+        return [rows.order(row) for row in self._connection.execute(query)]
+
+    def needing_attention(self, limit: int) -> Sequence[Order]:
+        """By the partial index ix_orders_attention."""
+        query = (
+            select(tables.orders)
+            .where(tables.orders.c.needs_attention)
+            .order_by(tables.orders.c.created_at.desc())
+            .limit(limit)
+        )
+        return [rows.order(row) for row in self._connection.execute(query)]
+
+    def count_by_state(self) -> dict[str, int]:
+        """Reads the whole table: for people, not for requests."""
+        query = select(tables.orders.c.state, func.count().label("orders")).group_by(tables.orders.c.state)
+        return {row.state: row.orders for row in self._connection.execute(query)}
+
+    def history(self, order_id: str) -> Sequence[Step]:
+        """By the index on order_id."""
+        query = (
+            select(tables.order_steps)
+            .where(tables.order_steps.c.order_id == order_id)
+            .order_by(tables.order_steps.c.id)
+        )
+        return [rows.step(row) for row in self._connection.execute(query)]
+
+
+class SqlSubscriptions:
+    """Subscriptions, one per tenant."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, tenant_id: str) -> Subscription | None:
+        """By primary key."""
+        query = select(tables.subscriptions).where(tables.subscriptions.c.tenant_id == tenant_id)
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.subscription(row)
+
+    def add(self, subscription: Subscription) -> None:
+        """Insert, unless the tenant has one."""
+        values = rows.subscription_values(evolve(subscription, version=1))
+        _insert_new(self._connection, tables.subscriptions, values)
+
+    def lock(self, tenant_id: str) -> Subscription:
+        """By primary key; the row is locked."""
+        query = select(tables.subscriptions).where(tables.subscriptions.c.tenant_id == tenant_id).with_for_update()
+        return rows.subscription(self._connection.execute(query).one())
+
+    def save(self, subscription: Subscription) -> None:
+        """Update by primary key; the version must be the one that was loaded."""
+        subscription.version += 1
+        changed = self._connection.execute(
+            update(tables.subscriptions)
+            .where(
+                tables.subscriptions.c.tenant_id == subscription.tenant_id,
+                tables.subscriptions.c.version == subscription.version - 1,
+            )
+            .values(rows.subscription_values(subscription))
+        )
+        if changed.rowcount != 1:
+            raise ConcurrentChange(f"{subscription.subject} was changed meanwhile")
+
+
+class SqlCatalogues:
+    """Versions of the catalogue."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def current(self) -> Catalogue:
+        """By primary key, the last."""
+        query = select(tables.catalogues).order_by(tables.catalogues.c.version.desc()).limit(1)
+        row = self._connection.execute(query).first()
+        return Catalogue() if row is None else rows.catalogue(row)
+
+    def add(self, catalogue: Catalogue, at: datetime) -> None:
+        """Insert a version."""
+        self._connection.execute(
+            tables.catalogues.insert(),
+            {"version": catalogue.version, "document": rows.catalogue_document(catalogue), "created_at": at},
+        )
+
+
+class SqlInbox:
+    """Callbacks that were received."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, entry: InboxEntry) -> bool:
+        """Insert, unless the primary key is there."""
+        return _insert_new(self._connection, tables.inbox, rows.inbox_values(entry))
+
+    def of_order(self, order_id: str) -> Sequence[InboxEntry]:
+        """By the index on order_id."""
+        query = select(tables.inbox).where(tables.inbox.c.order_id == order_id).order_by(tables.inbox.c.at)
+        return [rows.inbox_entry(row) for row in self._connection.execute(query)]
+
+
+class SqlOutbox:
+    """Events on their way out."""
+
+    def __init__(self, connection: Connection, ids: Ids) -> None:
+        self._connection = connection
+        self._ids = ids
+
+    def add(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Insert events in order, with ids that sort the same way."""
+        recorded = [evolve(event, id=self._ids.event_id(event.at)) for event in events]
+        if recorded:
+            self._connection.execute(tables.outbox.insert(), [rows.event_values(event) for event in recorded])
+        return recorded
+
+    def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Event]:
+        """Take the relay's lease, then read by the partial index ix_outbox_pending."""
+        if not self._lease(owner, now, until):
+            return []
+        pending = tables.outbox.c.delivered_at.is_(None)
+        held = select(tables.outbox.c.tenant_id).where(pending, tables.outbox.c.retry_at > now)
+        query = (
+            select(tables.outbox)
+            .where(pending, tables.outbox.c.tenant_id.not_in(held))
+            .order_by(tables.outbox.c.id)
+            .limit(limit)
+        )
+        return [rows.event(row) for row in self._connection.execute(query)]
+
+    def _lease(self, owner: str, now: datetime, until: datetime) -> bool:
+        leases = tables.leases
+        if _insert_new(self._connection, leases, {"name": "relay", "owner": owner, "until": until}):
+            return True
+        taken = self._connection.execute(
+            update(leases)
+            .where(leases.c.name == "relay", or_(leases.c.owner == owner, leases.c.until <= now))
+            .values(owner=owner, until=until)
+        )
+        return taken.rowcount == 1
+
+    def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:
+        """Update by primary key and let the lease go."""
+        outbox = tables.outbox
+        if delivered:
+            self._connection.execute(update(outbox).where(outbox.c.id.in_(delivered)).values(delivered_at=now))
+        for event_id, retry_at in failed.items():
+            self._connection.execute(update(outbox).where(outbox.c.id == event_id).values(retry_at=retry_at))
+        self._connection.execute(update(tables.leases).where(tables.leases.c.name == "relay").values(until=now))
+
+
+class SqlTokens:
+    """Access tokens."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, token: StoredToken) -> None:
+        """Insert, unless the digest is there."""
+        _insert_new(self._connection, tables.tokens, rows.token_values(token))
+
+    def by_digest(self, digest: str) -> StoredToken | None:
+        """By primary key."""
+        row = self._connection.execute(select(tables.tokens).where(tables.tokens.c.digest == digest)).first()
+        return None if row is None else rows.token(row)
+
+    def listed(self, tenant_id: str | None) -> Sequence[StoredToken]:
+        """By the index on tenant_id, or all."""
+        query = select(tables.tokens).order_by(tables.tokens.c.created_at.desc())
+        if tenant_id is not None:
+            query = query.where(tables.tokens.c.tenant_id == tenant_id)
+        return [rows.token(row) for row in self._connection.execute(query)]
+
+    def revoke(self, prefix: str, at: datetime) -> int:
+        """By the index on prefix."""
+        return self._connection.execute(
+            update(tables.tokens)
+            .where(tables.tokens.c.prefix == prefix, tables.tokens.c.revoked_at.is_(None))
+            .values(revoked_at=at)
+        ).rowcount
+
+
+class SqlAnswers:
+    """Answers under idempotency keys."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> Answer | None:
+        """Drop what is old under this key, then insert, unless the primary key is there."""
+        table = tables.answers
+        old = or_(
+            table.c.created_at < forget_before,
+            (table.c.status == 0) & (table.c.created_at < stale_before),
+        )
+        self._connection.execute(delete(table).where(*self._key(answer.owner, answer.key), old))
+        if _insert_new(self._connection, table, rows.answer_values(answer)):
+            return None
+        row = self._connection.execute(select(table).where(*self._key(answer.owner, answer.key))).one()
+        return rows.answer(row)
+
+    def finish(self, answer: Answer) -> None:
+        """Update by primary key."""
+        self._connection.execute(
+            update(tables.answers).where(*self._key(answer.owner, answer.key)).values(rows.answer_values(answer))
+        )
+
+    def release(self, owner: str, key: str) -> None:
+        """Delete by primary key."""
+        self._connection.execute(delete(tables.answers).where(*self._key(owner, key)))
+
+    def _key(self, owner: str, key: str) -> tuple[Any, ...]:
+        return (tables.answers.c.owner == owner, tables.answers.c.key == key)

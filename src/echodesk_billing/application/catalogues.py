@@ -1,0 +1,40 @@
+"""Putting a new version of the catalogue on sale."""
+
+from __future__ import annotations
+
+import structlog
+from attrs import evolve
+
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.storage import Storage, UnitOfWork
+
+log = structlog.get_logger()
+
+
+class LoadCatalogue:
+    """Stores a catalogue as the next version, unless it is what is on sale already."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    async def load(self, catalogue: Catalogue) -> Catalogue:
+        """Put `catalogue` on sale.
+
+        Returns:
+            The version that is on sale now. Running subscriptions keep the plan they bought.
+        """
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> Catalogue:
+            current = uow.catalogues.current()
+            if current.version and evolve(catalogue, version=current.version) == current:
+                return current
+            new = evolve(catalogue, version=current.version + 1)
+            uow.catalogues.add(new, now)
+            return new
+
+        loaded = await self._storage.transact(work)
+        log.info("catalogue.loaded", version=loaded.version, packages=len(loaded.packages))
+        return loaded

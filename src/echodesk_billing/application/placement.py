@@ -1,0 +1,59 @@
+"""Placing an order at the bank: the network half of every purchase, after the order is committed here."""
+
+from __future__ import annotations
+
+import structlog
+
+from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.domain.order import Order
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused
+from echodesk_billing.ports.storage import Storage, UnitOfWork
+
+log = structlog.get_logger()
+
+
+class Placement:
+    """Creates a stored order at the bank. May be repeated: the order's idempotency key makes it one order there."""
+
+    def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, settlement: Settlement) -> None:
+        self._storage = storage
+        self._gateway = gateway
+        self._clock = clock
+        self._settlement = settlement
+
+    async def place(self, order: Order) -> Order:
+        """Ask the bank for a payment page and store its answer.
+
+        Returns:
+            The order as it is now: with the address of the payment page, or, where a callback was faster, further.
+
+        Raises:
+            GatewayRefused: the bank said no; the order is rejected.
+            GatewayError: the outcome is unknown or nothing was done; the order stays `created` and is asked for
+                again by reconciliation.
+        """
+        bound = log.bind(order_id=order.id, tenant_id=order.tenant_id)
+        try:
+            report = await self._gateway.create_order(order)
+        except GatewayRefused as refusal:
+            reason = str(refusal)
+            await self._refuse(order.id, reason)
+            bound.error("order.refused_by_bank", reason=reason)
+            raise
+        except GatewayError as error:
+            bound.error("order.in_doubt", error=type(error).__name__, reason=str(error))
+            raise
+        settled = await self._settlement.apply(report)
+        return settled.order or order
+
+    async def _refuse(self, order_id: str, reason: str) -> None:
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> None:
+            order = uow.orders.lock(order_id, "")
+            if order is not None:
+                uow.outbox.add(order.refuse(reason, now))
+                uow.orders.save(order)
+
+        await self._storage.transact(work)

@@ -1,0 +1,102 @@
+"""The one door for everything the bank says about an order."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+from attrs import evolve, frozen
+
+from echodesk_billing.domain.events import Event, OrderCompleted, OrderCorrected, OrderMismatch
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.report import BankReport
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
+
+log = structlog.get_logger()
+
+
+class Outcome(enum.StrEnum):
+    """What a report led to."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    UNCONFIRMED = "unconfirmed"
+    UNKNOWN_ORDER = "unknown order"
+
+
+@frozen(kw_only=True)
+class Settled:
+    """What became of a report.
+
+    Args:
+        outcome: what it led to.
+        order: the order as it is now; None where there is none.
+        events: what happened by it.
+    """
+
+    outcome: Outcome
+    order: Order | None = None
+    events: Sequence[Event] = ()
+
+
+class Settlement:
+    """Merges reports of the bank into orders, and payments into subscriptions.
+
+    Callback, receipt, the answer to a call, reconciliation: the same code, lock, books and events for all.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    async def apply(self, report: BankReport, callback: InboxEntry | None = None) -> Settled:
+        """Merge `report`, in one transaction with the record of the callback that brought it.
+
+        Returns:
+            What became of it. `UNCONFIRMED` says that the report contradicts a rejection: nothing was changed,
+            read the receipt and apply that. `UNKNOWN_ORDER` says that no order fits: nothing was changed.
+        """
+        now = await self._clock.now()
+        settled = await self._storage.transact(lambda uow: _settle(uow, report, callback, now))
+        _tell(settled, report)
+        return settled
+
+
+def _settle(uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime) -> Settled:
+    order = uow.orders.lock(report.external_order_id, report.bank_order_id)
+    if order is None:
+        return Settled(outcome=Outcome.UNKNOWN_ORDER)
+    if order.wants_confirmation(report):
+        return Settled(outcome=Outcome.UNCONFIRMED, order=order)
+    if callback and not uow.inbox.record(evolve(callback, order_id=order.id)):
+        return Settled(outcome=Outcome.DUPLICATE, order=order)
+    before = evolve(order)
+    events: list[Event] = list(order.observe(report, now))
+    if any(isinstance(event, OrderCompleted | OrderCorrected) for event in events):
+        subscription = uow.subscriptions.lock(order.tenant_id)
+        events += subscription.on_payment(order, now)
+        uow.subscriptions.save(subscription)
+    if order == before:
+        return Settled(outcome=Outcome.UNCHANGED, order=order)
+    uow.orders.save(order)
+    return Settled(outcome=Outcome.APPLIED, order=order, events=uow.outbox.add(events))
+
+
+def _tell(settled: Settled, report: BankReport) -> None:
+    order = settled.order
+    bound = log.bind(
+        order_id=order.id if order else report.external_order_id,
+        tenant_id=order.tenant_id if order else None,
+        bank_order_id=report.bank_order_id,
+        source=report.source,
+        bank_status=report.status,
+        code=report.code,
+    )
+    bound.info("report." + settled.outcome.replace(" ", "_"), state=order.state if order else None)
+    for event in settled.events:
+        if isinstance(event, OrderMismatch):
+            bound.warning("order.mismatch", reason=event.reason)

@@ -1,0 +1,63 @@
+"""Looking: what a tenant may see of its payments and its subscription."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from attrs import frozen
+
+from echodesk_billing.application.errors import OrderNotFound
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.access import Principal
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.storage import Storage
+from echodesk_billing.ports.usage import Usage, UsageMeter
+
+log = structlog.get_logger()
+
+
+@frozen(kw_only=True)
+class SubscriptionView:
+    """A tenant's subscription at one moment; `subscription` is None before the first order."""
+
+    subscription: Subscription | None
+    catalogue: Catalogue
+    usage: Usage
+    now: datetime
+
+
+class Views:
+    """Reads, each filtered by tenant in its query."""
+
+    def __init__(self, storage: Storage, clock: Clock, usage: UsageMeter) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._usage = usage
+
+    async def order(self, who: Principal, order_id: str) -> Order:
+        """One order, by our id or the bank's.
+
+        Raises:
+            OrderNotFound: there is none, or it is another tenant's.
+        """
+        order = await self._storage.read(lambda uow: uow.orders.get(order_id, who.tenant_filter))
+        if order is None:
+            raise OrderNotFound
+        log.info("status.asked", order_id=order.id, tenant_id=order.tenant_id, state=order.state)
+        return order
+
+    async def catalogue(self) -> Catalogue:
+        """What is sold now."""
+        return await self._storage.read(lambda uow: uow.catalogues.current())
+
+    async def subscription(self, who: Principal) -> SubscriptionView:
+        """The tenant's own subscription, with what it uses of it."""
+        now = await self._clock.now()
+        subscription, catalogue = await self._storage.read(
+            lambda uow: (uow.subscriptions.get(who.tenant_id), uow.catalogues.current())
+        )
+        usage = await self._usage.usage(who.tenant_id)
+        return SubscriptionView(subscription=subscription, catalogue=catalogue, usage=usage, now=now)

@@ -1,0 +1,90 @@
+"""The one place where adapters meet ports."""
+
+from __future__ import annotations
+
+import aiohttp
+from dependency_injector import containers, providers
+
+from echodesk_billing.adapters.bog.client import BankAccess, BogGateway
+from echodesk_billing.adapters.clock import SandboxClock, SystemClock
+from echodesk_billing.adapters.handlers import Handlers
+from echodesk_billing.adapters.ids import RandomIds
+from echodesk_billing.adapters.sql.storage import open_storage
+from echodesk_billing.adapters.usage import NoUsage
+from echodesk_billing.application.callbacks import ReceiveCallback
+from echodesk_billing.application.catalogues import LoadCatalogue
+from echodesk_billing.application.changes import Cancel
+from echodesk_billing.application.checkout import Checkout, Shop
+from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.reconciliation import Reconcile
+from echodesk_billing.application.relay import Relay
+from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.tokens import Tokens
+from echodesk_billing.application.views import Views
+from echodesk_billing.entrypoints.web.calls import UseCases
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.settings import Settings
+
+
+def _clock(session: aiohttp.ClientSession, settings: Settings) -> Clock:
+    return SandboxClock(session, settings.clock_url) if settings.clock_url else SystemClock()
+
+
+def _bank(settings: Settings) -> BankAccess:
+    return BankAccess(
+        auth_url=settings.auth_url,
+        api_base_url=settings.api_base_url,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        timeout_seconds=settings.bank_timeout_seconds,
+        keys=settings.callback_keys(),
+    )
+
+
+def _shop(settings: Settings) -> Shop:
+    return Shop(
+        product_name=settings.product_name,
+        callback_url=settings.callback_url,
+        frontend_url=settings.frontend_url,
+        ttl_minutes=settings.order_ttl_minutes,
+        time_zone=settings.time_zone,
+    )
+
+
+class Container(containers.DeclarativeContainer):
+    """Everything that runs, made once and handed to whom it concerns."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+
+    session: providers.Dependency[aiohttp.ClientSession] = providers.Dependency(instance_of=aiohttp.ClientSession)
+    clock = providers.Singleton(_clock, session, settings)
+    ids = providers.Singleton(RandomIds)
+    storage = providers.Singleton(open_storage, settings.provided.database_url, ids)
+    gateway = providers.Singleton(BogGateway, session, providers.Callable(_bank, settings), clock)
+    usage = providers.Singleton(NoUsage)
+    delivery = providers.Singleton(Handlers)
+
+    tokens = providers.Singleton(Tokens, storage, clock, ids)
+    access = tokens
+    settlement = providers.Singleton(Settlement, storage, clock)
+    placement = providers.Singleton(Placement, storage, gateway, clock, settlement)
+    checkout = providers.Singleton(
+        Checkout, storage, gateway, clock, ids, placement, providers.Callable(_shop, settings)
+    )
+    callbacks = providers.Singleton(ReceiveCallback, storage, gateway, clock, settlement)
+    cancel = providers.Singleton(Cancel, storage, clock)
+    reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement)
+    views = providers.Singleton(Views, storage, clock, usage)
+    relay = providers.Singleton(Relay, storage, delivery, clock, ids)
+    use_cases = providers.Singleton(
+        UseCases,
+        access=access,
+        checkout=checkout,
+        callbacks=callbacks,
+        cancel=cancel,
+        views=views,
+        storage=storage,
+        gateway=gateway,
+        clock=clock,
+    )
+    load_catalogue = providers.Singleton(LoadCatalogue, storage, clock)

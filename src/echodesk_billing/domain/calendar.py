@@ -1,0 +1,58 @@
+"""Calendar months counted from an anchor that never moves."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from attrs import frozen
+
+
+@frozen
+class Period:
+    """One paid month: `start` belongs to it, `end` belongs to the next."""
+
+    number: int
+    start: datetime
+    end: datetime
+
+
+def months_after(anchor: datetime, months: int, time_zone: str) -> datetime:
+    """The moment `months` calendar months after `anchor`, at the same wall-clock time in `time_zone`.
+
+    The day is the anchor's, or the month's last where the month is shorter, so 31 January is followed by
+    28 February and then by 31 March.
+
+    Args:
+        anchor: an aware moment.
+        months: how many months on; counted from the anchor, never from another period.
+        time_zone: an IANA name such as `Asia/Tbilisi`.
+
+    Returns:
+        The moment in UTC.
+    """
+    local = anchor.astimezone(ZoneInfo(time_zone))
+    index = local.year * 12 + local.month - 1 + months
+    year, month = index // 12, index % 12 + 1
+    day = min(local.day, calendar.monthrange(year, month)[1])
+    return local.replace(year=year, month=month, day=day).astimezone(UTC)
+
+
+def period(anchor: datetime, anchor_period: int, number: int, time_zone: str) -> Period:
+    """Period `number`, where `anchor` is the start of period `anchor_period`."""
+    months = number - anchor_period
+    return Period(
+        number=number,
+        start=months_after(anchor, months, time_zone),
+        end=months_after(anchor, months + 1, time_zone),
+    )
+
+
+def period_at(anchor: datetime, anchor_period: int, moment: datetime, time_zone: str) -> Period:
+    """The period that `moment`, not before `anchor`, lies in."""
+    zone = ZoneInfo(time_zone)
+    start, local = anchor.astimezone(zone), moment.astimezone(zone)
+    months = (local.year - start.year) * 12 + local.month - start.month
+    found = period(anchor, anchor_period, anchor_period + months, time_zone)
+    return found if found.start <= moment else period(anchor, anchor_period, found.number - 1, time_zone)

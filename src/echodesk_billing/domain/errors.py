@@ -1,0 +1,67 @@
+"""What can go wrong by the rules alone. Each error carries its data and a sentence a person can act on."""
+
+from __future__ import annotations
+
+
+class BillingError(Exception):
+    """Anything this library raises on purpose; `str(error)` says what was wrong and what to do."""
+
+
+class InvalidMoney(BillingError, ValueError):
+    """An amount that is not money: too many decimals, NaN, a float, the wrong sign, too large."""
+
+
+class CurrencyMismatch(BillingError, ValueError):
+    """Two amounts of different currencies were to be added, subtracted or compared."""
+
+
+class IllegalTransition(BillingError):
+    """An event the transition table does not allow in this state. Nothing was changed.
+
+    Args:
+        subject: what was to change, for example `order SUB-9F2C7A1B04DE`.
+        event: the name of the event that was fired.
+        state: the state it was fired in.
+    """
+
+    def __init__(self, subject: str, event: str, state: str) -> None:
+        super().__init__(f"{subject} is {state}: {event} is not possible in this state")
+        self.subject = subject
+        self.event = event
+        self.state = state
+
+
+class InvalidSelection(BillingError, ValueError):
+    """A package, feature, number of seats or currency that the catalogue cannot price.
+
+    Args:
+        field: the input at fault (`package_id`, `features`, `agent_count`, `currency`).
+        message: what is wrong with it and what would be right.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class InvalidCatalogue(BillingError, ValueError):
+    """A catalogue that contradicts itself; the message names the package or feature."""
+
+
+class NoActiveSubscription(BillingError):
+    """Something was asked of a subscription that the tenant does not have."""
+
+    def __init__(self) -> None:
+        super().__init__("No active subscription found")
+
+
+class SelectionChangeUnsupported(BillingError):
+    """A running subscription was to be bought with another selection."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The subscription is {state} with another selection: this call pays the next period of the same "
+            "package and seats. Cancel first, or buy the same selection."
+        )
+        self.state = state

@@ -1,0 +1,133 @@
+"""What happened, in the past tense. Stored in the transaction that caused it, delivered at least once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from attrs import frozen
+
+from echodesk_billing.domain.money import Money
+
+
+@frozen(kw_only=True)
+class Event:
+    """Anything that happened to a tenant.
+
+    Args:
+        tenant_id: whose it is.
+        at: when it happened (UTC).
+        id: sorts by time; given when the event is recorded, the same at every delivery.
+    """
+
+    version: ClassVar[int] = 1
+    tenant_id: str
+    at: datetime
+    id: str = ""
+
+    @property
+    def name(self) -> str:
+        """The type of event as written to the outside."""
+        return type(self).__name__
+
+
+@frozen(kw_only=True)
+class OrderEvent(Event):
+    """Anything that happened to an order."""
+
+    order_id: str
+
+
+@frozen(kw_only=True)
+class OrderCreated(OrderEvent):
+    """An order exists here; the bank may not know it yet."""
+
+    amount: Money
+
+
+@frozen(kw_only=True)
+class OrderCompleted(OrderEvent):
+    """An order is paid; `captured` is what the card really paid."""
+
+    amount: Money
+    captured: Money
+
+
+@frozen(kw_only=True)
+class OrderRejected(OrderEvent):
+    """The bank said no, or the order expired at the bank."""
+
+    code: str | None
+    reason: str | None
+
+
+@frozen(kw_only=True)
+class OrderCorrected(OrderEvent):
+    """An order that had been rejected turned out to be paid, confirmed by the bank's receipt."""
+
+    captured: Money
+
+
+@frozen(kw_only=True)
+class OrderRefunded(OrderEvent):
+    """Money went back: `amount` now, `refunded` in all."""
+
+    amount: Money
+    refunded: Money
+
+
+@frozen(kw_only=True)
+class OrderMismatch(OrderEvent):
+    """The bank's word does not fit the order; a person has to look."""
+
+    reason: str
+
+
+@frozen(kw_only=True)
+class SubscriptionEvent(Event):
+    """Anything that happened to a subscription."""
+
+
+@frozen(kw_only=True)
+class SubscriptionActivated(SubscriptionEvent):
+    """A tenant has access now."""
+
+    order_id: str
+    paid_until: datetime
+
+
+@frozen(kw_only=True)
+class SubscriptionRenewed(SubscriptionEvent):
+    """One more period is paid."""
+
+    order_id: str
+    paid_until: datetime
+
+
+@frozen(kw_only=True)
+class SubscriptionCancelled(SubscriptionEvent):
+    """No further period will be charged; access lasts until `access_until`."""
+
+    access_until: datetime
+
+
+@frozen(kw_only=True)
+class SubscriptionEnded(SubscriptionEvent):
+    """A cancelled subscription has run out."""
+
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        OrderCreated,
+        OrderCompleted,
+        OrderRejected,
+        OrderCorrected,
+        OrderRefunded,
+        OrderMismatch,
+        SubscriptionActivated,
+        SubscriptionRenewed,
+        SubscriptionCancelled,
+        SubscriptionEnded,
+    )
+}

@@ -1,0 +1,404 @@
+"""An order: one attempt to move money, and how what the bank says is merged into it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from attrs import Attribute, define, field, frozen
+
+from echodesk_billing.domain import lifecycle
+from echodesk_billing.domain.events import (
+    OrderCompleted,
+    OrderCorrected,
+    OrderCreated,
+    OrderEvent,
+    OrderMismatch,
+    OrderRefunded,
+    OrderRejected,
+)
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.money import Currency, Money, positive
+from echodesk_billing.domain.pricing import Plan
+from echodesk_billing.domain.report import BankReport, BankStatus, Source
+from echodesk_billing.domain.response_codes import PAID, PREAUTHORISED
+
+FIRST_CHECK_AFTER = timedelta(minutes=1)
+LONGEST_CHECK_INTERVAL = timedelta(hours=1)
+MOST_ATTENTION_REASONS = 20
+
+
+class Purpose(enum.StrEnum):
+    """What an order pays for; the prefix of its id."""
+
+    SUBSCRIPTION = "SUB"
+
+
+class Capture(enum.StrEnum):
+    """Whether paying takes the money at once, or holds it until it is captured."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+@frozen(kw_only=True)
+class PaymentRequest:
+    """What the bank is asked to show the customer; kept, so that asking again is word for word the same.
+
+    Args:
+        product_id: of the one basket item.
+        description: of the one basket item, at most what the bank shows.
+        buyer_name: masked.
+        buyer_email: masked.
+        language: of the payment page, `ka` or `en`.
+        save_card: whether the customer wants the card kept.
+        ttl_minutes: how long the order stays payable at the bank, 2 to 1440.
+    """
+
+    product_id: str
+    description: str
+    callback_url: str
+    success_url: str
+    fail_url: str
+    buyer_name: str = ""
+    buyer_email: str = ""
+    language: str = "ka"
+    save_card: bool = True
+    ttl_minutes: int = 15
+
+
+@frozen(kw_only=True)
+class Refund:
+    """Money on its way back to the customer.
+
+    Args:
+        id: the bank's id of the action; `STATED` for what the bank only stated as part of a total.
+        amount: how much goes back.
+        completed: whether it has gone.
+    """
+
+    id: str
+    amount: Money
+    completed: bool
+
+
+STATED = "stated"
+
+
+@frozen(kw_only=True)
+class Step:
+    """One line of an order's history: an event of the table, and what brought it about."""
+
+    at: datetime
+    event: str
+    source: str
+    before: str
+    after: str
+    detail: str = ""
+
+
+def _positive_amount(_order: Order, _field: Attribute[Money], value: Money) -> None:
+    positive(value, "the amount of an order")
+
+
+@define(kw_only=True)
+class Order:
+    """One attempt to move money.
+
+    Args:
+        id: ours: purpose, dash, 12 upper-case hexadecimal digits; the bank's `external_order_id`.
+        idempotency_key: UUID v4, made once; every attempt to create the order at the bank carries it.
+        plan: what is bought, with its price.
+        period: number of the subscription period it pays.
+        amount: what the customer is asked for.
+        captured: what the card really paid, once it has.
+        attention: why a person has to look; empty when all is well.
+        check_at: when to ask the bank about it, if nothing is heard before; None when it is settled.
+        version: counts the saved changes.
+        steps: the history made since it was loaded.
+
+    Source: domain.md, Order.
+    """
+
+    id: str
+    idempotency_key: str
+    tenant_id: str
+    purpose: Purpose
+    amount: Money = field(validator=_positive_amount)
+    request: PaymentRequest
+    created_at: datetime
+    updated_at: datetime
+    plan: Plan | None = None
+    period: int | None = None
+    capture: Capture = Capture.AUTOMATIC
+    state: OrderState = OrderState.CREATED
+    captured: Money | None = None
+    refunds: tuple[Refund, ...] = ()
+    bank_order_id: str | None = None
+    payment_url: str | None = None
+    response_code: str | None = None
+    reject_reason: str | None = None
+    attention: tuple[str, ...] = ()
+    check_at: datetime | None = None
+    version: int = 0
+    steps: list[Step] = field(factory=list, eq=False)
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        order_id: str,
+        idempotency_key: str,
+        tenant_id: str,
+        purpose: Purpose,
+        plan: Plan,
+        period: int,
+        request: PaymentRequest,
+        at: datetime,
+    ) -> tuple[Order, OrderCreated]:
+        """A new order for one period of a plan, to be stored before the bank hears of it."""
+        order = cls(
+            id=order_id,
+            idempotency_key=idempotency_key,
+            tenant_id=tenant_id,
+            purpose=purpose,
+            amount=plan.price,
+            request=request,
+            created_at=at,
+            updated_at=at,
+            plan=plan,
+            period=period,
+            check_at=at + FIRST_CHECK_AFTER,
+        )
+        order.steps.append(Step(at=at, event="create", source="request", before="", after=order.state))
+        return order, OrderCreated(tenant_id=tenant_id, at=at, order_id=order_id, amount=order.amount)
+
+    @property
+    def subject(self) -> str:
+        """What error messages call it."""
+        return f"order {self.id}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the customer may still pay it."""
+        return self.state in (OrderState.CREATED, OrderState.PROCESSING)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more is to be heard of it unasked."""
+        return self.state not in (OrderState.CREATED, OrderState.PROCESSING, OrderState.BLOCKED)
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it was paid, even if the money went back since."""
+        return self.state in _PAID
+
+    @property
+    def refunded(self) -> Money:
+        """How much of `captured` has gone back."""
+        return _completed(self.refunds, self.amount.currency)
+
+    def wants_confirmation(self, report: BankReport) -> bool:
+        """Whether `report` says that a rejected order was paid, which only a receipt may establish."""
+        return self.state is OrderState.REJECTED and report.source is not Source.RECEIPT and report.claims_money
+
+    def observe(self, report: BankReport, at: datetime) -> list[OrderEvent]:
+        """Merge what the bank says.
+
+        Reports may come in any order and any number: one that is behind what is known changes nothing, one that
+        is ahead walks the transition table step by step, one that does not fit marks the order for attention.
+
+        Args:
+            report: what the bank says of this order.
+            at: now.
+
+        Returns:
+            What happened by it, in order; each thing once, however often it is reported.
+
+        Source: domain.md, "A report is merged, not obeyed".
+        """
+        if reason := self._misfit(report):
+            return self.mark(reason, report.source, at)
+        if self.wants_confirmation(report):
+            return []
+        self.bank_order_id = report.bank_order_id
+        self.payment_url = self.payment_url or report.payment_url
+        events: list[OrderEvent] = []
+        for event in lifecycle.order_path(self.state, _TARGETS[BankStatus(report.status)]):
+            events += self._advance(event, report, at)
+        if self.is_paid:
+            events += self._observe_refunds(report, at)
+        return events
+
+    def refuse(self, reason: str, at: datetime) -> list[OrderEvent]:
+        """The bank refused to create the order. Nothing happens where it is further than `created`.
+
+        Args:
+            reason: the bank's.
+        """
+        if self.state is not OrderState.CREATED:
+            return []
+        self._move("reject", Source.ANSWER, at, reason)
+        self.reject_reason = reason
+        return [OrderRejected(tenant_id=self.tenant_id, at=at, order_id=self.id, code=None, reason=reason)]
+
+    def mark(self, reason: str, source: Source, at: datetime) -> list[OrderEvent]:
+        """Mark the order for a person's attention; the same reason counts once."""
+        if reason in self.attention or len(self.attention) >= MOST_ATTENTION_REASONS:
+            return []
+        self.attention = tuple(sorted((*self.attention, reason)))
+        self.steps.append(
+            Step(at=at, event="attention", source=source, before=self.state, after=self.state, detail=reason)
+        )
+        self.updated_at = at
+        return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=self.id, reason=reason)]
+
+    def checked(self, at: datetime) -> None:
+        """Plan the next question to the bank: after as long as the order is old, from a minute to an hour."""
+        wait = min(max(at - self.created_at, FIRST_CHECK_AFTER), LONGEST_CHECK_INTERVAL)
+        self.check_at = None if self.is_settled else at + wait
+
+    def _misfit(self, report: BankReport) -> str | None:
+        """Why the report cannot be true of this order; None when it can."""
+        if report.external_order_id is not None and report.external_order_id != self.id:
+            return f"the bank says its order {report.bank_order_id} is ours by the name {report.external_order_id}"
+        if self.bank_order_id is not None and report.bank_order_id != self.bank_order_id:
+            return f"the bank knows it as {self.bank_order_id}, but speaks of {report.bank_order_id}"
+        if not isinstance(report.status, BankStatus):
+            return f"unknown bank status {report.status!r}"
+        if not report.claims_money:
+            return None
+        return self._wrong_code(report.status, report.code) or self._wrong_amount(report)
+
+    def _wrong_code(self, status: BankStatus, code: str | None) -> str | None:
+        """A payment counts only with its code; after a refund was asked for, the code may be gone or of the refund."""
+        if status.follows_payment:
+            fits = code is None or code == PAID or code.startswith("16") or code == "179"
+        else:
+            fits = code == (PREAUTHORISED if status is BankStatus.BLOCKED else PAID)
+        return None if fits else f"bank status {status} with code {code}"
+
+    def _wrong_amount(self, report: BankReport) -> str | None:
+        paid = report.transferred
+        if paid is None:
+            return f"bank status {report.status} without an amount"
+        if paid.currency is not self.amount.currency:
+            return f"{paid} was paid for an order of {self.amount}"
+        if self.captured is not None and paid != self.captured:
+            return f"{paid} is reported paid, but {self.captured} was before"
+        discount = report.discount or Money.zero(paid.currency)
+        if discount.currency is not paid.currency or discount.amount < 0:
+            return f"a discount of {discount} is stated for an order of {self.amount}"
+        return self._unexpected_amount(paid, discount, report) or self._wrong_refund(report, paid)
+
+    def _unexpected_amount(self, paid: Money, discount: Money, report: BankReport) -> str | None:
+        """Automatic capture takes the amount less the discount; after a pre-authorisation it may be less."""
+        expected = self.amount - discount
+        manual = self.capture is Capture.MANUAL
+        if not manual and report.status in (BankStatus.BLOCKED, BankStatus.PARTIAL_COMPLETED):
+            return f"bank status {report.status} for an order that is captured automatically"
+        if paid.amount <= 0 or (paid > expected if manual else paid != expected):
+            return f"{paid} was paid for an order of {self.amount} with a discount of {discount}"
+        return None
+
+    def _wrong_refund(self, report: BankReport, paid: Money) -> str | None:
+        stated = [refund.amount for refund in report.refunds]
+        if report.refunded is not None:
+            stated.append(report.refunded)
+        if any(amount.currency is not paid.currency or amount.amount < 0 for amount in stated):
+            return f"refunds of {', '.join(map(str, stated))} are reported of {paid}"
+        returned = _completed(self._with_refunds(report, paid), paid.currency)
+        return f"{returned} is reported refunded of {paid}" if returned > paid else None
+
+    def _with_refunds(self, report: BankReport, paid: Money) -> tuple[Refund, ...]:
+        """What is known of refunds together with what the report says.
+
+        Listed refunds are told apart by their ids. A total that goes beyond the list stands for the rest.
+        """
+        listed = {refund.id: refund for refund in self.refunds if refund.id != STATED}
+        for refund in report.refunds:
+            before = listed.get(refund.action_id)
+            completed = refund.completed or (before is not None and before.completed)
+            listed[refund.action_id] = Refund(id=refund.action_id, amount=refund.amount, completed=completed)
+        total = self.refunded
+        if report.status is BankStatus.REFUNDED:
+            total = paid
+        elif report.status is BankStatus.REFUNDED_PARTIALLY and report.refunded is not None:
+            total = max(total, report.refunded)
+        rest = total - _completed(listed.values(), paid.currency)
+        unlisted = (Refund(id=STATED, amount=rest, completed=True),) if rest.amount > 0 else ()
+        return (*listed.values(), *unlisted)
+
+    def _observe_refunds(self, report: BankReport, at: datetime) -> list[OrderEvent]:
+        """Merge the refunds of a report that fits; the state follows from how much has gone back."""
+        if self.captured is None or not report.claims_money:
+            return []
+        before = self.refunded
+        self.refunds = self._with_refunds(report, self.captured)
+        went_back = self.refunded - before
+        if not went_back:
+            return []
+        self._move("refund" if self.refunded == self.captured else "refund_partially", report.source, at)
+        return [
+            OrderRefunded(tenant_id=self.tenant_id, at=at, order_id=self.id, amount=went_back, refunded=self.refunded)
+        ]
+
+    def _advance(self, event: str, report: BankReport, at: datetime) -> list[OrderEvent]:
+        """One step of the table, with what it records and what it tells."""
+        self._move(event, report.source, at, report.code or report.reject_reason or "")
+        self.response_code = report.code
+        self.reject_reason = report.reject_reason
+        match event:
+            case "complete":
+                self.captured = captured = self._paid_amount(report)
+                return [
+                    OrderCompleted(
+                        tenant_id=self.tenant_id, at=at, order_id=self.id, amount=self.amount, captured=captured
+                    )
+                ]
+            case "correct":
+                self.captured = captured = self._paid_amount(report)
+                return [OrderCorrected(tenant_id=self.tenant_id, at=at, order_id=self.id, captured=captured)]
+            case "reject" | "release":
+                reason = report.reject_reason
+                return [
+                    OrderRejected(tenant_id=self.tenant_id, at=at, order_id=self.id, code=report.code, reason=reason)
+                ]
+            case _:
+                return []
+
+    def _paid_amount(self, report: BankReport) -> Money:
+        """What was paid; a report without an amount has been refused by `_misfit` before."""
+        if report.transferred is None:
+            raise AssertionError(f"{self.subject} would be completed without an amount")
+        self.response_code = PAID
+        return report.transferred
+
+    def _move(self, event: str, source: Source, at: datetime, detail: str = "") -> None:
+        before = self.state
+        lifecycle.fire(self, event)
+        self.steps.append(Step(at=at, event=event, source=source, before=before, after=self.state, detail=detail))
+        self.updated_at = at
+        if self.is_settled:
+            self.check_at = None
+
+
+def _completed(refunds: Iterable[Refund], currency: Currency) -> Money:
+    return sum((refund.amount for refund in refunds if refund.completed), Money.zero(currency))
+
+
+_PAID = (OrderState.COMPLETED, OrderState.REFUNDED_PARTIALLY, OrderState.REFUNDED)
+
+_TARGETS = {
+    BankStatus.CREATED: OrderState.PROCESSING,
+    BankStatus.PROCESSING: OrderState.PROCESSING,
+    BankStatus.AUTH_REQUESTED: OrderState.PROCESSING,
+    BankStatus.BLOCKED: OrderState.BLOCKED,
+    BankStatus.COMPLETED: OrderState.COMPLETED,
+    BankStatus.PARTIAL_COMPLETED: OrderState.COMPLETED,
+    BankStatus.REJECTED: OrderState.REJECTED,
+    BankStatus.REFUND_REQUESTED: OrderState.COMPLETED,
+    BankStatus.REFUNDED: OrderState.COMPLETED,
+    BankStatus.REFUNDED_PARTIALLY: OrderState.COMPLETED,
+}

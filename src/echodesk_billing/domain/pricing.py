@@ -1,0 +1,115 @@
+"""What a selection costs a month: a pure function of catalogue, selection and currency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import field, frozen
+
+from echodesk_billing.domain.catalogue import Catalogue, Limits, PricingModel
+from echodesk_billing.domain.errors import InvalidSelection
+from echodesk_billing.domain.money import Currency, Money
+
+MOST_SEATS = 10_000
+
+
+def _sorted_once(keys: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(keys)))
+
+
+@frozen(kw_only=True)
+class Selection:
+    """What a customer chose: a package or a set of features, and seats.
+
+    Args:
+        package_id: the package, or None for a set of features.
+        features: keys of features, sorted; empty with a package.
+        seats: how many agents, from 1 to `MOST_SEATS`.
+
+    Raises:
+        InvalidSelection: both or neither of package and features, or an impossible number of seats.
+    """
+
+    package_id: int | None = None
+    features: tuple[str, ...] = field(default=(), converter=_sorted_once)
+    seats: int = 1
+
+    def __attrs_post_init__(self) -> None:
+        if (self.package_id is None) == (not self.features):
+            raise InvalidSelection("package_id", "Choose either a package or one or more features")
+        if not 1 <= self.seats <= MOST_SEATS:
+            raise InvalidSelection("agent_count", f"Choose from 1 to {MOST_SEATS} seats, not {self.seats}")
+
+
+@frozen(kw_only=True)
+class Plan:
+    """A selection with its price as it was agreed: what an order pays and a subscription keeps.
+
+    Args:
+        name: what the customer knows it by.
+        catalogue_version: where the price comes from.
+        price: a month of the whole selection.
+        limits: how much it includes.
+        features: keys of the features it gives access to.
+    """
+
+    name: str
+    selection: Selection
+    catalogue_version: int
+    price: Money
+    limits: Limits
+    features: tuple[str, ...]
+    pricing_model: PricingModel
+
+
+def plan(catalogue: Catalogue, selection: Selection, currency: Currency) -> Plan:
+    """The plan that `selection` makes of `catalogue`, priced in `currency`.
+
+    A flat package has one seat whatever was asked, so that equal plans are equal.
+
+    Raises:
+        InvalidSelection: the package or a feature does not exist, or has no price in the currency.
+    """
+    if selection.package_id is not None:
+        package = catalogue.package(selection.package_id)
+        seats = selection.seats if package.pricing_model is PricingModel.AGENT else 1
+        return Plan(
+            name=package.display_name,
+            selection=Selection(package_id=package.id, seats=seats),
+            catalogue_version=catalogue.version,
+            price=_in(package.prices, currency, f"package {package.id}") * seats,
+            limits=package.limits,
+            features=package.features,
+            pricing_model=package.pricing_model,
+        )
+    price = Money.zero(currency)
+    for key in selection.features:
+        price += feature_price(catalogue, key, selection.seats, currency)
+    return Plan(
+        name=", ".join(catalogue.feature(key).name for key in selection.features),
+        selection=selection,
+        catalogue_version=catalogue.version,
+        price=price,
+        limits=Limits(max_users=selection.seats),
+        features=selection.features,
+        pricing_model=PricingModel.AGENT,
+    )
+
+
+def feature_price(catalogue: Catalogue, key: str, seats: int, currency: Currency) -> Money:
+    """A month of one feature: per seat, or flat where that is less.
+
+    Raises:
+        InvalidSelection: the feature does not exist, or has no price in the currency.
+    """
+    feature = catalogue.feature(key)
+    per_seat = _in(feature.prices_per_seat, currency, f"feature {key}") * seats
+    flat = feature.prices_flat.get(currency)
+    return per_seat if flat is None else min(per_seat, flat)
+
+
+def _in(prices: Mapping[Currency, Money], currency: Currency, what: str) -> Money:
+    price = prices.get(currency)
+    if price is None:
+        raise InvalidSelection("currency", f"{what} has no price in {currency}; currencies: {', '.join(prices)}")
+    return price

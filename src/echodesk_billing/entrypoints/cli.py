@@ -1,0 +1,454 @@
+"""`echodesk-billing`: the service and its upkeep from a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from echodesk_billing.application.errors import OrderNotFound
+from echodesk_billing.container import Container
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.response_codes import response_code
+from echodesk_billing.entrypoints.catalogue_file import read_catalogue
+from echodesk_billing.entrypoints.dev import run_dev
+from echodesk_billing.entrypoints.serving import serving, until_stopped
+from echodesk_billing.facade import open_container
+from echodesk_billing.logs import configure_logs
+from echodesk_billing.ports.access import Principal, Scope
+from echodesk_billing.ports.gateway import GatewayError
+from echodesk_billing.ports.storage import StorageUnavailable
+from echodesk_billing.settings import InvalidSettings, Settings, hide_password, load_settings
+
+FAILED = 1
+WRONG_USE = 2
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Billing of EchoDesk through the Bank of Georgia.",
+)
+order_commands = typer.Typer(no_args_is_help=True, help="Payments, one by one.")
+catalogue_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
+token_commands = typer.Typer(no_args_is_help=True, help="Access tokens.")
+cli.add_typer(order_commands, name="order")
+cli.add_typer(catalogue_commands, name="catalogue")
+cli.add_typer(token_commands, name="token")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
+
+out = Console()
+err = Console(stderr=True)
+
+
+def main() -> None:
+    """Run a command. Exit 0 done, 1 failed, 2 wrong use."""
+    try:
+        code = cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = WRONG_USE
+    except InvalidSettings as error:
+        err.print(str(error), markup=False, soft_wrap=True)
+        code = WRONG_USE
+    except (BillingError, OSError) as error:
+        err.print(str(error), markup=False, soft_wrap=True)
+        code = FAILED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    return settings
+
+
+def _run(work: Callable[[Container, Settings], Coroutine[Any, Any, int | None]]) -> None:
+    """Run `work` with everything open; its result is the exit code."""
+    settings = _settings()
+
+    async def run() -> int | None:
+        async with open_container(settings) as container:
+            if problem := await container.storage().problem():
+                raise StorageUnavailable(problem)
+            return await work(container, settings)
+
+    raise typer.Exit(asyncio.run(run()) or 0)
+
+
+def _print(value: Any, table: Callable[[], Table | str], *, as_json: bool) -> None:
+    """Print `value` as JSON, or as a table for people."""
+    if as_json:
+        plain = json.loads(msgspec.json.encode(value))
+        out.print_json(data=plain) if out.is_terminal else print(json.dumps(plain, ensure_ascii=False))  # noqa: T201
+    else:
+        out.print(table(), soft_wrap=isinstance(table, str))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the HTTP API until stopped."""
+
+    async def work(container: Container, settings: Settings) -> None:
+        async with serving(container, settings) as address:
+            out.print(f"service: {address}", soft_wrap=True)
+            if not container.gateway().is_configured:
+                err.print("BOG_CLIENT_ID and BOG_CLIENT_SECRET are not set: calls that need the bank answer 503")
+            out.print("ready")
+            await until_stopped()
+
+    _run(work)
+
+
+@cli.command()
+def dev() -> None:
+    """Run the simulated bank and the service on SQLite, with a demo tenant."""
+    settings = msgspec.structs.replace(_settings(), client_id="demo", client_secret="demo")  # noqa: S106
+    asyncio.run(run_dev(settings))
+
+
+@cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def sandbox(context: typer.Context) -> None:
+    """Run the simulated bank alone; takes the options of `python -m bog_sandbox`."""
+    os.execv(sys.executable, [sys.executable, "-m", "bog_sandbox", *context.args])  # noqa: S606 - our own program
+
+
+@cli.command()
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the database up to date."""
+    settings = _settings()
+
+    async def run() -> list[str]:
+        async with open_container(settings, migrate=False) as container:
+            applied: list[str] = await container.storage().migrate()
+            return applied
+
+    applied = asyncio.run(run())
+    where = hide_password(settings.database_url)
+    done = f"applied {', '.join(applied)}" if applied else "nothing to do"
+    _print({"database": where, "applied": applied}, lambda: f"{where}: {done}", as_json=as_json)
+
+
+@cli.command()
+def status(as_json: AsJson = False) -> None:
+    """Orders by state, and what is in doubt or needs a person."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        counts, attention = await container.storage().read(
+            lambda uow: (uow.orders.count_by_state(), uow.orders.needing_attention(20))
+        )
+        open_orders = await container.storage().read(lambda uow: uow.orders.listed(None, OrderState.CREATED, 20))
+        value = {
+            "orders": counts,
+            "in_doubt": [{"order_id": order.id, "since": order.created_at} for order in open_orders],
+            "needs_attention": [{"order_id": order.id, "reasons": order.attention} for order in attention],
+        }
+
+        def table() -> Table:
+            table = _table("what", "how many", "what to do")
+            for state in OrderState:
+                doubt = "echodesk-billing reconcile asks the bank" if state is OrderState.CREATED else ""
+                table.add_row(state, str(counts.get(state, 0)), doubt if counts.get(state) else "")
+            for order in attention:
+                table.add_row(f"{order.id} needs attention", "", "; ".join(order.attention))
+            return table
+
+        _print(value, table, as_json=as_json)
+
+    _run(work)
+
+
+@cli.command()
+def reconcile(
+    older_than: Annotated[float, typer.Option(min=0, help="Leave alone what is younger, in seconds.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the bank about every order that is not settled."""
+
+    async def work(container: Container, _settings: Settings) -> int:
+        found = []
+        progress = Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err)
+        with progress if err.is_terminal else _Silent():
+            task = progress.add_task("asking the bank")
+            async for one in container.reconcile().run(older_than=timedelta(seconds=older_than)):
+                found.append(one)
+                progress.update(task, description=f"asking the bank: {len(found)} done, {one.order_id} {one.after}")
+
+        def table() -> Table | str:
+            if not found:
+                return "Nothing is in doubt."
+            table = _table("order", "tenant", "was", "is", "problem")
+            for one in found:
+                table.add_row(one.order_id, one.tenant_id, one.before, one.after, one.problem or "")
+            return table
+
+        _print(found, table, as_json=as_json)
+        return FAILED if any(one.problem for one in found) else 0
+
+    _run(work)
+
+
+class _Silent:
+    """In place of a progress display where there is no terminal."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_error: object) -> None: ...
+
+
+@cli.command()
+def check(as_json: AsJson = False) -> None:
+    """Look at configuration, database and bank: what is wrong, and how to mend it."""
+    settings = _settings()
+
+    async def run() -> dict[str, str | None]:
+        async with open_container(settings) as container:
+            found: dict[str, str | None] = {"configuration": None, "database": await container.storage().problem()}
+            try:
+                await container.gateway().check_credentials()
+                found["bank"] = None
+            except GatewayError as error:
+                found["bank"] = str(error)
+            if found["database"] is None:
+                waiting = await container.storage().read(lambda uow: uow.orders.needing_attention(100))
+                ids = ", ".join(order.id for order in waiting)
+                found["attention"] = f"{len(waiting)} order(s) need a person: {ids}" if waiting else None
+            return found
+
+    found = asyncio.run(run())
+
+    def table() -> Table:
+        table = _table("what", "verdict")
+        for what, problem in found.items():
+            table.add_row(what, problem or "good")
+        return table
+
+    _print(
+        {what: {"ok": problem is None, "problem": problem} for what, problem in found.items()}, table, as_json=as_json
+    )
+    raise typer.Exit(FAILED if any(found.values()) else 0)
+
+
+@order_commands.command("show")
+def order_show(order_id: str, as_json: AsJson = False) -> None:
+    """One order with its history and the callbacks that spoke of it."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        order = await container.storage().read(lambda uow: uow.orders.get(order_id, None))
+        if order is None:
+            raise OrderNotFound
+        steps, callbacks = await container.storage().read(
+            lambda uow: (uow.orders.history(order.id), uow.inbox.of_order(order.id))
+        )
+
+        def table() -> Table:
+            table = _table("", "")
+            for name, value in _facts(order):
+                table.add_row(name, value)
+            for step in steps:
+                moved = f"{step.before or '-'} → {step.after}"
+                table.add_row(f"{step.at:%Y-%m-%d %H:%M:%S}", f"{step.event} ({step.source}) {moved} {step.detail}")
+            for entry in callbacks:
+                table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", f"callback {entry.verdict} {entry.digest[:12]}")
+            return table
+
+        _print({**_order_json(order), "history": steps, "callbacks": callbacks}, table, as_json=as_json)
+
+    _run(work)
+
+
+@order_commands.command("list")
+def order_list(
+    tenant: Tenant = None,
+    state: Annotated[OrderState | None, typer.Option(help="Only this state.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Orders, newest first."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        orders = await container.storage().read(lambda uow: uow.orders.listed(tenant, state, limit))
+
+        def table() -> Table:
+            table = _table("order", "tenant", "state", "amount", "code", "created (UTC)", "attention")
+            for order in orders:
+                created = f"{order.created_at:%Y-%m-%d %H:%M}"
+                attention = "; ".join(order.attention)
+                table.add_row(
+                    order.id, order.tenant_id, order.state, str(order.amount), order.response_code, created, attention
+                )
+            return table
+
+        _print([_order_json(order) for order in orders], table, as_json=as_json)
+
+    _run(work)
+
+
+@catalogue_commands.command("load")
+def catalogue_load(file: Path, as_json: AsJson = False) -> None:
+    """Put a catalogue on sale, from a TOML or JSON file."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        loaded = await container.load_catalogue().load(read_catalogue(file))
+        value = {"version": loaded.version, "packages": len(loaded.packages), "features": len(loaded.features)}
+        _print(value, lambda: f"Version {loaded.version} is on sale: {len(loaded.packages)} packages", as_json=as_json)
+
+    _run(work)
+
+
+@catalogue_commands.command("show")
+def catalogue_show(as_json: AsJson = False) -> None:
+    """What is on sale."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        catalogue = await container.views().catalogue()
+
+        def table() -> Table:
+            table = _table("id", "name", "model", "prices a month")
+            for package in catalogue.packages:
+                prices = ", ".join(str(price) for price in package.prices.values())
+                table.add_row(str(package.id), package.display_name, package.pricing_model, prices)
+            for feature in catalogue.features:
+                prices = ", ".join(str(price) for price in feature.prices_per_seat.values())
+                table.add_row(feature.key, feature.name, "per seat", prices)
+            return table
+
+        _print(catalogue, table, as_json=as_json)
+
+    _run(work)
+
+
+@token_commands.command("create")
+def token_create(
+    tenant: Annotated[str, typer.Option(help="Lower-case name of the tenant, as in its web address.")],
+    tenant_name: Annotated[str, typer.Option(help="The name on the payment page.")] = "",
+    user: Annotated[str, typer.Option(help="Whose token it is.")] = "admin",
+    scope: Annotated[list[Scope] | None, typer.Option(help="What it may do; may be repeated.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="How long it is good for.")] = None,
+    name: Annotated[str, typer.Option(help="The user's full name, masked before the bank sees it.")] = "",
+    email: Annotated[str, typer.Option(help="The user's e-mail, masked before the bank sees it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a token; it is shown this once."""
+    principal = Principal(
+        tenant_id=tenant,
+        tenant_name=tenant_name or tenant,
+        user_id=user,
+        scopes=frozenset(scope or [Scope.READ, Scope.WRITE]),
+        full_name=name,
+        email=email,
+    )
+
+    async def work(container: Container, _settings: Settings) -> None:
+        lifetime = None if days is None else timedelta(days=days)
+        token = await container.tokens().issue(principal, lifetime=lifetime)
+        _print({"token": token, "tenant": tenant}, lambda: token, as_json=as_json)
+
+    _run(work)
+
+
+@token_commands.command("list")
+def token_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Tokens by their first characters, newest first."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        tokens = await container.tokens().listed(tenant)
+        rows = [
+            {
+                "prefix": token.prefix,
+                "tenant": token.principal.tenant_id,
+                "user": token.principal.user_id,
+                "scopes": sorted(token.principal.scopes),
+                "created_at": token.created_at,
+                "expires_at": token.expires_at,
+                "revoked_at": token.revoked_at,
+            }
+            for token in tokens
+        ]
+
+        def table() -> Table:
+            table = _table("prefix", "tenant", "user", "scopes", "created", "expires", "revoked")
+            for token in tokens:
+                who = token.principal
+                moments = [
+                    f"{at:%Y-%m-%d}" if at else "" for at in (token.created_at, token.expires_at, token.revoked_at)
+                ]
+                table.add_row(token.prefix, who.tenant_id, who.user_id, " ".join(sorted(who.scopes)), *moments)
+            return table
+
+        _print(rows, table, as_json=as_json)
+
+    _run(work)
+
+
+@token_commands.command("revoke")
+def token_revoke(prefix: str, as_json: AsJson = False) -> None:
+    """Revoke the tokens that begin with PREFIX, as `token list` shows it."""
+
+    async def work(container: Container, _settings: Settings) -> int:
+        revoked = await container.tokens().revoke(prefix)
+        _print({"revoked": revoked}, lambda: f"{revoked} revoked", as_json=as_json)
+        return 0 if revoked else FAILED
+
+    _run(work)
+
+
+def _facts(order: Order) -> Sequence[tuple[str, str]]:
+    code = response_code(order.response_code).meaning if order.response_code else ""
+    return (
+        ("order", order.id),
+        ("tenant", order.tenant_id),
+        ("state", order.state),
+        ("amount", str(order.amount)),
+        ("captured", str(order.captured or "")),
+        ("refunded", str(order.refunded)),
+        ("bank's id", order.bank_order_id or "not known"),
+        ("code", f"{order.response_code or ''} {code}".strip()),
+        ("attention", "; ".join(order.attention)),
+    )
+
+
+def _order_json(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.id,
+        "tenant_id": order.tenant_id,
+        "state": order.state,
+        "amount": order.amount,
+        "captured": order.captured,
+        "refunded": order.refunded,
+        "bank_order_id": order.bank_order_id,
+        "payment_url": order.payment_url,
+        "response_code": order.response_code,
+        "reject_reason": order.reject_reason,
+        "period": order.period,
+        "attention": order.attention,
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+        "check_at": order.check_at,
+    }

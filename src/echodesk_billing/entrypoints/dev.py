@@ -1,0 +1,144 @@
+"""What `make run` runs: the simulated bank, the service on SQLite, a demo tenant, and what to do next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.entrypoints.catalogue_file import read_catalogue
+from echodesk_billing.entrypoints.serving import packaged, serving, until_stopped
+from echodesk_billing.facade import open_container
+from echodesk_billing.ports.access import Principal, Scope
+from echodesk_billing.settings import Settings
+
+DEMO = Principal(
+    tenant_id="demo",
+    tenant_name="Demo LLC",
+    user_id="admin",
+    scopes=frozenset({Scope.READ, Scope.WRITE}),
+    full_name="Nino Beridze",
+    email="nino@demo.example",
+)
+OPERATOR = Principal(
+    tenant_id="echodesk", tenant_name="EchoDesk", user_id="operator", scopes=frozenset({Scope.OPERATOR})
+)
+START_WITHIN_SECONDS = 20.0
+
+
+class SandboxFailed(BillingError):
+    """The simulated bank did not start."""
+
+
+async def run_dev(settings: Settings) -> None:
+    """Run bank and service until stopped, and print what a person or a script needs to know.
+
+    Raises:
+        SandboxFailed: the simulated bank did not start.
+    """
+    async with _sandbox(settings) as (bank, public_key):
+        settings = _with_bank(settings, bank, public_key)
+        async with open_container(settings) as container:
+            await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
+            tokens = container.tokens()
+            token = await tokens.issue(DEMO, secret=settings.demo_token or secrets.token_hex(32))
+            operator = await tokens.issue(OPERATOR, secret=settings.demo_operator_token or secrets.token_hex(32))
+            catalogue = await container.views().catalogue()
+            async with serving(container, settings, _add_return_pages) as service:
+                _say(f"service: {service}")
+                _say(f"bank: {bank}")
+                _say(f"token: {token}")
+                _say(f"operator-token: {operator}")
+                for package in catalogue.packages:
+                    _say(f"package: {package.id} {package.display_name}")
+                _say(_HINT.format(service=service, token=token))
+                _say("ready")
+                await until_stopped()
+
+
+_HINT = """
+Start a payment, and open the payment_url it answers in a browser:
+
+  curl -s {service}/api/payments/create/ -H 'Authorization: Token {token}' \\
+    -H 'Content-Type: application/json' -d '{{"package_id": 2, "agent_count": 3}}'
+
+Pay with 4000 0000 0000 0001 (or see 4000 0000 0000 0002 declined), then:
+
+  curl -s {service}/api/subscription/me/ -H 'Authorization: Token {token}'
+
+The API is described at {service}/docs. Stop with Ctrl-C.
+"""
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _with_bank(settings: Settings, bank: str, public_key: str) -> Settings:
+    return msgspec.structs.replace(
+        settings,
+        client_id="demo",
+        client_secret="demo",  # noqa: S106 - of the simulated bank
+        auth_url=f"{bank}/auth/realms/bog/protocol/openid-connect/token",
+        api_base_url=f"{bank}/payments/v1",
+        callback_public_key=public_key,
+        clock_url=f"{bank}/sandbox/clock",
+    )
+
+
+@asynccontextmanager
+async def _sandbox(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """The simulated bank in a process of its own; gives its address and public key."""
+    bank = f"http://127.0.0.1:{settings.sandbox_port}"
+    command = ("-m", "bog_sandbox", "--port", str(settings.sandbox_port))
+    identity = ("--client-id", "demo", "--client-secret", "demo")
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, *identity, start_new_session=True)
+    try:
+        yield bank, await _public_key(bank, process)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+async def _public_key(bank: str, process: asyncio.subprocess.Process) -> str:
+    """The bank's key, as soon as it answers."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(START_WITHIN_SECONDS):
+        while process.returncode is None:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(f"{bank}/sandbox/public-key") as response:
+                    return await response.text()
+            await asyncio.sleep(0.05)
+    port = bank.rpartition(":")[2]
+    raise SandboxFailed(f"The simulated bank did not start at {bank}: is SANDBOX_PORT {port} in use?")
+
+
+def _add_return_pages(app: web.Application) -> None:
+    """Where the bank sends the browser, which in real life are pages of the CRM's frontend."""
+
+    async def success(_request: web.Request) -> web.Response:
+        return _page("Thank you. The payment was made; the subscription is active as soon as the bank has told us.")
+
+    async def failed(_request: web.Request) -> web.Response:
+        return _page("The payment was not made. You can try again.")
+
+    app.router.add_get("/settings/subscription/success", success)
+    app.router.add_get("/settings/subscription/failed", failed)
+
+
+def _page(text: str) -> web.Response:
+    body = (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>EchoDesk</title>"
+        "<style>body{font:18px/1.5 system-ui;max-width:32rem;margin:4rem auto;padding:0 1rem}</style>"
+        f"<h1>EchoDesk</h1><p>{text}</p></html>"
+    )
+    return web.Response(text=body, content_type="text/html")

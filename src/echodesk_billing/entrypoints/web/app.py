@@ -1,0 +1,207 @@
+"""The aiohttp application: what happens around every handler."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+import limits
+import limits.aio
+import msgspec
+import structlog
+from aiohttp import hdrs, web
+from attrs import frozen
+
+from echodesk_billing.entrypoints.web import metrics, openapi, problems
+from echodesk_billing.entrypoints.web.calls import USE_CASES, Call, Route, UseCases
+from echodesk_billing.entrypoints.web.idempotency import once
+from echodesk_billing.entrypoints.web.problems import Refused
+from echodesk_billing.entrypoints.web.routes import ROUTES, WEBHOOK
+from echodesk_billing.entrypoints.web.schemas import Nothing
+from echodesk_billing.ports.access import Principal, Scope
+
+log = structlog.get_logger()
+
+BODY_LIMIT = 64 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Billing-Version": version("echodesk-billing"),
+}
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@frozen(kw_only=True)
+class RateLimits:
+    """How often one may call, as `300/minute`: each token, and each address whose calls nobody vouches for."""
+
+    per_token: str
+    per_address: str
+
+
+def build_app(use_cases: UseCases, rate_limits: RateLimits) -> web.Application:
+    """The application with all routes of the API."""
+    guard = _Guard(rate_limits)
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_dress, guard.by_address])
+    app[USE_CASES] = use_cases
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _endpoint(route, guard))
+    app.router.add_get("/metrics", metrics.expose)
+    document = msgspec.json.encode(openapi.document(ROUTES, _HEADERS["X-Billing-Version"]))
+    page = openapi.page(ROUTES)
+    app.router.add_get("/openapi.json", _constant(document, "application/json"))
+    app.router.add_get("/docs", _constant(page.encode(), "text/html"))
+    return app
+
+
+def _constant(body: bytes, content_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=content_type, charset="utf-8")
+
+    return serve
+
+
+def _endpoint(route: Route, guard: _Guard) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Authenticate, read the body, call the handler, render what it gives."""
+
+    async def serve(request: web.Request) -> web.Response:
+        uses = request.app[USE_CASES]
+        principal = await _authenticate(request, uses, route.scope) if route.scope else None
+        if principal is not None:
+            await guard.by_token(principal)
+
+        async def answer() -> web.Response:
+            try:
+                body = await _body(request, route.takes) if route.takes else Nothing()
+                given = await route.handler(Call(request=request, body=body, uses=uses, principal=principal))
+            except Exception as error:  # noqa: BLE001 - rendered by the table of problems
+                return problems.problem(request, _refusal(error))
+            return web.Response(
+                status=route.status(given), body=_encoder.encode(given), content_type="application/json"
+            )
+
+        if principal is not None and request.method == hdrs.METH_POST and "Idempotency-Key" in request.headers:
+            return await once(request, principal, uses, answer)
+        return await answer()
+
+    return serve
+
+
+def _refusal(error: Exception) -> Refused:
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, web.HTTPException):
+        return problems.from_http(error)
+    return problems.from_error(error)
+
+
+async def _authenticate(request: web.Request, uses: UseCases, scope: Scope) -> Principal:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    known = await uses.access.authenticate(token.strip()) if kind.lower() in ("token", "bearer") else None
+    if known is None:
+        raise Refused(
+            HTTPStatus.UNAUTHORIZED,
+            "A valid token is needed: send 'Authorization: Token <token>'",
+            headers={"WWW-Authenticate": "Token"},
+        )
+    if not known.scopes & {scope, Scope.OPERATOR}:
+        raise Refused(HTTPStatus.FORBIDDEN, f"This token may not do that: it needs the scope {scope}")
+    return known
+
+
+async def _body(request: web.Request, kind: type) -> Any:
+    """The body as `kind`; no body at all counts as an empty object."""
+    raw = await request.read()
+    if raw and request.content_type != "application/json":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json")
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise problems.from_validation(error) from None
+
+
+class _Guard:
+    """Rate limits, counted in this process."""
+
+    def __init__(self, rates: RateLimits) -> None:
+        self._limiter = limits.aio.strategies.FixedWindowRateLimiter(limits.aio.storage.MemoryStorage())
+        self._per_token = limits.parse(rates.per_token)
+        self._per_address = limits.parse(rates.per_address)
+
+    async def by_token(self, who: Principal) -> None:
+        """Count a call of a user.
+
+        Raises:
+            Refused: it was one too many.
+        """
+        if not await self._limiter.hit(self._per_token, "user", who.tenant_id, who.user_id):
+            raise await self._too_many(self._per_token, "user", who.tenant_id, who.user_id)
+
+    @web.middleware
+    async def by_address(self, request: web.Request, handler: Next) -> web.StreamResponse:
+        """Turn away an address that made too many calls nobody vouched for: public ones, and refused ones."""
+        address = request.remote or ""
+        if not await self._limiter.test(self._per_address, "address", address):
+            raise await self._too_many(self._per_address, "address", address)
+        vouched = request.headers.get("Callback-Signature" if request.path == WEBHOOK else "Authorization")
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        try:
+            response = await handler(request)
+            status = HTTPStatus(response.status)
+            return response
+        except Refused as refused:
+            status = refused.status
+            raise
+        finally:
+            refused_now = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
+            if request.path not in _UNCOUNTED and (not vouched or refused_now):
+                await self._limiter.hit(self._per_address, "address", address)
+
+    async def _too_many(self, item: limits.RateLimitItem, *key: str) -> Refused:
+        reset, _ = await self._limiter.get_window_stats(item, *key)
+        seconds = max(1, round(reset - time.time()))
+        return Refused(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"Too many calls: at most {item}. Try again in {seconds} s",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+_UNCOUNTED = ("/healthz", "/readyz", "/metrics")
+
+
+@web.middleware
+async def _dress(request: web.Request, handler: Next) -> web.StreamResponse:
+    """Around everything: request id, errors as problems, security headers, metrics, a line in the log."""
+    asked = request.headers.get("X-Request-ID", "")
+    request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+    started = time.perf_counter()
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        try:
+            response = await handler(request)
+        except Exception as error:  # noqa: BLE001 - rendered by the table of problems
+            response = problems.problem(request, _refusal(error))
+        seconds = time.perf_counter() - started
+        resource = request.match_info.route.resource
+        metrics.observe(request.method, resource.canonical if resource else "unknown", response.status, seconds)
+        log.info(
+            "http.answered",
+            method=request.method,
+            path=request.path,
+            status=response.status,
+            milliseconds=round(seconds * 1000, 1),
+        )
+    response.headers.update(_HEADERS)
+    response.headers["X-Request-ID"] = request_id
+    return response

@@ -1,0 +1,90 @@
+"""A call as a handler sees it: who asks, what for, and the use cases that can do it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+from aiohttp import web
+from attrs import frozen
+
+from echodesk_billing.application.callbacks import ReceiveCallback
+from echodesk_billing.application.changes import Cancel
+from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.views import Views
+from echodesk_billing.ports.access import Access, Principal, Scope
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.gateway import Gateway
+from echodesk_billing.ports.storage import Storage
+
+B = TypeVar("B")
+
+
+@frozen(kw_only=True)
+class UseCases:
+    """What the handlers may call."""
+
+    access: Access
+    checkout: Checkout
+    callbacks: ReceiveCallback
+    cancel: Cancel
+    views: Views
+    storage: Storage
+    gateway: Gateway
+    clock: Clock
+
+
+USE_CASES = web.AppKey("use_cases", UseCases)
+
+
+@frozen(kw_only=True)
+class Call(Generic[B]):
+    """One request after it was checked.
+
+    Args:
+        request: for headers and path.
+        body: validated against the route's request type.
+        uses: the use cases.
+        principal: who asks; None on public routes.
+    """
+
+    request: web.Request
+    body: B
+    uses: UseCases
+    principal: Principal | None
+
+    @property
+    def who(self) -> Principal:
+        """Who asks, on a route that has a scope."""
+        if self.principal is None:
+            raise AssertionError("a public route asked who is calling")
+        return self.principal
+
+    @property
+    def language(self) -> str:
+        """`ka` where the browser prefers Georgian, else `en`."""
+        return "ka" if self.request.headers.get("Accept-Language", "").lower().startswith("ka") else "en"
+
+
+Handler = Callable[[Call[Any]], Awaitable[Any]]
+
+
+@frozen(kw_only=True)
+class Route:
+    """One path of the API, the source of both the server and its description.
+
+    Args:
+        scope: what the token must allow; None for public routes.
+        takes: type of the request body; None where there is none, or where it is read raw.
+        gives: type of the answer.
+        status: chosen from the answer where it is not 200.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    gives: Any
+    takes: type | None = None
+    scope: Scope | None = None
+    status: Callable[[Any], int] = lambda _: 200

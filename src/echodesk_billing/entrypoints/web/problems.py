@@ -1,0 +1,137 @@
+"""Errors as `application/problem+json`: one table from error types to statuses."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused, OrderNotFound
+from echodesk_billing.domain.errors import (
+    BillingError,
+    IllegalTransition,
+    InvalidMoney,
+    InvalidSelection,
+    NoActiveSubscription,
+    SelectionChangeUnsupported,
+)
+from echodesk_billing.entrypoints.web.schemas import FieldError, Problem
+from echodesk_billing.ports.gateway import (
+    GatewayNonsense,
+    GatewayNotConfigured,
+    GatewayRefused,
+    GatewayTimeout,
+    GatewayUnavailable,
+    MalformedCallback,
+)
+from echodesk_billing.ports.storage import StorageUnavailable
+
+log = structlog.get_logger()
+
+_STATUSES: tuple[tuple[type[BillingError], HTTPStatus], ...] = (
+    (MalformedCallback, HTTPStatus.BAD_REQUEST),
+    (CallbackRefused, HTTPStatus.UNAUTHORIZED),
+    (OrderNotFound, HTTPStatus.NOT_FOUND),
+    (CallbackOrderUnknown, HTTPStatus.NOT_FOUND),
+    (NoActiveSubscription, HTTPStatus.NOT_FOUND),
+    (IllegalTransition, HTTPStatus.CONFLICT),
+    (SelectionChangeUnsupported, HTTPStatus.CONFLICT),
+    (InvalidSelection, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (InvalidMoney, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (GatewayNonsense, HTTPStatus.BAD_GATEWAY),
+    (GatewayRefused, HTTPStatus.BAD_GATEWAY),
+    (GatewayTimeout, HTTPStatus.GATEWAY_TIMEOUT),
+    (GatewayUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (GatewayNotConfigured, HTTPStatus.SERVICE_UNAVAILABLE),
+    (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+class Refused(Exception):
+    """A request that is turned away before a use case sees it.
+
+    Args:
+        status: of the answer.
+        detail: what was wrong and what to do.
+        headers: that the status asks for, such as `Retry-After`.
+        errors: per field.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        errors: list[FieldError] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        self.errors = errors
+
+
+def problem(request: web.Request, refused: Refused) -> web.Response:
+    """The answer to a request that was turned away."""
+    body = Problem(
+        title=refused.status.phrase,
+        status=refused.status,
+        detail=refused.detail,
+        instance=request.path,
+        error=refused.detail,
+        errors=refused.errors if refused.errors is not None else msgspec.UNSET,
+    )
+    return web.Response(
+        status=refused.status,
+        body=msgspec.json.encode(body),
+        content_type="application/problem+json",
+        headers=refused.headers,
+    )
+
+
+def from_error(error: Exception) -> Refused:
+    """What an error of the library means to a client; one that is not foreseen is logged and hidden."""
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            return Refused(status, str(error), headers=_headers(error, status), errors=_errors(error))
+    log.error("http.failed", error=type(error).__name__, exc_info=error)
+    return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; it is logged with the request id")
+
+
+def from_validation(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionError) -> Refused:
+    """What a body that does not fit its type means to a client."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Refused(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}")
+    message, _, where = str(error).partition(" - at `$")
+    field = re.sub(r"\[.*", "", where.strip("`.")) or "body"
+    return Refused(
+        HTTPStatus.BAD_REQUEST,
+        f"{field}: {message}",
+        errors=[FieldError(field=field, message=message)],
+    )
+
+
+def from_http(error: web.HTTPException) -> Refused:
+    """What aiohttp's own refusals mean: no such path, wrong method, body too large."""
+    status = HTTPStatus(error.status)
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    detail = {
+        HTTPStatus.NOT_FOUND: "There is nothing at this address",
+        HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take this method",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 64 KiB",
+    }.get(status, status.phrase)
+    return Refused(status, detail, headers=headers)
+
+
+def _headers(error: BillingError, status: HTTPStatus) -> dict[str, str]:
+    if isinstance(error, GatewayUnavailable):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {"Retry-After": "30"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+def _errors(error: BillingError) -> list[FieldError] | None:
+    return [FieldError(field=error.field, message=error.message)] if isinstance(error, InvalidSelection) else None

@@ -1,0 +1,57 @@
+"""Logs: events with fields, never a secret."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+
+_SECRET_KEY = re.compile(r"secret|password|token|signature|authorization|card|cvv|payload|email", re.IGNORECASE)
+_SAFE_KEYS = {"token_prefix", "event"}
+_SECRET_VALUE = re.compile(
+    r"(?i:(?:bearer|token|basic)\s+[A-Za-z0-9._~+/=-]{8,})"  # authorization headers
+    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+"  # JSON web tokens
+    r"|\b(?:\d[ -]?){13,19}\b"  # card numbers
+    r"|(?<=://)([^:/@\s]*):[^@\s]*(?=@)"  # passwords in addresses
+)
+HIDDEN = "[hidden]"
+
+
+def redact(_logger: object, _method: str, fields: Any) -> Any:
+    """Hide what is secret by its key or by its looks."""
+    for key, value in fields.items():
+        if key not in _SAFE_KEYS and _SECRET_KEY.search(key):
+            fields[key] = HIDDEN
+        elif isinstance(value, str):
+            fields[key] = _SECRET_VALUE.sub(HIDDEN, value)
+    return fields
+
+
+def configure_logs(log_format: str, level: str) -> None:
+    """Write logs to standard error, for people or as JSON lines.
+
+    Args:
+        log_format: `console` or `json`.
+        level: the least level that is written: `debug`, `info`, `warning` or `error`.
+    """
+    renderer: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            redact,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,14 @@
+"""Time, from outside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The one source of time. It is awaited because it may be the simulated bank's clock."""
+
+    async def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...

@@ -1,0 +1,112 @@
+"""The bank, as the core sees it."""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.report import BankReport
+
+
+class GatewayError(BillingError):
+    """A call to the bank that did not go well."""
+
+
+class GatewayNotConfigured(GatewayError):
+    """There are no credentials, so the bank cannot be asked anything."""
+
+    def __init__(self) -> None:
+        super().__init__("Payments are not configured: set BOG_CLIENT_ID and BOG_CLIENT_SECRET")
+
+
+class GatewayUnavailable(GatewayError):
+    """The bank cannot be reached, or says that it cannot work now.
+
+    Args:
+        message: what happened.
+        retry_after_seconds: how long the bank asks to wait, or a guess.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: int = 30) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class GatewayTimeout(GatewayError):
+    """The bank may have done what was asked; nobody knows until it is asked again."""
+
+
+class GatewayNonsense(GatewayError):
+    """The bank answered something that is no answer; it may have done what was asked."""
+
+
+class GatewayRefused(GatewayError):
+    """The bank understood and said no: nothing was done, and asking again changes nothing.
+
+    Args:
+        status: the HTTP status of its answer.
+        message: its reason.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"The bank refused: {message} (HTTP {status})")
+        self.status = status
+
+
+class MalformedCallback(BillingError):
+    """A callback's body is not what the bank sends; the message says what is wrong with it."""
+
+
+class Verdict(enum.StrEnum):
+    """What the signature of a callback is worth."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNSIGNED = "unsigned"
+
+
+class Gateway(Protocol):
+    """The calls of the bank that the use cases make."""
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there are credentials."""
+        ...
+
+    async def create_order(self, order: Order) -> BankReport:
+        """Create `order` at the bank, under its idempotency key: asking twice makes one order.
+
+        Raises:
+            GatewayError: one of its kinds; only after `GatewayRefused` is it sure that nothing was done.
+        """
+        ...
+
+    async def receipt(self, bank_order_id: str) -> BankReport:
+        """What the bank knows of an order.
+
+        Raises:
+            GatewayError: one of its kinds; `GatewayRefused` where the bank has no such order.
+        """
+        ...
+
+    def verify(self, raw_body: bytes, signature: str | None) -> Verdict:
+        """What the signature over these very bytes is worth."""
+        ...
+
+    def read_callback(self, raw_body: bytes) -> BankReport:
+        """What a callback says.
+
+        Raises:
+            MalformedCallback: the body is not a callback of the bank.
+        """
+        ...
+
+    async def check_credentials(self) -> None:
+        """Fetch a token, to see whether the credentials are good.
+
+        Raises:
+            GatewayError: they are not, or the bank did not answer.
+        """
+        ...

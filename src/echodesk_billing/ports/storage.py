@@ -1,0 +1,278 @@
+"""What is remembered, and the unit of work in which it changes.
+
+A transaction is a plain function that is given a `UnitOfWork`. It cannot await, so no transaction can be open while
+the network is waited for; it may be run again after a deadlock, so it must change nothing but what it is given.
+See docs/adr/0003.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from attrs import frozen
+
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.access import Principal
+
+T = TypeVar("T")
+
+
+class StorageUnavailable(BillingError):
+    """The database cannot be reached, is full or is not migrated; the message says which and what to do."""
+
+
+@frozen(kw_only=True)
+class InboxEntry:
+    """One callback as it was received.
+
+    Args:
+        digest: SHA-256 of the raw body, hexadecimal.
+        verdict: what its signature was worth.
+        outcome: what became of it.
+        order_id: the order it spoke of, where one was found.
+    """
+
+    digest: str
+    verdict: str
+    outcome: str
+    at: datetime
+    order_id: str | None = None
+
+
+@frozen(kw_only=True)
+class StoredToken:
+    """A token as it is kept: the secret itself is not.
+
+    Args:
+        prefix: its first characters, to tell tokens apart.
+        digest: SHA-256 of the secret, hexadecimal.
+    """
+
+    prefix: str
+    digest: str
+    principal: Principal
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@frozen(kw_only=True)
+class Answer:
+    """An HTTP answer kept under an idempotency key; `status` is 0 while the request is still being worked on.
+
+    Args:
+        owner: whose key it is: tenant, user and path.
+        key: as the client sent it.
+        request_digest: of method, path and body, to notice another request under the same key.
+    """
+
+    owner: str
+    key: str
+    request_digest: str
+    created_at: datetime
+    status: int = 0
+    content_type: str = ""
+    body: bytes = b""
+
+
+class Orders(Protocol):
+    """Orders, with their history."""
+
+    def add(self, order: Order) -> None:
+        """Store a new order."""
+        ...
+
+    def save(self, order: Order) -> None:
+        """Store the changes of an order that was loaded for change."""
+        ...
+
+    def get(self, order_id: str, tenant_id: str | None) -> Order | None:
+        """The order with this id, ours or the bank's, if it is the tenant's; of any tenant where that is None."""
+        ...
+
+    def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
+        """The order for change: looked up by our id first, then by the bank's."""
+        ...
+
+    def open_of(self, tenant_id: str) -> Sequence[Order]:
+        """Orders of a tenant that may still be paid, newest first."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> Sequence[Order]:
+        """Unsettled orders whose next check is due, longest due first."""
+        ...
+
+    def listed(self, tenant_id: str | None, state: OrderState | None, limit: int) -> Sequence[Order]:
+        """Orders, newest first."""
+        ...
+
+    def needing_attention(self, limit: int) -> Sequence[Order]:
+        """Orders marked for a person, newest first."""
+        ...
+
+    def count_by_state(self) -> dict[str, int]:
+        """How many orders are in each state."""
+        ...
+
+    def history(self, order_id: str) -> Sequence[Step]:
+        """The steps of an order, oldest first."""
+        ...
+
+
+class Subscriptions(Protocol):
+    """Subscriptions, one per tenant."""
+
+    def get(self, tenant_id: str) -> Subscription | None:
+        """The subscription of a tenant."""
+        ...
+
+    def add(self, subscription: Subscription) -> None:
+        """Store a new subscription; nothing happens where the tenant has one."""
+        ...
+
+    def lock(self, tenant_id: str) -> Subscription:
+        """The subscription of a tenant for change; it was added when the tenant's first order was."""
+        ...
+
+    def save(self, subscription: Subscription) -> None:
+        """Store the changes of a subscription that was locked."""
+        ...
+
+
+class Catalogues(Protocol):
+    """Versions of the catalogue."""
+
+    def current(self) -> Catalogue:
+        """The newest version; an empty one, version 0, where none was loaded."""
+        ...
+
+    def add(self, catalogue: Catalogue, at: datetime) -> None:
+        """Store a version."""
+        ...
+
+
+class Inbox(Protocol):
+    """Callbacks that were received."""
+
+    def record(self, entry: InboxEntry) -> bool:
+        """Note a callback; False where the same with the same outcome was noted before."""
+        ...
+
+    def of_order(self, order_id: str) -> Sequence[InboxEntry]:
+        """The callbacks that spoke of an order, oldest first."""
+        ...
+
+
+class Outbox(Protocol):
+    """Events on their way out."""
+
+    def add(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Record events in order; returns them with their ids."""
+        ...
+
+    def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Event]:
+        """Undelivered events, oldest first, for the one relay that may deliver until `until`; none for others.
+
+        Events of a tenant whose delivery failed wait, all of them, until it is tried again.
+        """
+        ...
+
+    def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:
+        """Mark events as delivered, and others to be tried again at a time; ends the claim."""
+        ...
+
+
+class Tokens(Protocol):
+    """Access tokens."""
+
+    def add(self, token: StoredToken) -> None:
+        """Store a token."""
+        ...
+
+    def by_digest(self, digest: str) -> StoredToken | None:
+        """The token with this digest."""
+        ...
+
+    def listed(self, tenant_id: str | None) -> Sequence[StoredToken]:
+        """Tokens, newest first."""
+        ...
+
+    def revoke(self, prefix: str, at: datetime) -> int:
+        """Revoke the tokens with this prefix; returns how many."""
+        ...
+
+
+class Answers(Protocol):
+    """Answers under idempotency keys."""
+
+    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> Answer | None:
+        """Reserve a key; None where it is ours now, else what is kept under it.
+
+        Args:
+            answer: the reservation, with status 0.
+            forget_before: finished answers older than this are forgotten.
+            stale_before: reservations older than this were left by a process that died.
+        """
+        ...
+
+    def finish(self, answer: Answer) -> None:
+        """Keep the answer to a reserved key."""
+        ...
+
+    def release(self, owner: str, key: str) -> None:
+        """Give a reserved key back, so that the request may be repeated."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """Everything that is remembered, within one transaction."""
+
+    @property
+    def orders(self) -> Orders: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
+    @property
+    def catalogues(self) -> Catalogues: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def answers(self) -> Answers: ...
+
+
+class Storage(Protocol):
+    """A place to remember things."""
+
+    async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` in one transaction: all of it is remembered, or, where it raises, nothing.
+
+        Raises:
+            StorageUnavailable: the database did not take it.
+        """
+        ...
+
+    async def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work`, which changes nothing."""
+        ...
+
+    async def migrate(self) -> list[str]:
+        """Bring the tables up to date; returns the revisions that were applied."""
+        ...
+
+    async def problem(self) -> str | None:
+        """Why the storage cannot be used, or None: unreachable, or not migrated."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and threads."""
+        ...

@@ -1,0 +1,196 @@
+"""The environment as one frozen object; what is wrong in it is said in one line that names the variable."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import limits
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from dotenv import dotenv_values
+from msgspec import Meta, field
+
+from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys
+from echodesk_billing.domain.errors import BillingError
+
+PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-connect/token"
+PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class InvalidSettings(BillingError):
+    """A variable is wrong or missing; the message is one line that names it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set. docs/configuration.md explains each."""
+
+    client_id: str = field(default="", name="BOG_CLIENT_ID")
+    client_secret: str = field(default="", name="BOG_CLIENT_SECRET")
+    auth_url: str = field(default=PRODUCTION_AUTH_URL, name="BOG_AUTH_URL")
+    api_base_url: str = field(default=PRODUCTION_API_BASE_URL, name="BOG_API_BASE_URL")
+    callback_public_key: str = field(default="", name="BOG_CALLBACK_PUBLIC_KEY")
+    database_url: str = field(default="sqlite:///var/billing.sqlite3", name="DATABASE_URL")
+    api_domain: str = field(default="", name="API_DOMAIN")
+    frontend_url: str = field(default="", name="FRONTEND_URL")
+    host: str = field(default="127.0.0.1", name="BILLING_HOST")
+    port: Port = field(default=8080, name="BILLING_PORT")
+    sandbox_port: Port = field(default=8081, name="SANDBOX_PORT")
+    clock_url: str = field(default="", name="BILLING_CLOCK_URL")
+    product_name: str = field(default="EchoDesk", name="BILLING_PRODUCT_NAME")
+    time_zone: str = field(default="Asia/Tbilisi", name="BILLING_TIME_ZONE")
+    order_ttl_minutes: Annotated[int, Meta(ge=2, le=1440)] = field(default=15, name="BILLING_ORDER_TTL_MINUTES")
+    bank_timeout_seconds: Annotated[float, Meta(gt=0, le=120)] = field(
+        default=15.0, name="BILLING_BANK_TIMEOUT_SECONDS"
+    )
+    reconcile_every_seconds: Annotated[float, Meta(ge=0)] = field(default=15.0, name="BILLING_RECONCILE_EVERY_SECONDS")
+    token_rate_limit: str = field(default="300/minute", name="BILLING_RATE_LIMIT_PER_TOKEN")
+    address_rate_limit: str = field(default="600/minute", name="BILLING_RATE_LIMIT_PER_ADDRESS")
+    log_format: Literal["console", "json"] = field(default="console", name="BILLING_LOG_FORMAT")
+    log_level: Literal["debug", "info", "warning", "error"] = field(default="info", name="BILLING_LOG_LEVEL")
+    demo_token: str = field(default="", name="BILLING_DEMO_TOKEN")
+    demo_operator_token: str = field(default="", name="BILLING_DEMO_OPERATOR_TOKEN")
+
+    def __repr__(self) -> str:
+        return f"Settings(database_url={hide_password(self.database_url)!r}, api_domain={self.api_domain!r})"
+
+    @property
+    def callback_url(self) -> str:
+        """The public address of our webhook."""
+        return self.api_domain + "/api/payments/webhook/"
+
+    def callback_keys(self) -> tuple[RSAPublicKey, ...]:
+        """The keys that may have signed a callback: the configured ones, else the bank's published one."""
+        return load_keys(self.callback_public_key or BANK_PUBLIC_KEY)
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environment`, or from `.env` and the process's environment where it is None.
+
+    Raises:
+        InvalidSettings: a variable is wrong or missing.
+    """
+    if environment is None:
+        file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+        environment = {**file, **os.environ}
+    names = set(Settings.__struct_encode_fields__)
+    chosen = {name: value.strip() for name, value in environment.items() if name in names and value.strip()}
+    _refuse_typing_errors(environment, names)
+    try:
+        settings = msgspec.convert(chosen, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        name = where.rstrip("`")
+        raise InvalidSettings(f"{name} is {chosen.get(name)!r}: {what.lower()}") from None
+    return _checked(settings)
+
+
+def hide_password(url: str) -> str:
+    """An address without the password that is in it."""
+    return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", url)
+
+
+def _refuse_typing_errors(environment: Mapping[str, str], names: set[str]) -> None:
+    for name in environment:
+        near = difflib.get_close_matches(name, names, 1, cutoff=0.85)
+        if name.startswith("BILLING_") and name not in names and near:
+            raise InvalidSettings(f"{name} is not a setting: did you mean {near[0]}?")
+
+
+def _checked(settings: Settings) -> Settings:
+    """Settings with addresses completed, and every value looked at once, so that nothing fails later."""
+    if bool(settings.client_id) != bool(settings.client_secret):
+        missing = "BOG_CLIENT_SECRET" if settings.client_id else "BOG_CLIENT_ID"
+        raise InvalidSettings(f"{missing} is missing: BOG_CLIENT_ID and BOG_CLIENT_SECRET go together")
+    local_bank = _is_local(settings.api_base_url)
+    here = f"http://127.0.0.1:{settings.port}"
+    domain = _with_scheme(settings.api_domain).rstrip("/")
+    frontend = _with_scheme(settings.frontend_url).rstrip("/")
+    if settings.client_id and not local_bank:
+        for name, value in (("API_DOMAIN", domain), ("FRONTEND_URL", frontend)):
+            if not value:
+                raise InvalidSettings(f"{name} is missing: the bank at {settings.api_base_url} needs it")
+    settings = msgspec.structs.replace(
+        settings,
+        api_domain=domain or here,
+        frontend_url=frontend or here,
+        auth_url=settings.auth_url.rstrip("/"),
+        api_base_url=settings.api_base_url.rstrip("/"),
+        callback_public_key=_pem(settings.callback_public_key),
+    )
+    for name, value in (
+        ("BOG_AUTH_URL", settings.auth_url),
+        ("BOG_API_BASE_URL", settings.api_base_url),
+        ("API_DOMAIN", settings.api_domain),
+        ("FRONTEND_URL", settings.frontend_url),
+    ):
+        _check_address(name, value)
+    if not settings.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        raise InvalidSettings(
+            f"DATABASE_URL is {hide_password(settings.database_url)!r}: it must begin with sqlite:/// or postgresql://"
+        )
+    _check_others(settings, local_bank=local_bank)
+    return settings
+
+
+def _check_address(name: str, value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidSettings(f"{name} is {value!r}: it must be an https:// address")
+    if parts.scheme == "http" and not _is_local(value):
+        raise InvalidSettings(f"{name} is {value!r}: plain http is for this machine only, use https://")
+
+
+def _check_others(settings: Settings, *, local_bank: bool) -> None:
+    try:
+        settings.callback_keys()
+    except ValueError as error:
+        raise InvalidSettings(f"BOG_CALLBACK_PUBLIC_KEY cannot be used: {error}") from None
+    try:
+        ZoneInfo(settings.time_zone)
+    except (ValueError, OSError, KeyError):
+        raise InvalidSettings(
+            f"BILLING_TIME_ZONE is {settings.time_zone!r}: it must be a name such as Asia/Tbilisi"
+        ) from None
+    for name, value in (
+        ("BILLING_RATE_LIMIT_PER_TOKEN", settings.token_rate_limit),
+        ("BILLING_RATE_LIMIT_PER_ADDRESS", settings.address_rate_limit),
+    ):
+        try:
+            limits.parse(value)
+        except ValueError:
+            raise InvalidSettings(f"{name} is {value!r}: it must be like 300/minute") from None
+    if settings.clock_url:
+        _check_address("BILLING_CLOCK_URL", settings.clock_url)
+        if not local_bank:
+            raise InvalidSettings(
+                "BILLING_CLOCK_URL is set while BOG_API_BASE_URL is not on this machine: "
+                "a simulated clock never goes with a real bank"
+            )
+
+
+def _with_scheme(address: str) -> str:
+    return address if not address or "://" in address else f"https://{address}"
+
+
+def _is_local(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+
+
+def _pem(value: str) -> str:
+    """A PEM given as text, as text with `\\n` in it, or as the path of a file."""
+    if not value or "-----BEGIN" in value:
+        return value.replace("\\n", "\n")
+    try:
+        return Path(value).read_text()
+    except OSError as error:
+        raise InvalidSettings(f"BOG_CALLBACK_PUBLIC_KEY is {value!r}: no PEM text, and no file: {error}") from None

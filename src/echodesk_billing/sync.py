@@ -1,0 +1,188 @@
+"""The library for programs without an event loop: Django views, management commands, Celery tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import os
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from attrs import define
+
+from echodesk_billing import facade
+from echodesk_billing.adapters.handlers import Handler
+from echodesk_billing.application.reconciliation import Reconciled
+from echodesk_billing.application.settlement import Settled
+from echodesk_billing.application.views import SubscriptionView
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.settings import Settings, load_settings
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Event)
+
+
+@define
+class _Running:
+    """An event loop on a thread of its own, with billing open on it."""
+
+    process_id: int
+    loop: asyncio.AbstractEventLoop
+    thread: threading.Thread
+    billing: facade.Billing
+    stack: contextlib.AsyncExitStack
+
+
+class Billing:
+    """Billing for a program without an event loop, safe to call from many threads.
+
+    The first call starts one thread with an event loop; after a fork, as web servers do it, the child starts its own.
+    Use it as `with Billing.open(settings) as billing:`, or keep one for the life of the process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self._handlers: list[tuple[type[Event], Handler[Any]]] = []
+
+    @classmethod
+    def open(cls, settings: Settings | Mapping[str, str] | None = None) -> Self:
+        """As `echodesk_billing.Billing.open`.
+
+        Raises:
+            InvalidSettings: a variable is wrong or missing.
+        """
+        return cls(settings if isinstance(settings, Settings) else load_settings(settings))
+
+    def __enter__(self) -> Self:
+        self._here()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections and end the thread."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None and running.process_id == os.getpid():
+            asyncio.run_coroutine_threadsafe(running.stack.aclose(), running.loop).result()
+            running.loop.call_soon_threadsafe(running.loop.stop)
+            running.thread.join()
+            running.loop.close()
+
+    def on(self, kind: type[E], handler: Handler[E]) -> None:
+        """As `echodesk_billing.Billing.on`. The handler runs on a thread without an event loop."""
+        with self._lock:
+            self._handlers.append((kind, handler))
+            if self._running is not None:
+                self._running.billing.on(kind, _on_a_thread(handler))
+
+    def checkout(
+        self,
+        *,
+        tenant_id: str,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int = 1,
+        currency: str = "GEL",
+        language: str = "ka",
+        save_card: bool = True,
+        user_id: str = "",
+        full_name: str = "",
+        email: str = "",
+    ) -> Order:
+        """As `echodesk_billing.Billing.checkout`."""
+        return self._call(
+            lambda billing: billing.checkout(
+                tenant_id=tenant_id,
+                tenant_name=tenant_name,
+                package_id=package_id,
+                features=features,
+                seats=seats,
+                currency=currency,
+                language=language,
+                save_card=save_card,
+                user_id=user_id,
+                full_name=full_name,
+                email=email,
+            )
+        )
+
+    def receive_callback(self, raw_body: bytes, signature: str | None) -> Settled:
+        """As `echodesk_billing.Billing.receive_callback`."""
+        return self._call(lambda billing: billing.receive_callback(raw_body, signature))
+
+    def status(self, order_id: str, *, tenant_id: str) -> Order:
+        """As `echodesk_billing.Billing.status`."""
+        return self._call(lambda billing: billing.status(order_id, tenant_id=tenant_id))
+
+    def subscription(self, tenant_id: str) -> SubscriptionView:
+        """As `echodesk_billing.Billing.subscription`."""
+        return self._call(lambda billing: billing.subscription(tenant_id))
+
+    def cancel(self, tenant_id: str, *, immediately: bool = False) -> Subscription:
+        """As `echodesk_billing.Billing.cancel`."""
+        return self._call(lambda billing: billing.cancel(tenant_id, immediately=immediately))
+
+    def catalogue(self) -> Catalogue:
+        """As `echodesk_billing.Billing.catalogue`."""
+        return self._call(lambda billing: billing.catalogue())
+
+    def load_catalogue(self, catalogue: Catalogue) -> Catalogue:
+        """As `echodesk_billing.Billing.load_catalogue`."""
+        return self._call(lambda billing: billing.load_catalogue(catalogue))
+
+    def reconcile(self) -> list[Reconciled]:
+        """As `echodesk_billing.Billing.reconcile`."""
+        return self._call(lambda billing: billing.reconcile())
+
+    def deliver_events(self) -> int:
+        """As `echodesk_billing.Billing.deliver_events`."""
+        return self._call(lambda billing: billing.deliver_events())
+
+    def _call(self, work: Callable[[facade.Billing], Coroutine[Any, Any, T]]) -> T:
+        running = self._here()
+        return asyncio.run_coroutine_threadsafe(work(running.billing), running.loop).result()
+
+    def _here(self) -> _Running:
+        """What runs in this very process."""
+        with self._lock:
+            if self._running is None or self._running.process_id != os.getpid():
+                self._running = self._start()
+            return self._running
+
+    def _start(self) -> _Running:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="echodesk-billing", daemon=True)
+        thread.start()
+        stack = contextlib.AsyncExitStack()
+        opening = stack.enter_async_context(facade.Billing.open(self._settings))
+        try:
+            billing = asyncio.run_coroutine_threadsafe(opening, loop).result()
+        except BaseException:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+            raise
+        for kind, handler in self._handlers:
+            billing.on(kind, _on_a_thread(handler))
+        return _Running(os.getpid(), loop, thread, billing, stack)
+
+
+def _on_a_thread(handler: Handler[E]) -> Handler[E]:
+    """`handler`, called where blocking is no harm and where Django allows its database."""
+    if inspect.iscoroutinefunction(handler):
+        return handler
+
+    async def call(event: E) -> None:
+        await asyncio.to_thread(handler, event)
+
+    return call
