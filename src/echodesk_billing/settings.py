@@ -187,7 +187,7 @@ def _is_local(address: str) -> bool:
 
 
 def _pem(value: str) -> str:
-    """A PEM given as text, as text with `\\n` in it, or as the path of a file."""
+    r"""A PEM given as text, as text with `\\n` in it, or as the path of a file."""
     if not value or "-----BEGIN" in value:
         return value.replace("\\n", "\n")
     try:

@@ -285,7 +285,8 @@ class Order:
             return f"bank status {report.status} without an amount"
         if paid.currency is not self.amount.currency:
             return f"{paid} was paid for an order of {self.amount}"
-        if self.captured is not None and paid != self.captured:
+        held = report.status is BankStatus.BLOCKED
+        if self.captured is not None and paid != self.captured and not held:
             return f"{paid} is reported paid, but {self.captured} was before"
         discount = report.discount or Money.zero(paid.currency)
         if discount.currency is not paid.currency or discount.amount < 0:

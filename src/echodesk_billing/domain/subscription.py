@@ -135,7 +135,7 @@ class Subscription:
 
     def _first_unpaid(self, now: datetime) -> int:
         """The next period to pay; periods that passed unpaid are not charged for afterwards."""
-        if self.anchor is None or self.state is SubscriptionState.ENDED or self.has_access(now):
+        if self.anchor is None or self.state is not SubscriptionState.ACTIVE or self.has_access(now):
             return self.next_period
         running = calendar.period_at(self.anchor, self.anchor_period, now, self.time_zone)
         return max(self.next_period, running.number)

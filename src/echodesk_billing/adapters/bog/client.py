@@ -118,16 +118,24 @@ class BogGateway:
         """
         if not self.is_configured:
             raise GatewayNotConfigured
+        waiting_after: _Transient | None = None
         try:
             async with asyncio.timeout(self._access.timeout_seconds):
                 async for attempt in stamina.retry_context(
                     on=_wait_before_repeating, attempts=_ATTEMPTS, wait_initial=0.1, wait_max=_LONGEST_WAIT_SECONDS
                 ):
                     with attempt:
-                        return await self._attempt(method, path, body, headers)
+                        waiting_after = None
+                        try:
+                            return await self._attempt(method, path, body, headers)
+                        except _Transient as transient:
+                            waiting_after = transient
+                            raise
         except _Transient as transient:
             raise transient.meaning from transient
         except TimeoutError:
+            if waiting_after is not None:
+                raise waiting_after.meaning from waiting_after
             log.error("bank.timeout", method=method, path=path, seconds=self._access.timeout_seconds)
             raise GatewayTimeout(
                 f"The bank did not answer within {self._access.timeout_seconds:g} s; the payment is being found out"

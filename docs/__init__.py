@@ -1,0 +1,1 @@
+"""Documentation, and what of it is made from the code."""

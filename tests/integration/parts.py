@@ -1,0 +1,230 @@
+"""Real parts: databases, processes, a browser. Each is started once and used by many tests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from attrs import define
+
+START_WITHIN_SECONDS = 30
+ROOT = Path(__file__).parent.parent.parent
+
+
+def free_port() -> int:
+    """A port nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def clean_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without billing's variables, with `changes`."""
+    ours = ("BOG_", "BILLING_", "DATABASE_URL", "API_DOMAIN", "FRONTEND_URL", "SANDBOX_PORT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, **changes}
+
+
+@define
+class Process:
+    """A process of ours, with what it has printed."""
+
+    process: asyncio.subprocess.Process
+    output: Path
+
+    @property
+    def printed(self) -> str:
+        """Its standard output and error so far."""
+        return self.output.read_text()
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it; gives its exit code."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        return await self.process.wait()
+
+    async def ready(self) -> None:
+        """Wait until it has printed `ready`."""
+        async with asyncio.timeout(START_WITHIN_SECONDS):
+            while "\nready\n" not in "\n" + self.printed:
+                if self.process.returncode is not None:
+                    raise AssertionError(f"it ended with {self.process.returncode}:\n{self.printed}")
+                await asyncio.sleep(0.02)
+
+
+async def start(output: Path, environment: Mapping[str, str], *arguments: str) -> Process:
+    """Start `python -m …`, with its output in a file."""
+    with output.open("ab") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            *arguments,
+            env=clean_environment(environment),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+        )
+    return Process(process, output)
+
+
+@define
+class Bank:
+    """The simulated bank in a process of its own."""
+
+    url: str
+    http: aiohttp.ClientSession
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a service needs to use it."""
+        return {
+            "BOG_CLIENT_ID": "demo",
+            "BOG_CLIENT_SECRET": "demo",
+            "BOG_AUTH_URL": f"{self.url}/auth/realms/bog/protocol/openid-connect/token",
+            "BOG_API_BASE_URL": f"{self.url}/payments/v1",
+            "BILLING_CLOCK_URL": f"{self.url}/sandbox/clock",
+        }
+
+    async def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One of its own calls; gives its answer."""
+        async with self.http.request(method, f"{self.url}/sandbox/{path}", json=body) as response:
+            assert response.status < 300, (response.status, await response.text())
+            return await response.json() if response.content_type == "application/json" else await response.text()
+
+    async def pay(self, bank_order_id: str, card: str = "4000000000000001", **more: Any) -> dict[str, Any]:
+        """The customer pays; gives the receipt."""
+        paid: dict[str, Any] = await self.control("POST", "pay", {"order_id": bank_order_id, "card": card, **more})
+        return paid
+
+    async def fault(self, path: str, kind: str, **more: Any) -> None:
+        """Let something go wrong."""
+        await self.control("POST", "faults", {"path": path, "kind": kind, **more})
+
+    async def callbacks(self, bank_order_id: str) -> list[dict[str, Any]]:
+        """The callbacks about an order."""
+        sent = await self.control("GET", "callbacks")
+        return [callback for callback in sent if callback["order_id"] == bank_order_id]
+
+    async def orders(self, external_order_id: str) -> list[dict[str, Any]]:
+        """The bank's orders by our id."""
+        orders = await self.control("GET", "orders")
+        return [order for order in orders if order["external_order_id"] == external_order_id]
+
+    async def answered(self, bank_order_id: str, number: int = 1) -> list[int | None]:
+        """How the first `number` attempts to call back about an order were answered; waits for them."""
+        async with asyncio.timeout(20):
+            while True:
+                attempts = [one for callback in await self.callbacks(bank_order_id) for one in callback["attempts"]]
+                if len(attempts) >= number:
+                    return [attempt["status"] for attempt in attempts]
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running_bank(output: Path, *options: str) -> AsyncIterator[Bank]:
+    """A simulated bank while the block runs."""
+    port = free_port()
+    process = await start(output, {}, "bog_sandbox", "--port", str(port), *options)
+    async with aiohttp.ClientSession() as http:
+        bank = Bank(f"http://127.0.0.1:{port}", http)
+        try:
+            async with asyncio.timeout(START_WITHIN_SECONDS):
+                while True:
+                    with contextlib.suppress(aiohttp.ClientConnectionError):
+                        await bank.control("GET", "clock")
+                        break
+                    await asyncio.sleep(0.02)
+            yield bank
+        finally:
+            await process.stop()
+
+
+@define
+class Answer:
+    """What the service answered."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+    raw: bytes
+
+
+@define
+class Client:
+    """Somebody who calls the service."""
+
+    url: str
+    http: aiohttp.ClientSession
+    token: str = ""
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str
+    ) -> Answer:
+        """One call; header names are written with underscores."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token:
+            sent.setdefault("Authorization", f"Token {self.token}")
+        if raw is not None:
+            sent.setdefault("Content-Type", "application/json")
+        async with self.http.request(method, self.url + path, json=body, data=raw, headers=sent) as response:
+            content = await response.read()
+            is_json = "json" in response.content_type
+            parsed = await response.json(content_type=None) if is_json else content.decode()
+            return Answer(response.status, parsed, response.headers, content)
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        """GET."""
+        return await self.call("GET", path, **headers)
+
+    async def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        """POST."""
+        return await self.call("POST", path, body, **headers)
+
+    async def buy(self, package_id: int = 2, seats: int = 3, **more: Any) -> dict[str, Any]:
+        """Start a payment; gives the answer, with the bank's id beside ours."""
+        answer = await self.post("/api/payments/create/", {"package_id": package_id, "agent_count": seats, **more})
+        assert answer.status == 200, answer.body
+        return {**answer.body, "bank_order_id": answer.body["payment_url"].rpartition("=")[2]}
+
+    async def status(self, order_id: str) -> dict[str, Any]:
+        """What became of a payment."""
+        answer = await self.get(f"/api/payments/status/{order_id}/")
+        assert answer.status == 200, answer.body
+        body: dict[str, Any] = answer.body
+        return body
+
+    async def subscription(self) -> dict[str, Any]:
+        """The tenant's subscription."""
+        body: dict[str, Any] = (await self.get("/api/subscription/me/")).body
+        return body
+
+
+def find_chromium() -> str | None:
+    """A browser: `CHROMIUM`, one on the machine, or Debian's package where it may be installed."""
+    if os.environ.get("CHROMIUM"):
+        return os.environ["CHROMIUM"]
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
+        subprocess.run(["apt-get", "update"], **quiet)  # type: ignore[call-overload]
+        subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", "chromium"], **quiet)  # type: ignore[call-overload]
+        found = shutil.which("chromium")
+    return found
+
+
+def install_playwrights_own() -> None:
+    """Where there is no other browser and none may be installed: Playwright's."""
+    subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)

@@ -1,0 +1,265 @@
+"""The HTTP surface, over real HTTP, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from typing import Any
+
+import msgspec
+import pytest
+
+from echodesk_billing.entrypoints.web.routes import ROUTES
+from echodesk_billing.entrypoints.web.schemas import Problem
+from echodesk_billing.ports.access import Scope
+from tests.integration.conftest import Service
+from tests.integration.parts import Bank, Client
+
+CREATE = "/api/payments/create/"
+ORDER_ROUTES = [route for route in ROUTES if "{order_id}" in route.path]
+
+
+async def test_a_payment_from_click_to_subscription(client: Client, bank: Bank) -> None:
+    payment = await client.buy()
+    assert (payment["amount"], payment["currency"], payment["status"]) == (147.0, "GEL", "pending")
+    assert payment["payment_id"] == payment["order_id"]
+    assert (await client.status(payment["order_id"]))["status"] == "pending"
+    assert (await client.subscription())["has_subscription"] is False
+
+    await bank.pay(payment["bank_order_id"])
+    assert await bank.answered(payment["bank_order_id"]) == [200]
+
+    status = await client.status(payment["bank_order_id"])
+    assert (status["status"], status["state"], status["paid"], status["captured"]) == ("paid", "completed", True, 147.0)
+    assert (status["response_code"], status["message"]) == ("100", "The payment was successful.")
+    mine = await client.subscription()
+    assert (mine["has_subscription"], mine["package"]["id"]) == (True, 2)
+    assert (mine["subscription"]["is_active"], mine["subscription"]["agent_count"]) == (True, 3)
+    assert mine["features"] == {"tickets": True, "telephony": True, "whatsapp": True, "reports": False}
+
+
+async def test_a_declined_payment_says_why_and_activates_nothing(client: Client, bank: Bank) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"], "4000000000000002")
+    await bank.answered(payment["bank_order_id"])
+    status = await client.status(payment["order_id"])
+    assert (status["status"], status["response_code"], status["paid"]) == ("failed", "107", False)
+    assert "not enough money" in status["message"]
+    answer = await client.get(f"/api/payments/status/{payment['order_id']}/", Accept_Language="ka-GE")
+    assert "საკმარისი თანხა" in answer.body["message"]
+    assert (await client.subscription())["has_subscription"] is False
+
+
+async def test_features_in_another_currency(client: Client) -> None:
+    answer = await client.post(CREATE, {"features": ["tickets", "whatsapp"], "agent_count": 2, "currency": "EUR"})
+    assert (answer.body["amount"], answer.body["currency"]) == (15.0, "EUR")
+
+
+async def test_cancelling_keeps_access_until_the_paid_period_ends(client: Client, bank: Bank) -> None:
+    answer = await client.post("/api/payments/cancel/")
+    assert (answer.status, answer.body["error"]) == (404, "No active subscription found")
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    await bank.answered(payment["bank_order_id"])
+    paid_until = (await client.subscription())["subscription"]["expires_at"]
+    answer = await client.post("/api/payments/cancel/")
+    assert (answer.status, answer.body["status"], answer.body["access_until"]) == (200, "cancelled", paid_until)
+    mine = (await client.subscription())["subscription"]
+    assert (mine["cancel_at_period_end"], mine["is_active"], mine["next_billing_date"]) == (True, True, None)
+    answer = await client.post("/api/payments/cancel/", {"immediately": True})
+    assert answer.status == 200
+    assert (await client.subscription())["has_subscription"] is False
+
+
+async def test_packages_are_public(service: Service) -> None:
+    answer = await Client(service.url, service.http).get("/api/packages/")
+    assert answer.status == 200
+    package = answer.body[1]
+    assert (package["price_gel"], package["prices"]["USD"]) == ("49.00", "18.00")
+    assert set(package) == {
+        "id", "name", "display_name", "description", "pricing_model", "price_gel", "prices", "max_users",
+        "max_whatsapp_messages", "max_storage_gb", "is_highlighted", "features_list",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({}, 422, "package_id"),
+        ({"package_id": 99}, 422, "package_id"),
+        ({"package_id": 1, "features": ["tickets"]}, 422, "package_id"),
+        ({"features": ["fax"]}, 422, "features"),
+        ({"package_id": "two"}, 400, "package_id"),
+        ({"package_id": 0}, 400, "package_id"),
+        ({"package_id": 1, "agent_count": 0}, 400, "agent_count"),
+        ({"package_id": 1, "agent_count": 10**9}, 400, "agent_count"),
+        ({"package_id": 1, "agent_count": 1.5}, 400, "agent_count"),
+        ({"package_id": 1, "currency": "RUB"}, 400, "currency"),
+        ({"package_id": 1, "language": "de"}, 400, "language"),
+        ({"features": [1]}, 400, "features"),
+        ([], 400, "body"),
+        ("text", 400, "body"),
+    ],
+)
+async def test_bad_input_names_its_field_and_makes_no_order(
+    service: Service, client: Client, body: Any, status: int, field: str
+) -> None:
+    answer = await client.post(CREATE, body)
+    assert (answer.status, answer.body["errors"][0]["field"]) == (status, field)
+    tenant = (await service.container.tokens().authenticate(client.token)).tenant_id
+    assert await service.container.storage().read(lambda uow: uow.orders.listed(tenant, None, 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b'{"package_id": NaN}', "application/json", 400),
+        (b'{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}", "application/json", 400),
+        (b"package_id=1", "application/x-www-form-urlencoded", 415),
+        (b" " * (64 * 1024 + 1), "application/json", 413),
+    ],
+)
+async def test_bodies_that_are_no_json_are_refused(client: Client, raw: bytes, content_type: str, status: int) -> None:
+    answer = await client.call("POST", CREATE, raw=raw, Content_Type=content_type)
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+
+
+async def test_problems_are_problems(client: Client) -> None:
+    answer = await client.get("/api/payments/status/SUB-000000000000/", X_Request_ID="abc-1")
+    problem = msgspec.json.decode(answer.raw, type=Problem)
+    assert (problem.status, problem.title, problem.detail) == (404, "Not Found", "Payment not found")
+    assert problem.error == problem.detail
+    assert problem.instance == "/api/payments/status/SUB-000000000000/"
+    assert answer.headers["X-Request-ID"] == "abc-1"
+    for name, value in (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")):
+        assert answer.headers[name] == value
+
+
+async def test_addresses_and_methods_that_are_not_there(client: Client) -> None:
+    assert (await client.get("/api/nothing/")).status == 404
+    answer = await client.get(CREATE)
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+async def test_without_a_good_token_nothing_opens(service: Service) -> None:
+    for token in ("", "wrong", "Ünïcode"):
+        stranger = Client(service.url, service.http, token)
+        for route in ROUTES:
+            if route.scope is not None:
+                answer = await stranger.call(route.method, route.path.format(order_id="SUB-1"))
+                assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Token"), route.path
+
+
+async def test_bearer_is_as_good_as_token(client: Client) -> None:
+    answer = await Client(client.url, client.http).get("/api/subscription/me/", Authorization=f"Bearer {client.token}")
+    assert answer.status == 200
+
+
+async def test_a_token_that_may_only_read_cannot_buy(service: Service) -> None:
+    reader = await service.client(Scope.READ)
+    answer = await reader.post(CREATE, {"package_id": 1})
+    assert (answer.status, "billing:write" in answer.body["detail"]) == (403, True)
+    assert (await reader.get("/api/subscription/me/")).status == 200
+
+
+@pytest.mark.parametrize("route", ORDER_ROUTES, ids=lambda route: route.path)
+async def test_another_tenants_order_looks_like_none(service: Service, client: Client, bank: Bank, route: Any) -> None:
+    payment = await client.buy()
+    stranger = await service.client()
+    unknown = await stranger.call(route.method, route.path.format(order_id="SUB-000000000000"))
+    for order_id in (payment["order_id"], payment["bank_order_id"]):
+        answer = await stranger.call(route.method, route.path.format(order_id=order_id))
+        assert answer.status == unknown.status == 404
+        assert {**answer.body, "instance": ""} == {**unknown.body, "instance": ""}
+
+
+async def test_operators_see_all_tenants_orders(service: Service, client: Client) -> None:
+    payment = await client.buy()
+    operator = await service.client(Scope.OPERATOR)
+    assert (await operator.status(payment["order_id"]))["payment_id"] == payment["order_id"]
+
+
+async def test_a_double_click_makes_one_order(client: Client) -> None:
+    first, second = await asyncio.gather(client.buy(), client.buy())
+    assert first == second
+
+
+async def test_the_same_key_gives_the_same_answer_byte_for_byte(client: Client, bank: Bank) -> None:
+    key = secrets.token_hex(8)
+    answers = [await client.post(CREATE, {"package_id": 1}, Idempotency_Key=key) for _ in range(3)]
+    assert {answer.raw for answer in answers} == {answers[0].raw}
+    assert "Idempotent-Replayed" in answers[1].headers
+    assert len(await bank.orders(answers[0].body["order_id"])) == 1
+    other = await client.post(CREATE, {"package_id": 2}, Idempotency_Key=key)
+    assert (other.status, "another request" in other.body["detail"]) == (422, True)
+
+
+async def test_refusals_are_kept_under_their_key_too(client: Client) -> None:
+    key = secrets.token_hex(8)
+    first, second = [await client.post(CREATE, {"package_id": 99}, Idempotency_Key=key) for _ in range(2)]
+    assert (first.status, first.raw) == (second.status, second.raw)
+
+
+async def test_a_key_in_flight_is_a_conflict(client: Client, bank: Bank) -> None:
+    await bank.fault("/ecommerce/orders", "delay", seconds=0.5)
+    key = secrets.token_hex(8)
+    answers = await asyncio.gather(
+        *(client.post(CREATE, {"package_id": 1}, Idempotency_Key=key) for _ in range(2))
+    )
+    assert sorted(answer.status for answer in answers) == [200, 409]
+
+
+async def test_different_keys_make_different_orders(client: Client) -> None:
+    ids = {(await client.post(CREATE, {"package_id": 1}, Idempotency_Key=k)).body["order_id"] for k in ("a", "b")}
+    assert len(ids) == 2
+
+
+async def test_anothers_key_is_another_key(service: Service, client: Client) -> None:
+    stranger = await service.client()
+    one = await client.post(CREATE, {"package_id": 1}, Idempotency_Key="shared")
+    other = await stranger.post(CREATE, {"package_id": 1}, Idempotency_Key="shared")
+    assert one.body["order_id"] != other.body["order_id"]
+
+
+async def test_it_tells_whether_it_is_well(service: Service) -> None:
+    stranger = Client(service.url, service.http)
+    assert (await stranger.get("/healthz")).body == {"status": "ok"}
+    ready = await stranger.get("/readyz")
+    assert (ready.status, ready.body["status"]) == (200, "ready")
+    assert ready.body["database"] == ready.body["gateway"] == {"ok": True, "problem": None}
+    metrics = await stranger.get("/metrics")
+    assert "billing_http_requests_total" in metrics.body
+
+
+async def test_it_describes_itself(service: Service) -> None:
+    stranger = Client(service.url, service.http)
+    document = (await stranger.get("/openapi.json")).body
+    assert set(document["paths"]) == {route.path for route in ROUTES}
+    created = document["components"]["schemas"]["PaymentCreated"]
+    assert set(created["required"]) == {"payment_id", "order_id", "payment_url", "amount", "currency"}
+    assert "/api/payments/create/" in (await stranger.get("/docs")).body
+
+
+async def test_answers_have_the_declared_types(client: Client, bank: Bank) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    await bank.answered(payment["bank_order_id"])
+    for route in ROUTES:
+        if route.method == "GET":
+            answer = await client.get(route.path.format(order_id=payment["order_id"]))
+            decoded = msgspec.json.decode(answer.raw, type=route.gives)
+            assert set(json.loads(answer.raw)[0] if isinstance(decoded, list) else json.loads(answer.raw))
+
+
+async def test_no_answer_and_no_log_shows_a_secret(service: Service, client: Client, bank: Bank) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    await bank.answered(payment["bank_order_id"])
+    (callback,) = await bank.callbacks(payment["bank_order_id"])
+    log = service.process.printed
+    assert payment["order_id"] in log
+    for secret in (client.token, callback["signature"], "nino@acme.example", "Nino Beridze"):
+        assert secret not in log

@@ -1,0 +1,197 @@
+"""What every storage promises: the same on memory, SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from echodesk_billing import Event, OrderCompleted, OrderCreated
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
+from tests.builders import BANK_ID, NOW, a_plan, an_order, catalogue, gel, principal, refund, report
+
+LATER = NOW + timedelta(hours=1)
+
+
+async def test_an_order_comes_back_as_it_was(storage: Storage) -> None:
+    order = an_order()
+    order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a1", "10.00"),)), LATER)
+    order.observe(report("odd"), LATER)
+    steps = list(order.steps)
+    await storage.transact(lambda uow: uow.orders.add(order))
+    found, history = await storage.read(lambda uow: (uow.orders.get(order.id, None), uow.orders.history(order.id)))
+    assert found == order
+    assert list(history) == steps
+
+
+async def test_changes_and_new_steps_are_saved(storage: Storage) -> None:
+    await storage.transact(lambda uow: uow.orders.add(an_order()))
+
+    def work(uow: UnitOfWork) -> None:
+        order = uow.orders.lock(an_order().id, "")
+        assert order is not None
+        order.observe(report(BankStatus.COMPLETED), LATER)
+        uow.orders.save(order)
+
+    await storage.transact(work)
+    found, history = await storage.read(
+        lambda uow: (uow.orders.get(BANK_ID, None), uow.orders.history(an_order().id))
+    )
+    assert found is not None
+    assert (found.state, found.captured, found.version) == (OrderState.COMPLETED, gel("145.00"), 2)
+    assert [step.event for step in history] == ["create", "begin", "complete"]
+
+
+async def test_another_tenants_order_is_no_order(storage: Storage) -> None:
+    await storage.transact(lambda uow: uow.orders.add(an_order(bank_order_id=BANK_ID)))
+    for order_id in (an_order().id, BANK_ID):
+        own, others = await storage.read(
+            lambda uow, order_id=order_id: (uow.orders.get(order_id, "acme"), uow.orders.get(order_id, "globex"))  # type: ignore[misc]
+        )
+        assert own is not None
+        assert others is None
+
+
+async def test_orders_are_found_by_our_id_before_the_banks(storage: Storage) -> None:
+    first = an_order(order_id="SUB-000000000001", bank_order_id="bank-1")
+    second = an_order(order_id="SUB-000000000002", bank_order_id="bank-2")
+    await storage.transact(lambda uow: [uow.orders.add(first), uow.orders.add(second)] and None)
+    found = await storage.transact(
+        lambda uow: [
+            order.id if (order := uow.orders.lock(*keys)) else None
+            for keys in (("SUB-000000000001", "bank-2"), (None, "bank-2"), ("SUB-0", "bank-2"), ("SUB-0", "bank-0"))
+        ]
+    )
+    assert found == [first.id, second.id, second.id, None]
+
+
+async def test_a_transaction_that_fails_leaves_nothing(storage: Storage) -> None:
+    def work(uow: UnitOfWork) -> None:
+        uow.orders.add(an_order())
+        uow.outbox.add([OrderCreated(tenant_id="acme", at=NOW, order_id="SUB-1", amount=gel("1.00"))])
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await storage.transact(work)
+    assert await storage.read(lambda uow: uow.orders.listed(None, None, 10)) == []
+    assert await storage.transact(lambda uow: uow.outbox.claim("me", NOW, LATER, 10)) == []
+
+
+async def test_lists_filter_sort_and_stop(storage: Storage) -> None:
+    def work(uow: UnitOfWork) -> None:
+        for number in range(5):
+            tenant = "acme" if number % 2 else "globex"
+            order = an_order(
+                order_id=f"SUB-00000000000{number}", tenant_id=tenant, at=NOW + timedelta(minutes=number)
+            )
+            if number == 3:
+                order.observe(report("odd", external_order_id=None, bank_order_id="b3"), NOW)
+            uow.orders.add(order)
+
+    await storage.transact(work)
+
+    def ids(orders: object) -> list[str]:
+        return [order.id[-1] for order in orders]  # type: ignore[attr-defined]
+
+    assert ids(await storage.read(lambda uow: uow.orders.listed(None, None, 3))) == ["4", "3", "2"]
+    assert ids(await storage.read(lambda uow: uow.orders.listed("acme", None, 9))) == ["3", "1"]
+    assert ids(await storage.read(lambda uow: uow.orders.listed(None, OrderState.COMPLETED, 9))) == []
+    assert ids(await storage.read(lambda uow: uow.orders.open_of("acme"))) == ["3", "1"]
+    assert ids(await storage.read(lambda uow: uow.orders.needing_attention(9))) == ["3"]
+    assert ids(await storage.read(lambda uow: uow.orders.due(NOW + timedelta(minutes=3), 9))) == ["0", "1", "2"]
+    assert await storage.read(lambda uow: uow.orders.count_by_state()) == {"created": 5}
+
+
+async def test_a_tenant_has_one_subscription(storage: Storage) -> None:
+    new = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    await storage.transact(lambda uow: uow.subscriptions.add(new))
+    await storage.transact(lambda uow: uow.subscriptions.add(evolve(new, time_zone="UTC")))
+
+    def pay(uow: UnitOfWork) -> None:
+        subscription = uow.subscriptions.lock("acme")
+        subscription.on_payment(an_order(plan=a_plan(1, 3)), NOW)
+        uow.subscriptions.save(subscription)
+
+    await storage.transact(pay)
+    found = await storage.read(lambda uow: uow.subscriptions.get("acme"))
+    assert found is not None
+    assert (found.time_zone, found.plan, found.anchor, found.next_period) == ("Asia/Tbilisi", a_plan(1, 3), NOW, 1)
+    assert await storage.read(lambda uow: uow.subscriptions.get("globex")) is None
+
+
+async def test_the_newest_catalogue_is_on_sale(storage: Storage) -> None:
+    assert (await storage.read(lambda uow: uow.catalogues.current())).version == 0
+    for version in (1, 2):
+        await storage.transact(lambda uow, version=version: uow.catalogues.add(catalogue(version), NOW))  # type: ignore[misc]
+    assert await storage.read(lambda uow: uow.catalogues.current()) == catalogue(2)
+
+
+async def test_a_callback_is_noted_once_per_outcome(storage: Storage) -> None:
+    entry = InboxEntry(digest="d" * 64, verdict="valid", outcome="applied", at=NOW, order_id="SUB-1")
+    noted = [
+        await storage.transact(lambda uow, entry=entry: uow.inbox.record(entry))  # type: ignore[misc]
+        for entry in (entry, entry, evolve(entry, outcome="refused"))
+    ]
+    assert noted == [True, False, True]
+    assert list(await storage.read(lambda uow: uow.inbox.of_order("SUB-1")))[0] == entry
+
+
+def some_event(tenant_id: str, minute: int) -> Event:
+    return OrderCompleted(
+        tenant_id=tenant_id, at=NOW + timedelta(minutes=minute), order_id="SUB-1", amount=gel("1.00"), captured=gel("1.00")
+    )
+
+
+async def test_events_come_out_in_order_until_they_are_delivered(storage: Storage) -> None:
+    recorded = await storage.transact(
+        lambda uow: uow.outbox.add([some_event("acme", 0), some_event("acme", 0), some_event("globex", 1)])
+    )
+    claimed = await storage.transact(lambda uow: uow.outbox.claim("me", NOW, LATER, 10))
+    assert list(claimed) == list(recorded)
+    assert await storage.transact(lambda uow: uow.outbox.claim("you", NOW, LATER, 10)) == []
+    retry = {recorded[1].id: LATER}
+    await storage.transact(lambda uow: uow.outbox.settle([recorded[0].id], retry, NOW))
+    assert list(await storage.transact(lambda uow: uow.outbox.claim("you", NOW, LATER, 10))) == [recorded[2]]
+    again = await storage.transact(lambda uow: uow.outbox.claim("me", LATER, LATER, 10))
+    assert list(again) == list(recorded[1:])
+
+
+async def test_tokens_are_found_by_digest_and_revoked_by_prefix(storage: Storage) -> None:
+    token = StoredToken(prefix="abcdefgh", digest="0" * 64, principal=principal(), created_at=NOW, expires_at=LATER)
+    await storage.transact(lambda uow: uow.tokens.add(token))
+    await storage.transact(lambda uow: uow.tokens.add(token))
+    assert await storage.read(lambda uow: uow.tokens.by_digest("0" * 64)) == token
+    assert await storage.read(lambda uow: uow.tokens.by_digest("1" * 64)) is None
+    assert await storage.transact(lambda uow: uow.tokens.revoke("abcdefgh", LATER)) == 1
+    assert await storage.transact(lambda uow: uow.tokens.revoke("abcdefgh", LATER)) == 0
+    (listed,) = await storage.read(lambda uow: uow.tokens.listed("acme"))
+    assert listed.revoked_at == LATER
+    assert list(await storage.read(lambda uow: uow.tokens.listed("globex"))) == []
+
+
+async def test_an_answer_is_claimed_finished_replayed_and_forgotten(storage: Storage) -> None:
+    mine = Answer(owner="acme/admin", key="k", request_digest="d", created_at=NOW)
+
+    async def claim(answer: Answer) -> Answer | None:
+        at = answer.created_at
+        day, moment = at - timedelta(hours=24), at - timedelta(minutes=2)
+        return await storage.transact(lambda uow: uow.answers.claim(answer, day, moment))
+
+    assert await claim(mine) is None
+    assert await claim(mine) == mine
+    done = evolve(mine, status=200, content_type="application/json", body=b"{}")
+    await storage.transact(lambda uow: uow.answers.finish(done))
+    assert await claim(evolve(mine, created_at=LATER)) == done
+    assert await claim(evolve(mine, created_at=NOW + timedelta(hours=25))) is None
+    assert await claim(evolve(mine, created_at=NOW + timedelta(hours=26))) is None  # the other died
+    await storage.transact(lambda uow: uow.answers.release("acme/admin", "k"))
+    assert await claim(mine) is None
+
+
+async def test_it_is_ready_when_migrated(storage: Storage) -> None:
+    assert await storage.problem() is None
+    assert await storage.migrate() == []

@@ -1,0 +1,96 @@
+"""Everything wired up in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from attrs import Factory, define
+
+from echodesk_billing.adapters.handlers import Handlers
+from echodesk_billing.adapters.memory import MemoryStorage
+from echodesk_billing.adapters.usage import NoUsage
+from echodesk_billing.application.callbacks import ReceiveCallback
+from echodesk_billing.application.catalogues import LoadCatalogue
+from echodesk_billing.application.changes import Cancel
+from echodesk_billing.application.checkout import Checkout, Shop
+from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.reconciliation import Reconcile
+from echodesk_billing.application.relay import Relay
+from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.tokens import Tokens
+from echodesk_billing.application.views import Views
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.subscription import Subscription
+from tests.builders import catalogue, principal
+from tests.fake_bank import CountingIds, FakeBank, FakeClock
+
+SHOP = Shop(
+    product_name="EchoDesk",
+    callback_url="https://billing.example/api/payments/webhook/",
+    frontend_url="https://{tenant}.echodesk.ge",
+    ttl_minutes=15,
+    time_zone="Asia/Tbilisi",
+)
+
+
+@define(slots=False)
+class World:
+    """The use cases on memory, with a fake bank and a clock that stands."""
+
+    bank: FakeBank = Factory(FakeBank)
+    clock: FakeClock = Factory(FakeClock)
+    ids: CountingIds = Factory(CountingIds)
+    handlers: Handlers = Factory(Handlers)
+
+    def __attrs_post_init__(self) -> None:
+        self.storage = MemoryStorage(self.ids)
+        self.settlement = Settlement(self.storage, self.clock)
+        self.placement = Placement(self.storage, self.bank, self.clock, self.settlement)
+        self.checkout = Checkout(self.storage, self.bank, self.clock, self.ids, self.placement, SHOP)
+        self.callbacks = ReceiveCallback(self.storage, self.bank, self.clock, self.settlement)
+        self.cancel = Cancel(self.storage, self.clock)
+        self.reconcile = Reconcile(self.storage, self.bank, self.clock, self.placement, self.settlement)
+        self.relay = Relay(self.storage, self.handlers, self.clock, self.ids)
+        self.views = Views(self.storage, self.clock, NoUsage())
+        self.tokens = Tokens(self.storage, self.clock, self.ids)
+        self.load_catalogue = LoadCatalogue(self.storage, self.clock)
+
+    async def buy(self, tenant_id: str = "acme", package_id: int = 2, seats: int = 1, *, distinct: bool = False) -> Order:
+        selection = Selection(package_id=package_id, seats=seats)
+        return await self.checkout.buy(principal(tenant_id), selection, distinct=distinct)
+
+    async def order(self, order_id: str) -> Order:
+        order = await self.storage.read(lambda uow: uow.orders.get(order_id, None))
+        assert order is not None
+        return order
+
+    async def orders(self) -> list[Order]:
+        return list(await self.storage.read(lambda uow: uow.orders.listed(None, None, 1000)))
+
+    async def subscription(self, tenant_id: str = "acme") -> Subscription:
+        found = await self.storage.read(lambda uow: uow.subscriptions.get(tenant_id))
+        assert found is not None
+        return found
+
+    async def hear(self, order: Order, signature: str | None = "good") -> None:
+        """The bank calls back about an order as it stands there."""
+        body = self.bank.callback(self.bank.created[order.idempotency_key].bank_order_id)
+        await self.callbacks.receive(body, signature)
+
+    async def events(self) -> list[Event]:
+        """What was recorded and not delivered, oldest first."""
+        now = self.clock.moment
+        return list(await self.storage.read(lambda uow: uow.outbox.claim("test", now, now, 1000)))
+
+    async def names(self) -> list[str]:
+        return [event.name for event in await self.events()]
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    await world.load_catalogue.load(catalogue())
+    yield world

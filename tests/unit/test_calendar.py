@@ -1,0 +1,63 @@
+"""Calendar months from an anchor that never moves."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from echodesk_billing.domain.calendar import months_after, period, period_at
+
+TBILISI = "Asia/Tbilisi"
+ZONES = [TBILISI, "Europe/Berlin", "America/New_York", "UTC", "Australia/Lord_Howe"]
+
+
+def local(moment: datetime, zone: str = TBILISI) -> str:
+    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+
+
+def test_the_31st_is_followed_by_the_last_of_february_and_the_31st_again() -> None:
+    anchor = datetime(2026, 1, 31, 6, tzinfo=UTC)
+    assert [local(months_after(anchor, n, TBILISI)) for n in range(4)] == [
+        "2026-01-31 10:00",
+        "2026-02-28 10:00",
+        "2026-03-31 10:00",
+        "2026-04-30 10:00",
+    ]
+
+
+def test_a_leap_year_has_its_29th_of_february() -> None:
+    assert local(months_after(datetime(2028, 1, 31, 6, tzinfo=UTC), 1, TBILISI)) == "2028-02-29 10:00"
+
+
+def test_the_day_is_the_one_of_the_time_zone_not_of_utc() -> None:
+    late_evening_in_utc = datetime(2026, 1, 30, 21, tzinfo=UTC)  # the 31st in Tbilisi
+    assert local(months_after(late_evening_in_utc, 1, TBILISI)) == "2026-02-28 01:00"
+
+
+def test_the_wall_clock_time_survives_daylight_saving() -> None:
+    anchor = datetime(2026, 3, 15, 9, tzinfo=UTC)
+    assert local(months_after(anchor, 1, "Europe/Berlin"), "Europe/Berlin") == "2026-04-15 10:00"
+
+
+def test_periods_meet_without_gap() -> None:
+    anchor = datetime(2026, 1, 31, 6, tzinfo=UTC)
+    assert period(anchor, 0, 3, TBILISI).end == period(anchor, 0, 4, TBILISI).start
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@given(
+    anchor=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    hours=st.integers(0, 24 * 1500),
+    first=st.integers(0, 40),
+)
+def test_every_moment_lies_in_the_period_that_is_found_for_it(
+    zone: str, anchor: datetime, hours: int, first: int
+) -> None:
+    from datetime import timedelta  # noqa: PLC0415
+
+    moment = anchor + timedelta(hours=hours)
+    found = period_at(anchor, first, moment, zone)
+    assert found.start <= moment < found.end
+    assert found.number >= first

@@ -1,0 +1,97 @@
+"""The environment, and what never reaches a log."""
+
+from pathlib import Path
+
+import pytest
+
+from echodesk_billing import InvalidSettings, load_settings
+from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY
+from echodesk_billing.logs import HIDDEN, redact
+from echodesk_billing.settings import hide_password
+
+PRODUCTION = {
+    "BOG_CLIENT_ID": "10001",
+    "BOG_CLIENT_SECRET": "s3cret",
+    "API_DOMAIN": "api.echodesk.ge",
+    "FRONTEND_URL": "https://{tenant}.echodesk.ge",
+}
+
+
+def test_with_nothing_set_it_starts_on_this_machine() -> None:
+    settings = load_settings({})
+    assert settings.callback_url == "http://127.0.0.1:8080/api/payments/webhook/"
+    assert settings.database_url == "sqlite:///var/billing.sqlite3"
+
+
+def test_https_is_added_to_the_public_address() -> None:
+    assert load_settings(PRODUCTION).callback_url == "https://api.echodesk.ge/api/payments/webhook/"
+
+
+def test_the_callback_key_may_be_text_text_on_one_line_or_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "bank.pem"
+    file.write_text(BANK_PUBLIC_KEY * 2)
+    for value, keys in ((BANK_PUBLIC_KEY, 1), (BANK_PUBLIC_KEY.replace("\n", "\\n"), 1), (str(file), 2)):
+        assert len(load_settings({"BOG_CALLBACK_PUBLIC_KEY": value}).callback_keys()) == keys
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"BILLING_PORT": "http"}, "BILLING_PORT is 'http': expected `int`"),
+        ({"BILLING_PORT": "99999"}, "BILLING_PORT is '99999': expected `int` <= 65535"),
+        ({"BILLING_LOG_FORMAT": "xml"}, "BILLING_LOG_FORMAT is 'xml'"),
+        ({"BOG_CLIENT_ID": "1"}, "BOG_CLIENT_SECRET is missing"),
+        ({"BOG_CLIENT_SECRET": "1"}, "BOG_CLIENT_ID is missing"),
+        ({**PRODUCTION, "API_DOMAIN": ""}, "API_DOMAIN is missing"),
+        ({**PRODUCTION, "FRONTEND_URL": ""}, "FRONTEND_URL is missing"),
+        ({"API_DOMAIN": "http://api.echodesk.ge"}, "API_DOMAIN is 'http://api.echodesk.ge': plain http"),
+        ({"BOG_API_BASE_URL": "ftp://x"}, "BOG_API_BASE_URL is 'ftp://x'"),
+        ({"DATABASE_URL": "mysql://u:hunter2@h/d"}, r"DATABASE_URL is 'mysql://u:\*\*\*@h/d'"),
+        ({"BOG_CALLBACK_PUBLIC_KEY": "/no/such/file"}, "BOG_CALLBACK_PUBLIC_KEY is '/no/such/file'"),
+        ({"BOG_CALLBACK_PUBLIC_KEY": "-----BEGIN nothing"}, "BOG_CALLBACK_PUBLIC_KEY cannot be used"),
+        ({"BILLING_TIME_ZONE": "Mars/Base"}, "BILLING_TIME_ZONE is 'Mars/Base'"),
+        ({"BILLING_RATE_LIMIT_PER_TOKEN": "many"}, "BILLING_RATE_LIMIT_PER_TOKEN is 'many'"),
+        ({"BILLING_PROT": "1"}, "BILLING_PROT is not a setting: did you mean BILLING_PORT"),
+        ({**PRODUCTION, "BILLING_CLOCK_URL": "http://127.0.0.1:8081/sandbox/clock"}, "BILLING_CLOCK_URL is set while"),
+    ],
+)
+def test_what_is_wrong_is_one_line_that_names_the_variable(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidSettings, match=message) as caught:
+        load_settings(environment)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("BILLING_PRODUCT_NAME=FromFile\nBILLING_PORT=9000\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BILLING_PORT", "9001")
+    settings = load_settings()
+    assert (settings.product_name, settings.port) == ("FromFile", 9001)
+
+
+def test_settings_do_not_print_secrets() -> None:
+    assert "s3cret" not in repr(load_settings(PRODUCTION))
+    assert hide_password("postgresql://me:hunter2@db/x") == "postgresql://me:***@db/x"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"client_secret": "s3cret"},
+        {"signature": "s3cret"},
+        {"reason": "sent Authorization: Bearer s3cret-s3cret"},
+        {"reason": "Token s3crets3crets3cret refused"},
+        {"url": "postgresql://me:s3cret@db/x"},
+        {"detail": "card 4000 0000 0000 0001 s3cret".replace(" s3cret", "")},
+    ],
+)
+def test_secrets_are_hidden_by_key_and_by_looks(fields: dict[str, str]) -> None:
+    written = redact(None, "info", dict(fields))
+    assert HIDDEN in str(written)
+    assert "s3cret" not in str(written)
+    assert "4000 0000" not in str(written)
+
+
+def test_what_is_no_secret_is_left_alone() -> None:
+    fields = {"event": "order.created", "order_id": "SUB-9F2C7A1B04DE", "amount": "145.00 GEL"}
+    assert redact(None, "info", dict(fields)) == fields

@@ -1,0 +1,59 @@
+"""Masking, response codes, imports, generated docs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from docs import generate
+from echodesk_billing.domain.masking import mask_email, mask_name
+from echodesk_billing.domain.response_codes import RESPONSE_CODES, RetryAdvice, response_code
+
+DOCUMENTED = "100 200 101 102 103 104 105 106 107 108 109 110 111 112 122 199".split() + [
+    str(code) for code in (*range(161, 170), 179)
+]
+
+
+def test_names_are_masked_but_recognisable() -> None:
+    assert mask_name("Nino Beridze") == "N*** B******"
+    assert mask_name("") == ""
+    assert mask_email("nino@echodesk.ge") == "n***@echodesk.ge"
+    assert mask_email("nonsense") == "********"
+
+
+def test_every_documented_code_has_a_message_in_both_languages() -> None:
+    assert set(DOCUMENTED) == set(RESPONSE_CODES)
+    for code in RESPONSE_CODES.values():
+        assert code.message("en").isascii()
+        assert any("ა" <= letter <= "ჰ" for letter in code.message("ka"))
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("107", RetryAdvice.LATER),
+        ("105", RetryAdvice.NEW_CARD),
+        ("109", RetryAdvice.SOON),
+        ("108", RetryAdvice.CUSTOMER_PRESENT),
+        ("162", RetryAdvice.NEVER),
+    ],
+)
+def test_codes_say_whether_to_try_again(code: str, advice: RetryAdvice) -> None:
+    assert response_code(code).advice is advice
+
+
+def test_an_unknown_code_survives() -> None:
+    assert "(code 777)" in response_code("777").message("en")
+    assert response_code("777").advice is RetryAdvice.CUSTOMER_PRESENT
+
+
+@pytest.mark.parametrize("module", ["echodesk_billing.domain", "echodesk_billing.domain.order"])
+def test_the_domain_loads_no_adapter(module: str) -> None:
+    code = f"import sys, {module}; print(*[m for m in sys.argv[1:] if m in sys.modules])"
+    unwanted = ["aiohttp", "sqlalchemy", "dependency_injector", "msgspec", "structlog"]
+    run = subprocess.run([sys.executable, "-c", code, *unwanted], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
+
+
+def test_what_the_docs_take_from_the_code_is_fresh() -> None:
+    assert generate.stale() == []
