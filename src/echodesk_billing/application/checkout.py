@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from attrs import frozen
@@ -110,9 +110,6 @@ class Checkout:
             plan = pricing.plan(uow.catalogues.current(), selection, currency)
             uow.subscriptions.add(Subscription(tenant_id=buyer.tenant_id, time_zone=self._shop.time_zone))
             period = uow.subscriptions.lock(buyer.tenant_id).period_to_pay(plan, now)
-            for earlier in uow.orders.open_of(buyer.tenant_id):
-                if _same_click(earlier, plan, period, now, distinct=distinct):
-                    return earlier
             order, created = Order.create(
                 order_id=self._ids.order_id(Purpose.SUBSCRIPTION),
                 idempotency_key=self._ids.idempotency_key(),
@@ -123,6 +120,9 @@ class Checkout:
                 request=self._shop.request(buyer, plan, language, save_card=save_card),
                 at=now,
             )
+            for earlier in uow.orders.open_of(buyer.tenant_id):
+                if _same_click(earlier, order, distinct=distinct):
+                    return earlier
             uow.orders.add(order)
             uow.outbox.add([created])
             return order
@@ -134,11 +134,11 @@ class Checkout:
         return order if order.payment_url else await self._placement.place(order)
 
 
-def _same_click(order: Order, plan: pricing.Plan, period: int, now: datetime, *, distinct: bool) -> bool:
-    """Whether an open order is what this request asks for, so that a double click makes one order.
+def _same_click(earlier: Order, order: Order, *, distinct: bool) -> bool:
+    """Whether an open order is what is being ordered now, so that a double click makes one order.
 
     An order that has no payment page yet is always taken up again: nobody can have paid it (docs/adr/0006).
     """
-    same = order.plan == plan and order.period == period
-    fresh = not distinct and now - order.created_at < DOUBLE_CLICK
-    return same and (order.payment_url is None or fresh)
+    same = (earlier.plan, earlier.period, earlier.request) == (order.plan, order.period, order.request)
+    fresh = not distinct and order.created_at - earlier.created_at < DOUBLE_CLICK
+    return same and (earlier.payment_url is None or fresh)

@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import msgspec
 import typer
 from rich.console import Console
@@ -36,6 +35,7 @@ from echodesk_billing.settings import InvalidSettings, Settings, hide_password, 
 
 FAILED = 1
 WRONG_USE = 2
+PAGE_WIDTH = 200
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -54,26 +54,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
 Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else PAGE_WIDTH)
 err = Console(stderr=True)
 
 
 def main() -> None:
     """Run a command. Exit 0 done, 1 failed, 2 wrong use."""
     try:
-        code = cli(standalone_mode=False)
-    except click.exceptions.Abort:
-        code = 130
-    except click.ClickException as error:
-        error.show()
-        code = WRONG_USE
+        cli()
     except InvalidSettings as error:
         err.print(str(error), markup=False, soft_wrap=True)
-        code = WRONG_USE
+        sys.exit(WRONG_USE)
     except (BillingError, OSError) as error:
         err.print(str(error), markup=False, soft_wrap=True)
-        code = FAILED
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(FAILED)
 
 
 def _settings() -> Settings:
@@ -106,8 +100,8 @@ def _print(value: Any, table: Callable[[], Table | str], *, as_json: bool) -> No
 
 def _table(*columns: str) -> Table:
     table = Table(header_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
     return table
 
 

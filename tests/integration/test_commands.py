@@ -1,0 +1,192 @@
+"""`echodesk-billing` at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.integration.conftest import Service
+from tests.integration.parts import START_WITHIN_SECONDS, Bank, Client, free_port, start
+
+CATALOGUE = """
+[[packages]]
+id = 7
+name = "solo"
+display_name = "Solo"
+pricing_model = "crm"
+prices = { GEL = "10.00" }
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Awaitable[tuple[int, str]]]:
+    """Runs a command on a SQLite file of its own; gives exit code and output."""
+    number = 0
+
+    async def run(*arguments: str, **environment: str) -> tuple[int, str]:
+        nonlocal number
+        number += 1
+        settings = {
+            "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+            "BILLING_LOG_LEVEL": "error",
+            **environment,
+        }
+        process = await start(tmp_path / f"{number}.log", settings, "echodesk_billing", *arguments)
+        code = await process.process.wait()
+        return code, process.printed
+
+    return run
+
+
+Run = Callable[..., Awaitable[tuple[int, str]]]
+
+
+async def test_a_catalogue_is_loaded_shown_and_not_loaded_twice(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.toml"
+    file.write_text(CATALOGUE)
+    assert await run("catalogue", "load", str(file)) == (0, "Version 1 is on sale: 1 packages\n")
+    assert (await run("catalogue", "load", str(file)))[1].startswith("Version 1")
+    file.write_text(CATALOGUE.replace("10.00", "12.00"))
+    assert (await run("catalogue", "load", str(file)))[1].startswith("Version 2")
+    code, printed = await run("catalogue", "show", "--json")
+    assert json.loads(printed)["packages"][0]["prices"]["GEL"] == {"amount": "12.00", "currency": "GEL"}
+    assert "Solo" in (await run("catalogue", "show"))[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[packages]]\nid = 1", "missing required field `name`"),
+        (CATALOGUE.replace('"10.00"', "10.00"), "Expected `str`, got `float`"),
+        (CATALOGUE.replace("10.00", "10.001"), "more than two decimals"),
+        (CATALOGUE + CATALOGUE, "package id 7 is used twice"),
+        ("not toml", "Expected '='"),
+    ],
+)
+async def test_a_bad_catalogue_says_what_is_wrong_and_changes_nothing(
+    run: Run, tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "catalogue.toml"
+    file.write_text(text)
+    code, printed = await run("catalogue", "load", str(file))
+    assert (code, message in printed, "Traceback" in printed) == (1, True, False)
+    assert json.loads((await run("catalogue", "show", "--json"))[1])["version"] == 0
+
+
+async def test_tokens_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> None:
+    _, printed = await run("token", "create", "--tenant", "acme", "--scope", "billing:read", "--days", "30", "--json")
+    token = json.loads(printed)["token"]
+    _, printed = await run("token", "list", "--json")
+    (listed,) = json.loads(printed)
+    assert (listed["prefix"], listed["scopes"], listed["revoked_at"]) == (token[:8], ["billing:read"], None)
+    assert token not in printed
+    with sqlite3.connect(tmp_path / "db.sqlite3") as database:
+        assert token not in "\n".join(database.iterdump())
+    assert "acme" in (await run("token", "list"))[1]
+    assert (await run("token", "revoke", token[:8]))[0] == 0
+    assert (await run("token", "revoke", token[:8]))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "message"),
+    [
+        (("serve",), {"BILLING_PORT": "x"}, 2, "BILLING_PORT is 'x'"),
+        (("status",), {"DATABASE_URL": "mysql://x"}, 2, "DATABASE_URL"),
+        (("status",), {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, 1, "database"),
+        (("order", "show", "SUB-0"), {}, 1, "Payment not found"),
+        (("order", "list", "--state", "odd"), {}, 2, "odd"),
+        (("order", "list", "--limit", "0"), {}, 2, "limit"),
+        (("fly",), {}, 2, "No such command"),
+        (("token", "create"), {}, 2, "tenant"),
+        (("catalogue", "load", "/no/such/file"), {}, 1, "No such file"),
+        (("reconcile",), {}, 1, "BOG_CLIENT_ID"),
+    ],
+)
+async def test_what_is_wrong_is_said_without_a_trace(
+    run: Run, arguments: tuple[str, ...], environment: dict[str, str], code: int, message: str
+) -> None:
+    exit_code, printed = await run(*arguments, **environment)
+    assert (exit_code, message in printed, "Traceback" in printed) == (code, True, False), printed
+
+
+async def test_check_says_what_is_wrong_and_how_to_mend_it(run: Run, bank: Bank) -> None:
+    code, printed = await run("check")
+    assert (code, "BOG_CLIENT_ID" in printed) == (1, True)
+    good = {**bank.environment, "BOG_CALLBACK_PUBLIC_KEY": await bank.control("GET", "public-key")}
+    assert (await run("check", **good))[0] == 0
+    code, printed = await run("check", **{**good, "BOG_CLIENT_SECRET": "wrong"})
+    assert (code, "refuses our credentials" in printed) == (1, True)
+
+
+async def test_status_and_order_list_show_what_is_there(service: Service, client: Client, bank: Bank) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    await bank.answered(payment["bank_order_id"])
+    tenant = (await service.container.tokens().authenticate(client.token)).tenant_id  # type: ignore[union-attr]
+    _, printed = await service.command("order", "list", "--tenant", tenant, "--json")
+    (row,) = json.loads(printed)
+    assert (row["order_id"], row["state"]) == (payment["order_id"], "completed")
+    assert payment["order_id"] in (await service.command("order", "list", "--tenant", tenant))[1]
+    _, printed = await service.command("order", "show", payment["bank_order_id"], "--json")
+    shown = json.loads(printed)
+    assert [step["event"] for step in shown["history"]] == ["create", "begin", "complete"]
+    assert [entry["verdict"] for entry in shown["callbacks"]] == ["valid"]
+    assert "complete (callback)" in (await service.command("order", "show", payment["order_id"]))[1]
+    assert json.loads((await service.command("status", "--json"))[1])["orders"]["completed"] >= 1
+    assert "completed" in (await service.command("status"))[1]
+
+
+async def test_postgresql_is_migrated_by_command_only(
+    run: Run, new_database: Callable[[], Awaitable[str]]
+) -> None:
+    database = {"DATABASE_URL": await new_database()}
+    code, printed = await run("status", **database)
+    assert (code, "run echodesk-billing migrate" in printed) == (1, True)
+    code, printed = await run("migrate", "--json", **database)
+    assert (code, json.loads(printed)["applied"][0]) == (0, "0001")
+    assert "nothing to do" in (await run("migrate", **database))[1]
+    assert (await run("status", **database))[0] == 0
+
+
+async def test_without_credentials_it_serves_and_says_503_where_the_bank_is_needed(
+    tmp_path: Path, client: Client
+) -> None:
+    port = str(free_port())
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3", "BILLING_PORT": port}
+    file = tmp_path / "catalogue.toml"
+    file.write_text(CATALOGUE)
+    for arguments in (("catalogue", "load", str(file)), ("token", "create", "--tenant", "acme")):
+        process = await start(tmp_path / "command.log", settings, "echodesk_billing", *arguments)
+        assert await process.process.wait() == 0
+    token = process.printed.split()[-1]
+    process = await start(tmp_path / "serve.log", settings, "echodesk_billing", "serve")
+    await process.ready()
+    user = Client(f"http://127.0.0.1:{port}", client.http, token)
+    assert [package["id"] for package in (await user.get("/api/packages/")).body] == [7]
+    assert (await user.subscription())["has_subscription"] is False
+    answer = await user.post("/api/payments/create/", {"package_id": 7})
+    assert (answer.status, "BOG_CLIENT_ID" in answer.body["error"]) == (503, True)
+    assert "Retry-After" in answer.headers
+    ready = await user.get("/readyz")
+    assert (ready.status, ready.body["database"]["ok"], ready.body["gateway"]["ok"]) == (503, True, False)
+    assert await process.stop() == 0
+
+
+async def test_the_simulated_bank_runs_alone(tmp_path: Path, client: Client) -> None:
+    port = str(free_port())
+    process = await start(tmp_path / "bank.log", {}, "echodesk_billing", "sandbox", "--port", port)
+    other = Client(f"http://127.0.0.1:{port}", client.http)
+    async with asyncio.timeout(START_WITHIN_SECONDS):
+        while not (tmp_path / "key.pem").exists():
+            with contextlib.suppress(aiohttp.ClientConnectionError):
+                (tmp_path / "key.pem").write_text((await other.get("/sandbox/public-key")).body)
+            await asyncio.sleep(0.02)
+    assert (tmp_path / "key.pem").read_text().startswith("-----BEGIN PUBLIC KEY-----")
+    await process.stop()

@@ -1,0 +1,139 @@
+"""`make run` as a person meets it: what it prints, a payment in a real browser, a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from attrs import define
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.integration.parts import Client, Process, find_chromium, free_port, install_playwrights_own, start
+
+
+@define
+class Demo:
+    """What `make run` runs."""
+
+    process: Process
+    client: Client
+    bank: str
+
+    def printed(self, key: str) -> list[str]:
+        """The values it printed under a key."""
+        return re.findall(rf"^{key}: (.*)$", self.process.printed, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+async def demo(workspace: Path) -> AsyncIterator[Demo]:
+    environment = {
+        "BILLING_PORT": str(free_port()),
+        "SANDBOX_PORT": str(free_port()),
+        "DATABASE_URL": f"sqlite:///{workspace}/demo/billing.sqlite3",
+        "BILLING_DEMO_TOKEN": "demo-token-for-tests",
+    }
+    process = await start(workspace / "demo.log", environment, "echodesk_billing", "dev")
+    await process.ready()
+    async with aiohttp.ClientSession() as http:
+        client = Client(f"http://127.0.0.1:{environment['BILLING_PORT']}", http, "demo-token-for-tests")
+        yield Demo(process, client, f"http://127.0.0.1:{environment['SANDBOX_PORT']}")
+    assert await asyncio.wait_for(process.stop(signal.SIGINT), 10) == 0
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        install_playwrights_own()
+    async with async_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page without JavaScript: the bank's page must work without."""
+    context = await browser.new_context(java_script_enabled=False)
+    yield await context.new_page()
+    await context.close()
+
+
+async def buy(demo: Demo, **more: Any) -> dict[str, Any]:
+    answer = await demo.client.post("/api/payments/create/", {"package_id": 2, "agent_count": 3, **more})
+    assert answer.status == 200, answer.body
+    body: dict[str, Any] = answer.body
+    return body
+
+
+async def pay(page: Page, url: str, card: str, answer: str = "Confirm") -> None:
+    """Fill in the card and answer the issuer."""
+    await page.goto(url)
+    await page.get_by_label("Card number").fill(card)
+    await page.get_by_role("button", name="Pay").click()
+    await page.get_by_role("button", name=answer).click()
+
+
+async def settled(demo: Demo, order_id: str) -> dict[str, Any]:
+    """The payment's status once it is no longer pending."""
+    async with asyncio.timeout(10):
+        while (status := await demo.client.status(order_id))["status"] == "pending":
+            await asyncio.sleep(0.02)
+    return status
+
+
+def test_it_prints_what_scripts_rely_on(demo: Demo) -> None:
+    assert demo.printed("service") == [demo.client.url]
+    assert demo.printed("bank") == [demo.bank]
+    assert demo.printed("token") == ["demo-token-for-tests"]
+    assert len(demo.printed("operator-token")[0]) == 64
+    assert demo.printed("package") == ["1 Start", "2 Business", "3 Whole company"]
+
+
+async def test_a_declined_card_in_the_browser(demo: Demo, page: Page, workspace: Path) -> None:
+    payment = await buy(demo, language="en")
+    await pay(page, payment["payment_url"], "4000 0000 0000 0002")
+    assert page.url == f"{demo.client.url}/settings/subscription/failed"
+    status = await settled(demo, payment["order_id"])
+    assert (status["status"], status["response_code"]) == ("failed", "107")
+    assert "not enough money" in status["message"]
+    assert (await demo.client.subscription())["has_subscription"] is False
+
+
+async def test_a_customer_who_does_not_confirm(demo: Demo, page: Page) -> None:
+    payment = await buy(demo, language="en")
+    await pay(page, payment["payment_url"], "4000000000000001", "Decline")
+    assert (await settled(demo, payment["order_id"]))["response_code"] == "108"
+
+
+async def test_a_payment_in_the_browser_activates_the_subscription(demo: Demo, page: Page, workspace: Path) -> None:
+    payment = await buy(demo, language="en")
+    await page.goto(payment["payment_url"])
+    await page.screenshot(path=workspace / "payment-page.png")
+    assert "147.00 GEL" in await page.inner_text("main")
+    assert "EchoDesk Business - Demo LLC" in await page.inner_text("main")
+    await pay(page, payment["payment_url"], "4000 0000 0000 0001")
+    assert page.url == f"{demo.client.url}/settings/subscription/success"
+    assert (await settled(demo, payment["order_id"]))["status"] == "paid"
+    assert (await demo.client.subscription())["subscription"]["is_active"] is True
+    await page.goto(payment["payment_url"])
+    assert "The payment was successful." in await page.inner_text("main")
+
+
+async def test_the_page_speaks_georgian_by_default(demo: Demo, page: Page) -> None:
+    payment = await buy(demo)
+    await page.goto(payment["payment_url"])
+    assert "ბარათის ნომერი" in await page.inner_text("main")
+
+
+async def test_a_month_passes_for_bank_and_service_alike(demo: Demo) -> None:
+    async with demo.client.http.post(f"{demo.bank}/sandbox/clock", json={"advance": 32 * 86400}) as response:
+        assert response.status == 200
+    assert (await demo.client.subscription())["subscription"]["is_active"] is False
