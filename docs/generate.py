@@ -26,7 +26,7 @@ PARTS = {
     "subscription-lifecycle": f"```mermaid\n{mermaid(SUBSCRIPTION_TRANSITIONS)}\n```",
     "response-codes": _codes(),
 }
-_MARKED = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def _pages() -> list[Path]:
@@ -34,7 +34,7 @@ def _pages() -> list[Path]:
 
 
 def _fresh(text: str) -> str:
-    return _MARKED.sub(lambda found: found[1] + PARTS[found[2]] + found[3], text)
+    return _MARKED.sub(lambda found: f"{found[1]}{PARTS[found[2]]}\n{found[3]}", text)
 
 
 def stale() -> list[str]:

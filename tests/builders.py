@@ -52,9 +52,7 @@ def catalogue(version: int = 1) -> Catalogue:
                 prices_per_seat={Currency.GEL: gel("12.00")},
                 prices_flat={Currency.GEL: gel("100.00")},
             ),
-            Feature(
-                id=2, key="calls", name="Calls", category="channels", prices_per_seat={Currency.GEL: gel("15.00")}
-            ),
+            Feature(id=2, key="calls", name="Calls", category="channels", prices_per_seat={Currency.GEL: gel("15.00")}),
         ),
     )
 

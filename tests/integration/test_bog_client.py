@@ -219,7 +219,7 @@ async def test_silence_is_a_timeout(gateway: BogGateway, odd: OddBank) -> None:
 
     odd.gives_token()
     odd.answers("POST", ORDERS, callback=sleep)
-    with pytest.raises(GatewayTimeout, match="within 0.5 s"):
+    with pytest.raises(GatewayTimeout, match=r"within 0\.5 s"):
         await gateway.create_order(an_order())
 
 

@@ -55,7 +55,7 @@ async def test_a_catalogue_is_loaded_shown_and_not_loaded_twice(run: Run, tmp_pa
     assert (await run("catalogue", "load", str(file)))[1].startswith("Version 1")
     file.write_text(CATALOGUE.replace("10.00", "12.00"))
     assert (await run("catalogue", "load", str(file)))[1].startswith("Version 2")
-    code, printed = await run("catalogue", "show", "--json")
+    _, printed = await run("catalogue", "show", "--json")
     assert json.loads(printed)["packages"][0]["prices"]["GEL"] == {"amount": "12.00", "currency": "GEL"}
     assert "Solo" in (await run("catalogue", "show"))[1]
 
@@ -143,9 +143,7 @@ async def test_status_and_order_list_show_what_is_there(service: Service, client
     assert "completed" in (await service.command("status"))[1]
 
 
-async def test_postgresql_is_migrated_by_command_only(
-    run: Run, new_database: Callable[[], Awaitable[str]]
-) -> None:
+async def test_postgresql_is_migrated_by_command_only(run: Run, new_database: Callable[[], Awaitable[str]]) -> None:
     database = {"DATABASE_URL": await new_database()}
     code, printed = await run("status", **database)
     assert (code, "run echodesk-billing migrate" in printed) == (1, True)

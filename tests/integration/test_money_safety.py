@@ -226,7 +226,7 @@ async def logged(process: Process, event: str) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_every_callback_replayed_changes_nothing(service: Service, client: Client, bank: Bank) -> None:
+async def test_every_callback_replayed_changes_nothing(client: Client, bank: Bank) -> None:
     payment, callback = await paid_unheard(client, bank)
     await call_back(client, callback)
     before = await client.status(payment["order_id"]), await client.subscription()

@@ -97,7 +97,7 @@ def test_it_prints_what_scripts_rely_on(demo: Demo) -> None:
     assert demo.printed("package") == ["1 Start", "2 Business", "3 Whole company"]
 
 
-async def test_a_declined_card_in_the_browser(demo: Demo, page: Page, workspace: Path) -> None:
+async def test_a_declined_card_in_the_browser(demo: Demo, page: Page) -> None:
     payment = await buy(demo, language="en")
     await pay(page, payment["payment_url"], "4000 0000 0000 0002")
     assert page.url == f"{demo.client.url}/settings/subscription/failed"

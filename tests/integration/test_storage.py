@@ -38,9 +38,7 @@ async def test_changes_and_new_steps_are_saved(storage: Storage) -> None:
         uow.orders.save(order)
 
     await storage.transact(work)
-    found, history = await storage.read(
-        lambda uow: (uow.orders.get(BANK_ID, None), uow.orders.history(an_order().id))
-    )
+    found, history = await storage.read(lambda uow: (uow.orders.get(BANK_ID, None), uow.orders.history(an_order().id)))
     assert found is not None
     assert (found.state, found.captured, found.version) == (OrderState.COMPLETED, gel("145.00"), 2)
     assert [step.event for step in history] == ["create", "begin", "complete"]
@@ -59,7 +57,8 @@ async def test_another_tenants_order_is_no_order(storage: Storage) -> None:
 async def test_orders_are_found_by_our_id_before_the_banks(storage: Storage) -> None:
     first = an_order(order_id="SUB-000000000001", bank_order_id="bank-1")
     second = an_order(order_id="SUB-000000000002", bank_order_id="bank-2")
-    await storage.transact(lambda uow: [uow.orders.add(first), uow.orders.add(second)] and None)
+    for order in (first, second):
+        await storage.transact(lambda uow, order=order: uow.orders.add(order))  # type: ignore[misc]
     found = await storage.transact(
         lambda uow: [
             order.id if (order := uow.orders.lock(*keys)) else None
@@ -85,9 +84,7 @@ async def test_lists_filter_sort_and_stop(storage: Storage) -> None:
     def work(uow: UnitOfWork) -> None:
         for number in range(5):
             tenant = "acme" if number % 2 else "globex"
-            order = an_order(
-                order_id=f"SUB-00000000000{number}", tenant_id=tenant, at=NOW + timedelta(minutes=number)
-            )
+            order = an_order(order_id=f"SUB-00000000000{number}", tenant_id=tenant, at=NOW + timedelta(minutes=number))
             if number == 3:
                 order.observe(report("odd", external_order_id=None, bank_order_id="b3"), NOW)
             uow.orders.add(order)
@@ -137,12 +134,16 @@ async def test_a_callback_is_noted_once_per_outcome(storage: Storage) -> None:
         for entry in (entry, entry, evolve(entry, outcome="refused"))
     ]
     assert noted == [True, False, True]
-    assert list(await storage.read(lambda uow: uow.inbox.of_order("SUB-1")))[0] == entry
+    assert (await storage.read(lambda uow: uow.inbox.of_order("SUB-1")))[0] == entry
 
 
 def some_event(tenant_id: str, minute: int) -> Event:
     return OrderCompleted(
-        tenant_id=tenant_id, at=NOW + timedelta(minutes=minute), order_id="SUB-1", amount=gel("1.00"), captured=gel("1.00")
+        tenant_id=tenant_id,
+        at=NOW + timedelta(minutes=minute),
+        order_id="SUB-1",
+        amount=gel("1.00"),
+        captured=gel("1.00"),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from attrs import Factory, define
 
@@ -58,7 +56,9 @@ class World:
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)
 
-    async def buy(self, tenant_id: str = "acme", package_id: int = 2, seats: int = 1, *, distinct: bool = False) -> Order:
+    async def buy(
+        self, tenant_id: str = "acme", package_id: int = 2, seats: int = 1, *, distinct: bool = False
+    ) -> Order:
         selection = Selection(package_id=package_id, seats=seats)
         return await self.checkout.buy(principal(tenant_id), selection, distinct=distinct)
 
@@ -90,7 +90,7 @@ class World:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world() -> World:
     world = World()
     await world.load_catalogue.load(catalogue())
-    yield world
+    return world

@@ -1,5 +1,6 @@
 """The bank's JSON: read with tolerance for its habits, never with guesses."""
 
+import contextlib
 import json
 from decimal import Decimal
 from typing import Any
@@ -142,18 +143,14 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(sorted(RECEIPT)), JSON))
 def test_any_json_in_any_member_is_read_or_malformed(changes: dict[str, Any]) -> None:
-    try:
+    with contextlib.suppress(codec.Malformed):
         codec.callback(codec.decode(callback(**changes)))
-    except codec.Malformed:
-        pass
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_malformed(raw: bytes) -> None:
-    try:
+    with contextlib.suppress(codec.Malformed):
         codec.callback(codec.decode(raw))
-    except codec.Malformed:
-        pass
 
 
 def test_the_body_of_a_create_call_has_amounts_as_numbers() -> None:

@@ -20,7 +20,7 @@ TABLES = [(OrderState, ORDER_TRANSITIONS), (SubscriptionState, SUBSCRIPTION_TRAN
 CASES = [
     (state, event, {row.target for row in table if row.source is state and row.event == event})
     for states, table in TABLES
-    for state, event in itertools.product(states, sorted({row.event for row in table}) + ["fly"])
+    for state, event in itertools.product(states, [*sorted({row.event for row in table}), "fly"])
 ]
 
 

@@ -37,7 +37,7 @@ def test_what_does_not_fit_64_bits_of_minor_units_is_refused(text: str) -> None:
 
 
 def test_trailing_zeros_are_no_extra_decimals() -> None:
-    assert Money(Decimal("145.0000")) == Money(Decimal("145"))
+    assert Money(Decimal("145.0000")) == Money(Decimal(145))
 
 
 def test_an_unknown_currency_is_named() -> None:

@@ -27,9 +27,7 @@ def test_a_paid_report_completes_an_order_step_by_step() -> None:
     assert [step.event for step in order.steps] == ["create", "begin", "complete"]
     assert (order.state, order.captured, order.response_code) == (OrderState.COMPLETED, gel("145.00"), "100")
     assert events == [
-        OrderCompleted(
-            tenant_id="acme", at=LATER, order_id=order.id, amount=gel("145.00"), captured=gel("145.00")
-        )
+        OrderCompleted(tenant_id="acme", at=LATER, order_id=order.id, amount=gel("145.00"), captured=gel("145.00"))
     ]
 
 

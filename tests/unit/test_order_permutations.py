@@ -16,9 +16,7 @@ ANSWER = report(S.CREATED, source=Source.ANSWER, payment_url="https://bank.examp
 PROCESSING, COMPLETED = report(S.PROCESSING), report(S.COMPLETED)
 ASKED = report(S.REFUND_REQUESTED, refunds=(refund("a1", "45.00", completed=False),))
 PARTLY = report(S.REFUNDED_PARTIALLY, refunds=(refund("a1", "45.00"),), refunded=gel("45.00"))
-WHOLLY = report(
-    S.REFUNDED, refunds=(refund("a1", "45.00"), refund("a2", "100.00")), refunded=gel("145.00")
-)
+WHOLLY = report(S.REFUNDED, refunds=(refund("a1", "45.00"), refund("a2", "100.00")), refunded=gel("145.00"))
 BLOCKED = report(S.BLOCKED)
 TAKEN = report(S.PARTIAL_COMPLETED, transferred=gel("100.00"))
 

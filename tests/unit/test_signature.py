@@ -68,7 +68,12 @@ def test_the_banks_published_key_is_built_in() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "hello", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", pem(ec.generate_private_key(ec.SECP256R1()))],
+    [
+        "",
+        "hello",
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+        pem(ec.generate_private_key(ec.SECP256R1())),
+    ],
 )
 def test_what_is_no_rsa_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="PEM block"):

@@ -54,6 +54,7 @@ class ReceiveCallback:
         settled = await self._settle(report, digest, verdict)
         if settled.outcome is Outcome.UNKNOWN_ORDER:
             await self._record(digest, verdict, settled.outcome)
+            log.warning("callback.unknown_order", digest=digest, order_id=report.external_order_id)
             raise CallbackOrderUnknown
         return settled
 

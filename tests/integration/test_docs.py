@@ -1,0 +1,146 @@
+"""The docs are run: every command and every Python example of them does what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.parts import ROOT, Bank, Process, clean_environment, free_port
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TOKEN = "demo-token-for-docs"
+
+
+def commands(page: Path) -> list[str]:
+    """The lines after `$` in the console blocks of a page."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def programs(page: Path) -> list[str]:
+    """The Python blocks of a page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+COMMANDS = [(page.name, commands(page)) for page in PAGES if commands(page)]
+PROGRAMS = [
+    pytest.param(program, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, program in enumerate(programs(page), 1)
+]
+
+
+async def run(command: str, environment: dict[str, str], folder: Path) -> str:
+    """Run a command as a person would; gives what it printed."""
+    process = await asyncio.create_subprocess_shell(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    printed, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, f"{command}\n{printed.decode()}"
+    return printed.decode()
+
+
+@pytest.fixture(scope="module")
+async def made(workspace: Path) -> AsyncIterator[tuple[dict[str, str], Process]]:
+    """`make run`, run by make; gives the environment of a person beside it."""
+    service, bank = free_port(), free_port()
+    settings = {
+        "BILLING_PORT": str(service),
+        "SANDBOX_PORT": str(bank),
+        "DATABASE_URL": f"sqlite:///{workspace}/docs.sqlite3",
+        "BILLING_DEMO_TOKEN": TOKEN,
+    }
+    output = workspace / "make-run.log"
+    with output.open("wb") as file:
+        child = await asyncio.create_subprocess_exec(
+            "make", "run", cwd=ROOT, env=clean_environment(settings), stdout=file, stderr=subprocess.STDOUT
+        )
+    process = Process(child, output)
+    await process.ready()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    yield clean_environment({**settings, "TOKEN": TOKEN, "PATH": path, "BILLING_LOG_LEVEL": "error"}), process
+    assert await asyncio.wait_for(process.stop(), 10) in (0, -15, 2)
+
+
+@pytest.mark.parametrize(("page", "lines"), COMMANDS, ids=[page for page, _ in COMMANDS])
+async def test_every_command_of_the_docs_runs(
+    made: tuple[dict[str, str], Process], page: str, lines: list[str]
+) -> None:
+    environment, _ = made
+    for line in lines:
+        if line in ("make run", "make test"):  # the fixture runs the one; the other runs this test
+            continue
+        here = line.replace("127.0.0.1:8080", f"127.0.0.1:{environment['BILLING_PORT']}")
+        here = here.replace("127.0.0.1:8081", f"127.0.0.1:{environment['SANDBOX_PORT']}")
+        if "first_payment.py" in here:
+            here += f" http://127.0.0.1:{environment['BILLING_PORT']}"
+        printed = await run(here, environment, ROOT)
+        assert printed, page
+        assert "Traceback" not in printed
+
+
+async def test_the_readmes_first_payment_prints_what_the_readme_shows(made: tuple[dict[str, str], Process]) -> None:
+    environment, _ = made
+    service = f"http://127.0.0.1:{environment['BILLING_PORT']}"
+    printed = await run(f'python3 examples/first_payment.py "$TOKEN" {service}', environment, ROOT)
+    shown = re.search(r"first_payment.py \"\$TOKEN\"\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert shown is not None
+    for line, expected in zip(printed.splitlines(), shown[1].splitlines(), strict=True):
+        assert line.split()[0] == expected.split()[0]
+        assert re.sub(r"[0-9A-F]{12}|http\S+|\d{4}-\d\d-\d\d", "", line) == re.sub(
+            r"[0-9A-F]{12}|http\S+|\d{4}-\d\d-\d\d", "", expected
+        )
+
+
+async def test_make_run_prints_what_the_readme_says(made: tuple[dict[str, str], Process]) -> None:
+    _, process = made
+    for key in ("service", "bank", "token", "operator-token", "package"):
+        assert re.search(rf"^{key}: ", process.printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_every_program_of_the_docs_runs(bank: Bank, tmp_path: Path, program: str) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(program)
+    environment = clean_environment({**bank.environment, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"})
+    if "catalogue" not in program and "checkout" in program:
+        sells = tmp_path / "catalogue.toml"
+        sells.write_text((ROOT / "src/echodesk_billing/data/demo_catalogue.toml").read_text())
+        await run(f"{sys.executable} -m echodesk_billing catalogue load {sells}", environment, tmp_path)
+    assert "Traceback" not in await run(f"{sys.executable} {file}", environment, tmp_path)
+
+
+def test_every_link_of_the_docs_leads_somewhere() -> None:
+    for page in [*PAGES, *sorted((ROOT / "docs/adr").glob("*.md"))]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_logged_event_is_documented_and_every_documented_one_is_logged() -> None:
+    sources = "\n".join(path.read_text() for path in (ROOT / "src/echodesk_billing").rglob("*.py"))
+    logged = set(re.findall(r"\.(?:info|warning|error)\(\s*\"([a-z]+\.[a-z_]+)\"", sources))
+    logged |= {f"report.{outcome}" for outcome in ("applied", "unchanged", "duplicate", "unconfirmed", "unknown_order")}
+    documented = set(
+        re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    )
+    assert logged == documented
+
+
+def test_every_setting_is_documented() -> None:
+    from echodesk_billing import Settings  # noqa: PLC0415
+
+    page = (ROOT / "docs/configuration.md").read_text()
+    for name in Settings.__struct_encode_fields__:
+        assert f"`{name}`" in page, name
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    assert "make test" in (ROOT / ".ci/run").read_text().splitlines()
+    assert "make test" in commands(ROOT / "README.md")
