@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from attrs import evolve
+
 from echodesk_billing.domain.catalogue import Catalogue, Feature, Limits, Package, PricingModel
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Capture, Order, PaymentRequest, Purpose
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.payment_request import Capture, PaymentRequest
 from echodesk_billing.domain.pricing import Plan, Selection, plan
 from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus, Source
 from echodesk_billing.ports.access import Principal, Scope
@@ -61,8 +64,8 @@ def a_plan(package_id: int = 2, seats: int = 1, currency: Currency = Currency.GE
     return plan(catalogue(), Selection(package_id=package_id, seats=seats), currency)
 
 
-def a_request() -> PaymentRequest:
-    return PaymentRequest(
+def a_request(**changes: Any) -> PaymentRequest:
+    request = PaymentRequest(
         product_id="subscription",
         description="EchoDesk Company - Acme",
         callback_url="https://billing.example/api/payments/webhook/",
@@ -71,17 +74,20 @@ def a_request() -> PaymentRequest:
         buyer_name="N*** B******",
         buyer_email="n***@acme.example",
     )
+    return evolve(request, **changes)
 
 
 def an_order(*, order_id: str = ORDER_ID, tenant_id: str = "acme", **changes: Any) -> Order:
+    plan = changes.pop("plan", a_plan())
     order, _ = Order.create(
         order_id=order_id,
         idempotency_key=f"00000000-0000-4000-8000-{order_id[-12:].lower()}",
         tenant_id=tenant_id,
         purpose=Purpose.SUBSCRIPTION,
-        plan=changes.pop("plan", a_plan()),
+        amount=changes.pop("amount", plan.price),
+        plan=plan,
         period=changes.pop("period", 0),
-        request=a_request(),
+        request=changes.pop("request", a_request()),
         at=changes.pop("at", NOW),
     )
     for name, value in changes.items():
@@ -90,7 +96,7 @@ def an_order(*, order_id: str = ORDER_ID, tenant_id: str = "acme", **changes: An
 
 
 def a_manual_order() -> Order:
-    return an_order(capture=Capture.MANUAL)
+    return an_order(request=a_request(capture=Capture.MANUAL))
 
 
 def report(status: BankStatus | str, **changes: Any) -> BankReport:
@@ -115,8 +121,9 @@ def report(status: BankStatus | str, **changes: Any) -> BankReport:
     return BankReport(**{**values, **changes})
 
 
-def refund(action_id: str, amount: str, *, completed: bool = True) -> BankRefund:
-    return BankRefund(action_id=action_id, amount=gel(amount), completed=completed)
+def refund(action_id: str, amount: str, *, completed: bool = True, failed: str = "") -> BankRefund:
+    done = completed and not failed
+    return BankRefund(action_id=action_id, amount=gel(amount), completed=done, failed=bool(failed), code=failed or None)
 
 
 def principal(tenant_id: str = "acme", *scopes: Scope) -> Principal:

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 
 from attrs import evolve
 
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.report import BankReport, BankStatus, Source
+from echodesk_billing.domain.payment_request import SaveCard
+from echodesk_billing.domain.refund import Refund
+from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus, ReportedCard, Source
 from echodesk_billing.ports.gateway import GatewayError, GatewayRefused, MalformedCallback, Verdict
 from tests.builders import NOW, report
 
@@ -51,20 +54,30 @@ class FakeBank:
 
     def __init__(self) -> None:
         self.is_configured = True
+        self.trouble: str | None = None
         self.created: dict[str, BankReport] = {}
         self.calls: list[tuple[str, str]] = []
         self.receipts: dict[str, BankReport] = {}
         self.failures: list[GatewayError] = []
+        self.failures_of: dict[str, list[GatewayError]] = {}
         self.after_effect: GatewayError | None = None
         self.on_create: Callable[[Order], None] = lambda _: None
+        self.saving: dict[str, SaveCard] = {}
+        self.forgotten: set[str] = set()
 
-    def _fail(self) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
+    def _call(self, what: str, about: str) -> None:
+        """Record a call; fail where that was asked for."""
+        self.calls.append((what, about))
+        waiting = self.failures_of.get(what) or self.failures
+        if waiting:
+            raise waiting.pop(0)
 
-    async def create_order(self, order: Order) -> BankReport:
-        self.calls.append(("create", order.idempotency_key))
-        self._fail()
+    def count(self, what: str) -> int:
+        """How often it was asked."""
+        return sum(1 for kind, _ in self.calls if kind == what)
+
+    async def create_order(self, order: Order, wallet_token: str = "") -> BankReport:  # noqa: ARG002
+        self._call("create", order.idempotency_key)
         if order.idempotency_key not in self.created:
             bank_order_id = f"bank-{len(self.created) + 1}"
             answer = report(
@@ -72,7 +85,7 @@ class FakeBank:
                 source=Source.ANSWER,
                 bank_order_id=bank_order_id,
                 external_order_id=order.id,
-                payment_url=f"https://bank.example/?order_id={bank_order_id}",
+                payment_url=None if order.request.is_automatic else f"https://bank.example/?order_id={bank_order_id}",
             )
             self.created[order.idempotency_key] = answer
             self.receipts[bank_order_id] = evolve(answer, source=Source.RECEIPT, payment_url=None)
@@ -82,9 +95,34 @@ class FakeBank:
         self.on_create(order)
         return self.created[order.idempotency_key]
 
+    async def complete_apple_pay(self, order: Order, wallet_token: str) -> BankReport:
+        self._call("apple", wallet_token)
+        self.pay(order)
+        return evolve(self.receipts[order.bank_order_id or ""], source=Source.ANSWER)
+
+    async def save_card(self, bank_order_id: str, kind: SaveCard, key: str) -> None:
+        self._call("save card", key)
+        self.saving[bank_order_id] = kind
+
+    async def forget_card(self, bank_order_id: str, key: str) -> None:
+        self._call("forget card", key)
+        self.forgotten.add(bank_order_id)
+
+    async def refund(self, order: Order, refund: Refund) -> str:
+        self._call("refund", refund.id)
+        return f"action-{refund.id}"
+
+    async def capture(self, order: Order, amount: Money | None, key: str) -> None:
+        self._call("capture", key)
+        status = BankStatus.COMPLETED if amount is None else BankStatus.PARTIAL_COMPLETED
+        self.pay(order, status=status, transferred=amount or order.amount)
+
+    async def release(self, order: Order, key: str) -> None:
+        self._call("release", key)
+        self.pay(order, status=BankStatus.REJECTED, code=None)
+
     async def receipt(self, bank_order_id: str) -> BankReport:
-        self.calls.append(("receipt", bank_order_id))
-        self._fail()
+        self._call("receipt", bank_order_id)
         if bank_order_id not in self.receipts:
             raise GatewayRefused(400, f"order_id {bank_order_id} not found")
         return self.receipts[bank_order_id]
@@ -98,12 +136,36 @@ class FakeBank:
             bank_order_id=bank_order_id,
             external_order_id=order.id,
         )
+        card = None
+        if bank_order_id in self.saving and paid.transferred:
+            kind = self.saving[bank_order_id]
+            card = ReportedCard(kind=kind, masked_number="400000***0001", brand="visa", expiry="12/30")
         amount = order.amount if paid.transferred else None
-        self.receipts[bank_order_id] = evolve(paid, **{"transferred": amount, **changes})
+        self.receipts[bank_order_id] = evolve(paid, **{"transferred": amount, "card": card, **changes})
+
+    def give_back(self, order: Order, *, failed: str = "") -> None:
+        """The refunds that the bank was asked for go, or fail with a code."""
+        known = self.receipts[order.bank_order_id or ""]
+        listed = tuple(
+            BankRefund(
+                action_id=f"action-{one.id}",
+                amount=one.amount,
+                completed=not failed,
+                failed=bool(failed),
+                code=failed or None,
+            )
+            for one in order.refunds
+        )
+        gone = sum((one.amount for one in listed if one.completed), Money.zero(order.amount.currency))
+        status = BankStatus.REFUNDED_PARTIALLY if gone else BankStatus.COMPLETED
+        if gone == known.transferred:
+            status = BankStatus.REFUNDED
+        self.receipts[known.bank_order_id] = evolve(known, status=status, refunds=listed, refunded=gone)
 
     def callback(self, bank_order_id: str) -> bytes:
         """The body of a callback about an order as it stands."""
-        return json.dumps({"order": bank_order_id, "status": self.receipts[bank_order_id].status}).encode()
+        said = self.receipts[bank_order_id]
+        return json.dumps({"order": bank_order_id, "status": said.status, "refunds": len(said.refunds)}).encode()
 
     def verify(self, raw_body: bytes, signature: str | None) -> Verdict:  # noqa: ARG002
         return {"good": Verdict.VALID, None: Verdict.UNSIGNED}.get(signature, Verdict.INVALID)
@@ -117,4 +179,4 @@ class FakeBank:
             raise MalformedCallback(str(error)) from error
 
     async def check_credentials(self) -> None:
-        self._fail()
+        self._call("token", "")

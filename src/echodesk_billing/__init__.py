@@ -10,9 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused, OrderNotFound
+    from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused, CardNotFound, OrderNotFound
     from echodesk_billing.domain.catalogue import Catalogue, Feature, Limits, Package, PricingModel
     from echodesk_billing.domain.errors import (
+        AmountTooLarge,
         BillingError,
         IllegalTransition,
         InvalidMoney,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
         SelectionChangeUnsupported,
     )
     from echodesk_billing.domain.events import (
+        CardForgotten,
+        CardSaved,
         Event,
         OrderCompleted,
         OrderCorrected,
@@ -28,12 +31,26 @@ if TYPE_CHECKING:
         OrderMismatch,
         OrderRefunded,
         OrderRejected,
+        PaymentActionRequired,
         SubscriptionActivated,
         SubscriptionCancelled,
         SubscriptionEnded,
         SubscriptionRenewed,
     )
     from echodesk_billing.domain.money import Currency, Money
+    from echodesk_billing.domain.payment_request import (
+        BasketItem,
+        Campaign,
+        Capture,
+        Loan,
+        PaymentMethod,
+        PaymentOptions,
+        SaveCard,
+        Split,
+        SplitPart,
+        Theme,
+        Wallet,
+    )
     from echodesk_billing.facade import Billing
     from echodesk_billing.ports.gateway import (
         GatewayError,
@@ -48,9 +65,10 @@ if TYPE_CHECKING:
     from echodesk_billing.settings import InvalidSettings, Settings, load_settings
 
 _WHERE = {
-    "application.errors": ("CallbackOrderUnknown", "CallbackRefused", "OrderNotFound"),
+    "application.errors": ("CallbackOrderUnknown", "CallbackRefused", "CardNotFound", "OrderNotFound"),
     "domain.catalogue": ("Catalogue", "Feature", "Limits", "Package", "PricingModel"),
     "domain.errors": (
+        "AmountTooLarge",
         "BillingError",
         "IllegalTransition",
         "InvalidMoney",
@@ -59,6 +77,8 @@ _WHERE = {
         "SelectionChangeUnsupported",
     ),
     "domain.events": (
+        "CardForgotten",
+        "CardSaved",
         "Event",
         "OrderCompleted",
         "OrderCorrected",
@@ -66,12 +86,26 @@ _WHERE = {
         "OrderMismatch",
         "OrderRefunded",
         "OrderRejected",
+        "PaymentActionRequired",
         "SubscriptionActivated",
         "SubscriptionCancelled",
         "SubscriptionEnded",
         "SubscriptionRenewed",
     ),
     "domain.money": ("Currency", "Money"),
+    "domain.payment_request": (
+        "BasketItem",
+        "Campaign",
+        "Capture",
+        "Loan",
+        "PaymentMethod",
+        "PaymentOptions",
+        "SaveCard",
+        "Split",
+        "SplitPart",
+        "Theme",
+        "Wallet",
+    ),
     "facade": ("Billing",),
     "ports.gateway": (
         "GatewayError",
@@ -99,10 +133,17 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "AmountTooLarge",
+    "BasketItem",
     "Billing",
     "BillingError",
     "CallbackOrderUnknown",
     "CallbackRefused",
+    "Campaign",
+    "Capture",
+    "CardForgotten",
+    "CardNotFound",
+    "CardSaved",
     "Catalogue",
     "Currency",
     "Event",
@@ -118,6 +159,7 @@ __all__ = [
     "InvalidSelection",
     "InvalidSettings",
     "Limits",
+    "Loan",
     "MalformedCallback",
     "Money",
     "NoActiveSubscription",
@@ -129,13 +171,21 @@ __all__ = [
     "OrderRefunded",
     "OrderRejected",
     "Package",
+    "PaymentActionRequired",
+    "PaymentMethod",
+    "PaymentOptions",
     "PricingModel",
+    "SaveCard",
     "SelectionChangeUnsupported",
     "Settings",
+    "Split",
+    "SplitPart",
     "StorageUnavailable",
     "SubscriptionActivated",
     "SubscriptionCancelled",
     "SubscriptionEnded",
     "SubscriptionRenewed",
+    "Theme",
+    "Wallet",
     "load_settings",
 ]

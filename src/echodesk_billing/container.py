@@ -12,15 +12,21 @@ from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.application.callbacks import ReceiveCallback
+from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import Cancel
-from echodesk_billing.application.checkout import Checkout, Shop
+from echodesk_billing.application.charging import ChargeSavedCard
+from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.reconciliation import Reconcile
+from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.shop import Shop
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
+from echodesk_billing.domain.money import Money
 from echodesk_billing.entrypoints.web.calls import UseCases
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.settings import Settings
@@ -38,6 +44,8 @@ def _bank(settings: Settings) -> BankAccess:
         client_secret=settings.client_secret,
         timeout_seconds=settings.bank_timeout_seconds,
         keys=settings.callback_keys(),
+        breaker_failures=settings.breaker_failures,
+        breaker_seconds=settings.breaker_seconds,
     )
 
 
@@ -48,6 +56,7 @@ def _shop(settings: Settings) -> Shop:
         frontend_url=settings.frontend_url,
         ttl_minutes=settings.order_ttl_minutes,
         time_zone=settings.time_zone,
+        card_check=Money.parse(settings.card_check_amount),
     )
 
 
@@ -68,12 +77,15 @@ class Container(containers.DeclarativeContainer):
     access = tokens
     settlement = providers.Singleton(Settlement, storage, clock)
     placement = providers.Singleton(Placement, storage, gateway, clock, settlement)
-    checkout = providers.Singleton(
-        Checkout, storage, gateway, clock, ids, placement, providers.Callable(_shop, settings)
-    )
+    shop = providers.Singleton(_shop, settings)
+    checkout = providers.Singleton(Checkout, storage, gateway, clock, ids, placement, settlement, shop)
+    refunds = providers.Singleton(RefundPayment, storage, gateway, clock, ids)
+    preauthorisation = providers.Singleton(Preauthorisation, storage, gateway, settlement)
+    cards = providers.Singleton(SavedCards, storage, gateway, clock, ids, placement, shop)
+    charging = providers.Singleton(ChargeSavedCard, storage, gateway, clock, ids, placement, shop)
     callbacks = providers.Singleton(ReceiveCallback, storage, gateway, clock, settlement)
     cancel = providers.Singleton(Cancel, storage, clock)
-    reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement)
+    reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement, refunds, cards)
     views = providers.Singleton(Views, storage, clock, usage)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
     use_cases = providers.Singleton(
@@ -82,6 +94,9 @@ class Container(containers.DeclarativeContainer):
         checkout=checkout,
         callbacks=callbacks,
         cancel=cancel,
+        refunds=refunds,
+        preauthorisation=preauthorisation,
+        cards=cards,
         views=views,
         storage=storage,
         gateway=gateway,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import TypeVar
 
 import aiohttp
@@ -13,14 +14,18 @@ import aiohttp
 from echodesk_billing.adapters.handlers import Handler
 from echodesk_billing.adapters.jobs.loop import every
 from echodesk_billing.adapters.sql.storage import SqliteStorage
+from echodesk_billing.application.charging import Charge
 from echodesk_billing.application.reconciliation import Reconciled
 from echodesk_billing.application.settlement import Settled
+from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import SubscriptionView
 from echodesk_billing.container import Container
+from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.payment_request import Capture, PaymentOptions, SaveCard, Wallet
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
@@ -109,7 +114,12 @@ class Billing:
         seats: int = 1,
         currency: str = "GEL",
         language: str = "ka",
-        save_card: bool = True,
+        save_card: SaveCard | str = SaveCard.AUTOMATIC,
+        capture: Capture | str = Capture.AUTOMATIC,
+        wallet: Wallet | str = Wallet.NONE,
+        wallet_token: str = "",
+        card_id: int | None = None,
+        options: PaymentOptions | None = None,
         user_id: str = "",
         full_name: str = "",
         email: str = "",
@@ -123,6 +133,12 @@ class Billing:
             seats: how many agents.
             currency: `GEL`, `USD`, `EUR` or `GBP`.
             language: of the payment page, `ka` or `en`.
+            save_card: `no`, `recurrent` (the customer is present later), `automatic` (this very amount is repeated).
+            capture: `automatic`, or `manual` to hold the money until `capture`.
+            wallet: `google_pay` or `apple_pay` where the card was collected on your own page.
+            wallet_token: of Google Pay; it is passed on and not stored.
+            card_id: of a saved recurrent card to pay with.
+            options: methods, theme, basket, split and more of `PaymentOptions`.
             full_name: of the buyer; the bank sees it masked.
             email: of the buyer; the bank sees it masked.
 
@@ -142,9 +158,17 @@ class Billing:
             email=email,
         )
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
+        terms = Terms(
+            language=language,
+            save_card=SaveCard(save_card),
+            capture=Capture(capture),
+            wallet=Wallet(wallet),
+            card_id=card_id,
+            options=options or PaymentOptions(),
+        )
         try:
             return await self._container.checkout().buy(
-                buyer, selection, currency=Currency(currency), language=language, save_card=save_card
+                buyer, selection, currency=Currency(currency), terms=terms, wallet_token=wallet_token
             )
         finally:
             await self.deliver_events()
@@ -188,6 +212,99 @@ class Billing:
         await self.deliver_events()
         return subscription
 
+    async def complete_apple_pay(self, order_id: str, wallet_token: str, *, tenant_id: str) -> Order:
+        """The second step of Apple Pay on your own page, with the token that Apple gave.
+
+        Raises:
+            OrderNotFound: there is no such order, or it was not started for Apple Pay.
+            GatewayError: the bank did not answer, or refused.
+        """
+        order = await self._container.checkout().complete_apple_pay(_reader(tenant_id), order_id, wallet_token)
+        await self.deliver_events()
+        return order
+
+    async def refund(self, order_id: str, amount: Decimal | None = None, *, reason: str = "") -> Order:
+        """Give money back; it goes later, and the outcome comes by callback.
+
+        Args:
+            amount: in the order's currency; all that is left where None.
+
+        Raises:
+            OrderNotFound: there is no such order.
+            IllegalTransition: it is not paid, or all has gone back.
+            AmountTooLarge: not that much is left.
+            GatewayError: the bank refused, or the outcome is unknown and found out later.
+        """
+        order, _ = await self._container.refunds().refund(_OPERATOR, order_id, amount, reason)
+        await self.deliver_events()
+        return order
+
+    async def capture(self, order_id: str, amount: Decimal | None = None) -> Order:
+        """Take what a pre-authorisation holds: all, or an amount, and the rest is let go.
+
+        Raises:
+            OrderNotFound: there is no such order.
+            IllegalTransition: nothing is held.
+            AmountTooLarge: more was asked than the order's amount.
+            GatewayError: the bank refused, or did not answer.
+        """
+        order = await self._container.preauthorisation().capture(_OPERATOR, order_id, amount)
+        await self.deliver_events()
+        return order
+
+    async def release(self, order_id: str) -> Order:
+        """Let go of what a pre-authorisation holds.
+
+        Raises:
+            OrderNotFound: there is no such order.
+            IllegalTransition: nothing is held.
+            GatewayError: the bank refused, or did not answer.
+        """
+        order = await self._container.preauthorisation().release(_OPERATOR, order_id)
+        await self.deliver_events()
+        return order
+
+    async def cards(self, tenant_id: str) -> Sequence[Card]:
+        """A tenant's saved cards, the default first."""
+        return await self._container.cards().listed(_reader(tenant_id))
+
+    async def forget_card(self, tenant_id: str, card_id: int | None = None) -> Card:
+        """Forget a saved card, the default one where none is named, here and at the bank.
+
+        Raises:
+            CardNotFound: the tenant has no such card.
+            GatewayError: the bank has not confirmed; it is asked again by `reconcile`.
+        """
+        return await self._container.cards().forget(_reader(tenant_id), card_id)
+
+    async def charge(
+        self,
+        tenant_id: str,
+        *,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int = 1,
+    ) -> Charge:
+        """Charge the next period to the saved card, or get a payment page where the card may not be charged.
+
+        Args:
+            package_id: with `features` and `seats`, what the next period is to be; what runs where neither is given.
+
+        Raises:
+            NoActiveSubscription: there is nothing to charge for.
+            GatewayError: the bank did not take it up; it is found out later.
+        """
+        who = Principal(
+            tenant_id=tenant_id, tenant_name=tenant_name or tenant_id, user_id="", scopes=frozenset({Scope.WRITE})
+        )
+        changed = package_id is not None or bool(features)
+        selection = Selection(package_id=package_id, features=tuple(features), seats=seats) if changed else None
+        try:
+            return await self._container.charging().charge(who, selection)
+        finally:
+            await self.deliver_events()
+
     async def catalogue(self) -> Catalogue:
         """What is on sale."""
         return await self._container.views().catalogue()
@@ -209,6 +326,9 @@ class Billing:
     async def deliver_events(self) -> int:
         """Hand over what is recorded to the handlers; returns how many events. Happens by itself as well."""
         return await self._container.relay().run()
+
+
+_OPERATOR = Principal(tenant_id="", tenant_name="", user_id="", scopes=frozenset({Scope.OPERATOR}))
 
 
 def _reader(tenant_id: str) -> Principal:

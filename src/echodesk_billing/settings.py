@@ -18,7 +18,8 @@ from dotenv import dotenv_values
 from msgspec import Meta, field
 
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys
-from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.errors import BillingError, InvalidMoney
+from echodesk_billing.domain.money import Money, positive
 
 PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-connect/token"
 PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
@@ -51,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bank_timeout_seconds: Annotated[float, Meta(gt=0, le=120)] = field(
         default=15.0, name="BILLING_BANK_TIMEOUT_SECONDS"
     )
+    breaker_failures: Annotated[int, Meta(ge=1)] = field(default=5, name="BILLING_BREAKER_FAILURES")
+    breaker_seconds: Annotated[float, Meta(gt=0)] = field(default=15.0, name="BILLING_BREAKER_SECONDS")
+    card_check_amount: str = field(default="1.00", name="BILLING_CARD_CHECK_AMOUNT")
     reconcile_every_seconds: Annotated[float, Meta(ge=0)] = field(default=15.0, name="BILLING_RECONCILE_EVERY_SECONDS")
     token_rate_limit: str = field(default="300/minute", name="BILLING_RATE_LIMIT_PER_TOKEN")
     address_rate_limit: str = field(default="600/minute", name="BILLING_RATE_LIMIT_PER_ADDRESS")
@@ -160,6 +164,10 @@ def _check_others(settings: Settings, *, local_bank: bool) -> None:
         raise InvalidSettings(
             f"BILLING_TIME_ZONE is {settings.time_zone!r}: it must be a name such as Asia/Tbilisi"
         ) from None
+    try:
+        positive(Money.parse(settings.card_check_amount), "it")
+    except InvalidMoney as error:
+        raise InvalidSettings(f"BILLING_CARD_CHECK_AMOUNT is {settings.card_check_amount!r}: {error}") from None
     for name, value in (
         ("BILLING_RATE_LIMIT_PER_TOKEN", settings.token_rate_limit),
         ("BILLING_RATE_LIMIT_PER_ADDRESS", settings.address_rate_limit),

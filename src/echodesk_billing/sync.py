@@ -8,18 +8,22 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Self, TypeVar
 
 from attrs import define
 
 from echodesk_billing import facade
 from echodesk_billing.adapters.handlers import Handler
+from echodesk_billing.application.charging import Charge
 from echodesk_billing.application.reconciliation import Reconciled
 from echodesk_billing.application.settlement import Settled
 from echodesk_billing.application.views import SubscriptionView
+from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.payment_request import Capture, PaymentOptions, SaveCard, Wallet
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.settings import Settings, load_settings
 
@@ -94,7 +98,12 @@ class Billing:
         seats: int = 1,
         currency: str = "GEL",
         language: str = "ka",
-        save_card: bool = True,
+        save_card: SaveCard | str = SaveCard.AUTOMATIC,
+        capture: Capture | str = Capture.AUTOMATIC,
+        wallet: Wallet | str = Wallet.NONE,
+        wallet_token: str = "",
+        card_id: int | None = None,
+        options: PaymentOptions | None = None,
         user_id: str = "",
         full_name: str = "",
         email: str = "",
@@ -110,6 +119,11 @@ class Billing:
                 currency=currency,
                 language=language,
                 save_card=save_card,
+                capture=capture,
+                wallet=wallet,
+                wallet_token=wallet_token,
+                card_id=card_id,
+                options=options,
                 user_id=user_id,
                 full_name=full_name,
                 email=email,
@@ -131,6 +145,46 @@ class Billing:
     def cancel(self, tenant_id: str, *, immediately: bool = False) -> Subscription:
         """As `echodesk_billing.Billing.cancel`."""
         return self._call(lambda billing: billing.cancel(tenant_id, immediately=immediately))
+
+    def complete_apple_pay(self, order_id: str, wallet_token: str, *, tenant_id: str) -> Order:
+        """As `echodesk_billing.Billing.complete_apple_pay`."""
+        return self._call(lambda billing: billing.complete_apple_pay(order_id, wallet_token, tenant_id=tenant_id))
+
+    def refund(self, order_id: str, amount: Decimal | None = None, *, reason: str = "") -> Order:
+        """As `echodesk_billing.Billing.refund`."""
+        return self._call(lambda billing: billing.refund(order_id, amount, reason=reason))
+
+    def capture(self, order_id: str, amount: Decimal | None = None) -> Order:
+        """As `echodesk_billing.Billing.capture`."""
+        return self._call(lambda billing: billing.capture(order_id, amount))
+
+    def release(self, order_id: str) -> Order:
+        """As `echodesk_billing.Billing.release`."""
+        return self._call(lambda billing: billing.release(order_id))
+
+    def cards(self, tenant_id: str) -> Sequence[Card]:
+        """As `echodesk_billing.Billing.cards`."""
+        return self._call(lambda billing: billing.cards(tenant_id))
+
+    def forget_card(self, tenant_id: str, card_id: int | None = None) -> Card:
+        """As `echodesk_billing.Billing.forget_card`."""
+        return self._call(lambda billing: billing.forget_card(tenant_id, card_id))
+
+    def charge(
+        self,
+        tenant_id: str,
+        *,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int = 1,
+    ) -> Charge:
+        """As `echodesk_billing.Billing.charge`."""
+        return self._call(
+            lambda billing: billing.charge(
+                tenant_id, tenant_name=tenant_name, package_id=package_id, features=features, seats=seats
+            )
+        )
 
     def catalogue(self) -> Catalogue:
         """As `echodesk_billing.Billing.catalogue`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from attrs import Factory, define
 
@@ -9,20 +11,26 @@ from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.application.callbacks import ReceiveCallback
+from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import Cancel
-from echodesk_billing.application.checkout import Checkout, Shop
+from echodesk_billing.application.charging import ChargeSavedCard
+from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.reconciliation import Reconcile
+from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.shop import Shop, Terms
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.payment_request import SaveCard
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.subscription import Subscription
-from tests.builders import catalogue, principal
+from tests.builders import catalogue, gel, principal
 from tests.fake_bank import CountingIds, FakeBank, FakeClock
 
 SHOP = Shop(
@@ -31,7 +39,11 @@ SHOP = Shop(
     frontend_url="https://{tenant}.echodesk.ge",
     ttl_minutes=15,
     time_zone="Asia/Tbilisi",
+    card_check=gel("1.00"),
 )
+
+
+NO_CARD = Terms(save_card=SaveCard.NO)
 
 
 @define(slots=False)
@@ -47,20 +59,40 @@ class World:
         self.storage = MemoryStorage(self.ids)
         self.settlement = Settlement(self.storage, self.clock)
         self.placement = Placement(self.storage, self.bank, self.clock, self.settlement)
-        self.checkout = Checkout(self.storage, self.bank, self.clock, self.ids, self.placement, SHOP)
+        bank = (self.storage, self.bank, self.clock, self.ids)
+        self.checkout = Checkout(*bank, self.placement, self.settlement, SHOP)
+        self.refunds = RefundPayment(*bank)
+        self.cards = SavedCards(*bank, self.placement, SHOP)
+        self.charging = ChargeSavedCard(*bank, self.placement, SHOP)
+        self.preauthorisation = Preauthorisation(self.storage, self.bank, self.settlement)
         self.callbacks = ReceiveCallback(self.storage, self.bank, self.clock, self.settlement)
         self.cancel = Cancel(self.storage, self.clock)
-        self.reconcile = Reconcile(self.storage, self.bank, self.clock, self.placement, self.settlement)
+        self.reconcile = Reconcile(
+            self.storage, self.bank, self.clock, self.placement, self.settlement, self.refunds, self.cards
+        )
         self.relay = Relay(self.storage, self.handlers, self.clock, self.ids)
         self.views = Views(self.storage, self.clock, NoUsage())
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)
 
     async def buy(
-        self, tenant_id: str = "acme", package_id: int = 2, seats: int = 1, *, distinct: bool = False
+        self,
+        tenant_id: str = "acme",
+        package_id: int = 2,
+        seats: int = 1,
+        *,
+        distinct: bool = False,
+        terms: Terms = NO_CARD,
     ) -> Order:
         selection = Selection(package_id=package_id, seats=seats)
-        return await self.checkout.buy(principal(tenant_id), selection, distinct=distinct)
+        return await self.checkout.buy(principal(tenant_id), selection, terms=terms, distinct=distinct)
+
+    async def buy_and_pay(self, tenant_id: str = "acme", **more: Any) -> Order:
+        """A payment that was made and heard of; gives the order as it is then."""
+        order = await self.buy(tenant_id, **more)
+        self.bank.pay(order)
+        await self.hear(order)
+        return await self.order(order.id)
 
     async def order(self, order_id: str) -> Order:
         order = await self.storage.read(lambda uow: uow.orders.get(order_id, None))

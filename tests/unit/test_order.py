@@ -13,7 +13,7 @@ from echodesk_billing import (
     OrderRejected,
 )
 from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import LONGEST_CHECK_INTERVAL, MOST_ATTENTION_REASONS
+from echodesk_billing.domain.order import LONGEST_CHECK_INTERVAL, MOST_ATTENTION_REASONS, Purpose
 from echodesk_billing.domain.report import BankStatus, Source
 from tests.builders import BANK_ID, NOW, a_manual_order, a_plan, an_order, gel, refund, report
 
@@ -232,7 +232,7 @@ def test_an_order_for_nothing_is_refused() -> None:
             id="SUB-0",
             idempotency_key="k",
             tenant_id="acme",
-            purpose=an_order().purpose,
+            purpose=Purpose.SUBSCRIPTION,
             amount=gel("0.00"),
             request=an_order().request,
             created_at=NOW,

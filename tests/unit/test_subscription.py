@@ -14,8 +14,9 @@ from echodesk_billing import (
     SubscriptionRenewed,
 )
 from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.domain.subscription import Subscription
-from tests.builders import NOW, a_plan, an_order
+from tests.builders import NOW, a_plan, an_order, report
 
 FEBRUARY = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)
 MARCH = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
@@ -59,9 +60,11 @@ def test_paying_ahead_adds_a_period_counted_from_the_anchor() -> None:
 def test_a_period_paid_twice_buys_nothing_and_is_told() -> None:
     subscription = active()
     twin = an_order(order_id="SUB-000000000001", period=0)
+    twin.observe(report(BankStatus.COMPLETED, external_order_id=twin.id), NOW)
     events = subscription.on_payment(twin, NOW)
     assert [type(event) for event in events] == [OrderMismatch]
-    assert "refund this order" in twin.attention[0]
+    assert [one.amount for one in twin.pending_refunds] == [twin.amount]
+    assert twin.check_at == NOW
     assert subscription.paid_until == FEBRUARY
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
-from attrs import frozen
 
+from echodesk_billing.application.errors import CardNotFound, OrderNotFound
 from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.shop import Shop, Terms
 from echodesk_billing.domain import pricing
-from echodesk_billing.domain.masking import mask_email, mask_name
+from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.order import Order, PaymentRequest, Purpose
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.payment_request import SaveCard, Wallet
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal
@@ -23,54 +26,28 @@ from echodesk_billing.ports.storage import Storage, UnitOfWork
 log = structlog.get_logger()
 
 DOUBLE_CLICK = timedelta(minutes=1)
-
-
-@frozen(kw_only=True)
-class Shop:
-    """What the bank is told about us, the same for every order.
-
-    Args:
-        product_name: begins the description on the payment page.
-        callback_url: the public address of our webhook.
-        frontend_url: where the browser returns to; `{tenant}` stands for the tenant's id.
-        ttl_minutes: how long an order can be paid.
-        time_zone: whose calendar months new subscriptions count.
-    """
-
-    product_name: str
-    callback_url: str
-    frontend_url: str
-    ttl_minutes: int
-    time_zone: str
-
-    def request(self, buyer: Principal, plan: pricing.Plan, language: str, *, save_card: bool) -> PaymentRequest:
-        """What the bank is asked to show `buyer` for a month of `plan`. Source: domain.md, Order."""
-        settings_page = self.frontend_url.replace("{tenant}", buyer.tenant_id) + "/settings/subscription"
-        return PaymentRequest(
-            product_id="subscription",
-            description=f"{self.product_name} {plan.name} - {buyer.tenant_name}",
-            callback_url=self.callback_url,
-            success_url=settings_page + "/success",
-            fail_url=settings_page + "/failed",
-            buyer_name=mask_name(buyer.full_name),
-            buyer_email=mask_email(buyer.email),
-            language=language,
-            save_card=save_card,
-            ttl_minutes=self.ttl_minutes,
-        )
+AT_ONCE = Terms()
 
 
 class Checkout:
     """Starts a payment for a month of a selection."""
 
     def __init__(
-        self, storage: Storage, gateway: Gateway, clock: Clock, ids: Ids, placement: Placement, shop: Shop
+        self,
+        storage: Storage,
+        gateway: Gateway,
+        clock: Clock,
+        ids: Ids,
+        placement: Placement,
+        settlement: Settlement,
+        shop: Shop,
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
         self._ids = ids
         self._placement = placement
+        self._settlement = settlement
         self._shop = shop
 
     async def buy(
@@ -79,8 +56,8 @@ class Checkout:
         selection: Selection,
         *,
         currency: Currency = Currency.GEL,
-        language: str = "ka",
-        save_card: bool = True,
+        terms: Terms = AT_ONCE,
+        wallet_token: str = "",
         distinct: bool = False,
     ) -> Order:
         """Make an order for the next period of `selection` and get its payment page.
@@ -89,16 +66,17 @@ class Checkout:
             buyer: whose tenant buys.
             selection: package or features, and seats.
             currency: what to pay in.
-            language: of the payment page, `ka` or `en`.
-            save_card: whether the customer wants the card kept.
+            terms: how the customer wants to pay.
+            wallet_token: of Google Pay, encrypted; it is passed on and not stored.
             distinct: the caller has its own way to tell a repeated request (an idempotency key), so an equal order
                 of a moment ago is not taken for a double click.
 
         Returns:
-            The order, with `payment_url`.
+            The order: with `payment_url`, or, with a wallet, already paid or waiting for its second step.
 
         Raises:
             InvalidSelection: the catalogue has no such thing.
+            CardNotFound: there is no such recurrent card.
             SelectionChangeUnsupported: the subscription runs with another selection.
             GatewayError: the bank did not give a payment page; see `Placement.place`.
         """
@@ -108,6 +86,7 @@ class Checkout:
 
         def work(uow: UnitOfWork) -> Order:
             plan = pricing.plan(uow.catalogues.current(), selection, currency)
+            card = _present_card(uow, buyer, terms.card_id)
             uow.subscriptions.add(Subscription(tenant_id=buyer.tenant_id, time_zone=self._shop.time_zone))
             period = uow.subscriptions.lock(buyer.tenant_id).period_to_pay(plan, now)
             order, created = Order.create(
@@ -115,9 +94,10 @@ class Checkout:
                 idempotency_key=self._ids.idempotency_key(),
                 tenant_id=buyer.tenant_id,
                 purpose=Purpose.SUBSCRIPTION,
+                amount=plan.price,
                 plan=plan,
                 period=period,
-                request=self._shop.request(buyer, plan, language, save_card=save_card),
+                request=self._shop.request(buyer, plan, terms, card),
                 at=now,
             )
             for earlier in uow.orders.open_of(buyer.tenant_id):
@@ -131,7 +111,33 @@ class Checkout:
         log.info(
             "order.created", order_id=order.id, tenant_id=order.tenant_id, amount=str(order.amount), state=order.state
         )
-        return order if order.payment_url else await self._placement.place(order)
+        return order if order.payment_url else await self._placement.place(order, wallet_token)
+
+    async def complete_apple_pay(self, who: Principal, order_id: str, wallet_token: str) -> Order:
+        """The second step of Apple Pay on the merchant's own page.
+
+        Args:
+            wallet_token: what Apple gave; it is passed on and not stored.
+
+        Raises:
+            OrderNotFound: there is none that `who` may see, or it was not started for Apple Pay.
+            GatewayError: the bank did not answer, or refused; the receipt will tell.
+        """
+        order = await self._storage.read(lambda uow: uow.orders.get(order_id, who.tenant_filter))
+        if order is None or order.bank_order_id is None or order.request.wallet is not Wallet.APPLE_PAY:
+            raise OrderNotFound
+        settled = await self._settlement.apply(await self._gateway.complete_apple_pay(order, wallet_token))
+        return settled.order or order
+
+
+def _present_card(uow: UnitOfWork, buyer: Principal, card_id: int | None) -> Card | None:
+    """The saved card that the customer, being present, pays with."""
+    if card_id is None:
+        return None
+    for card in uow.cards.active_of(buyer.tenant_id):
+        if card.id == card_id and card.kind is SaveCard.RECURRENT:
+            return card
+    raise CardNotFound
 
 
 def _same_click(earlier: Order, order: Order, *, distinct: bool) -> bool:

@@ -12,6 +12,13 @@ class OrderNotFound(BillingError):
         super().__init__("Payment not found")
 
 
+class CardNotFound(BillingError):
+    """There is no such saved card, or it is another tenant's, or it was forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__("Saved card not found")
+
+
 class CallbackRefused(BillingError):
     """A callback whose signature is wrong: it is recorded and changes nothing."""
 

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from attrs import frozen
 
+from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.order import Order
 from echodesk_billing.ports.clock import Clock
@@ -36,13 +38,22 @@ class Reconcile:
     """Asks the bank about orders in doubt: again with the same key where it may not know them, else by receipt."""
 
     def __init__(
-        self, storage: Storage, gateway: Gateway, clock: Clock, placement: Placement, settlement: Settlement
+        self,
+        storage: Storage,
+        gateway: Gateway,
+        clock: Clock,
+        placement: Placement,
+        settlement: Settlement,
+        refunds: RefundPayment,
+        cards: SavedCards,
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
         self._placement = placement
         self._settlement = settlement
+        self._refunds = refunds
+        self._cards = cards
 
     async def run(self, *, older_than: timedelta | None = None) -> AsyncIterator[Reconciled]:
         """Reconcile orders, one after the other: those whose check is due, or all that are old enough.
@@ -63,6 +74,13 @@ class Reconcile:
                 seen.add(order.id)
                 if older_than is None or order.created_at <= now - older_than:
                     yield await self._reconcile(order)
+        await self._finish_forgetting()
+
+    async def _finish_forgetting(self) -> None:
+        try:
+            await self._cards.finish_forgetting()
+        except GatewayError as error:
+            log.error("reconcile.failed", error=type(error).__name__, reason=str(error))
 
     async def _due(self, due: datetime, limit: int) -> list[Order]:
         return list(await self._storage.read(lambda uow: uow.orders.due(due, limit)))
@@ -71,10 +89,7 @@ class Reconcile:
         problem = None
         bound = log.bind(order_id=order.id, tenant_id=order.tenant_id)
         try:
-            if order.bank_order_id is None:
-                await self._placement.place(order)
-            else:
-                await self._settlement.apply(await self._gateway.receipt(order.bank_order_id))
+            await self._find_out(order)
         except GatewayError as error:
             problem = str(error)
             bound.error("reconcile.failed", error=type(error).__name__, reason=problem)
@@ -83,6 +98,16 @@ class Reconcile:
         return Reconciled(
             order_id=order.id, tenant_id=order.tenant_id, before=order.state, after=after, problem=problem
         )
+
+    async def _find_out(self, order: Order) -> None:
+        """What the bank knows of an order: first by asking again what it may not have heard."""
+        if order.bank_order_id is None:
+            await self._placement.place(order)
+            return
+        for refund in order.pending_refunds:
+            if refund.action_id is None:
+                await self._refunds.ask(order, refund)
+        await self._settlement.apply(await self._gateway.receipt(order.bank_order_id))
 
     async def _plan_next(self, order_id: str) -> str:
         now = await self._clock.now()

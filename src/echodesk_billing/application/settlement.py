@@ -9,8 +9,9 @@ from datetime import datetime
 import structlog
 from attrs import evolve, frozen
 
+from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.events import Event, OrderCompleted, OrderCorrected, OrderMismatch
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.report import BankReport
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
@@ -77,13 +78,32 @@ def _settle(uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, no
     before = evolve(order)
     events: list[Event] = list(order.observe(report, now))
     if any(isinstance(event, OrderCompleted | OrderCorrected) for event in events):
-        subscription = uow.subscriptions.lock(order.tenant_id)
-        events += subscription.on_payment(order, now)
-        uow.subscriptions.save(subscription)
+        events += _on_payment(uow, order, report, now)
     if order == before:
         return Settled(outcome=Outcome.UNCHANGED, order=order)
     uow.orders.save(order)
     return Settled(outcome=Outcome.APPLIED, order=order, events=uow.outbox.add(events))
+
+
+def _on_payment(uow: UnitOfWork, order: Order, report: BankReport, now: datetime) -> Sequence[Event]:
+    """What a payment buys, and the card it saved."""
+    events: list[Event] = []
+    if order.plan is not None:
+        subscription = uow.subscriptions.lock(order.tenant_id)
+        events += subscription.on_payment(order, now)
+        uow.subscriptions.save(subscription)
+    if report.card is not None:
+        others = uow.cards.active_of(order.tenant_id)
+        card, saved = Card.save(order, report.card, now, is_first=not others)
+        for other in others:
+            if card.is_default and other.is_default:
+                other.is_default = False
+                uow.cards.save(other)
+        uow.cards.add(card)
+        events.append(saved)
+    if order.purpose is Purpose.CARD:
+        order.give_back_card_check(now)
+    return events
 
 
 def _tell(settled: Settled, report: BankReport) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -9,11 +10,11 @@ from attrs import frozen
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.domain.catalogue import Catalogue
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.order import Order, Step
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.storage import Storage
+from echodesk_billing.ports.storage import InboxEntry, Storage
 from echodesk_billing.ports.usage import Usage, UsageMeter
 
 log = structlog.get_logger()
@@ -27,6 +28,15 @@ class SubscriptionView:
     catalogue: Catalogue
     usage: Usage
     now: datetime
+
+
+@frozen(kw_only=True)
+class OrderTimeline:
+    """An order, its steps and the callbacks that spoke of it, oldest first."""
+
+    order: Order
+    history: Sequence[Step]
+    callbacks: Sequence[InboxEntry]
 
 
 class Views:
@@ -48,6 +58,18 @@ class Views:
             raise OrderNotFound
         log.info("status.asked", order_id=order.id, tenant_id=order.tenant_id, state=order.state)
         return order
+
+    async def timeline(self, who: Principal, order_id: str) -> OrderTimeline:
+        """One order with everything that happened to it.
+
+        Raises:
+            OrderNotFound: there is none, or it is another tenant's.
+        """
+        order = await self.order(who, order_id)
+        history, callbacks = await self._storage.read(
+            lambda uow: (uow.orders.history(order.id), uow.inbox.of_order(order.id))
+        )
+        return OrderTimeline(order=order, history=history, callbacks=callbacks)
 
     async def catalogue(self) -> Catalogue:
         """What is sold now."""

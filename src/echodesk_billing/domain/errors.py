@@ -45,6 +45,25 @@ class InvalidSelection(BillingError, ValueError):
         self.message = message
 
 
+class InvalidPaymentOption(InvalidSelection):
+    """An option of a payment that contradicts another."""
+
+
+class AmountTooLarge(BillingError, ValueError):
+    """More was to be refunded or captured than there is.
+
+    Args:
+        order_id: of which order.
+        what: `to refund` or `to capture`.
+        asked: how much.
+        left: how much there is.
+    """
+
+    def __init__(self, order_id: str, what: str, asked: str, left: str) -> None:
+        super().__init__(f"order {order_id} has {left} {what}, not {asked}")
+        self.order_id = order_id
+
+
 class InvalidCatalogue(BillingError, ValueError):
     """A catalogue that contradicts itself; the message names the package or feature."""
 

@@ -84,6 +84,28 @@ class OrderMismatch(OrderEvent):
 
 
 @frozen(kw_only=True)
+class CardSaved(OrderEvent):
+    """The bank keeps the card that paid the order."""
+
+    masked_number: str
+
+
+@frozen(kw_only=True)
+class CardForgotten(OrderEvent):
+    """A saved card is not used any more; `order_id` is of the order that saved it."""
+
+    masked_number: str
+
+
+@frozen(kw_only=True)
+class PaymentActionRequired(OrderEvent):
+    """The next period cannot be charged without the customer, who has to pay at `payment_url`."""
+
+    payment_url: str
+    reason: str
+
+
+@frozen(kw_only=True)
 class SubscriptionEvent(Event):
     """Anything that happened to a subscription."""
 
@@ -125,6 +147,9 @@ EVENT_TYPES: dict[str, type[Event]] = {
         OrderCorrected,
         OrderRefunded,
         OrderMismatch,
+        CardSaved,
+        CardForgotten,
+        PaymentActionRequired,
         SubscriptionActivated,
         SubscriptionRenewed,
         SubscriptionCancelled,

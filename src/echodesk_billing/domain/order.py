@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from attrs import Attribute, define, field, frozen
+from attrs import Attribute, define, evolve, field, frozen
 
-from echodesk_billing.domain import lifecycle
+from echodesk_billing.domain import lifecycle, refund
+from echodesk_billing.domain.errors import AmountTooLarge, IllegalTransition
 from echodesk_billing.domain.events import (
     OrderCompleted,
     OrderCorrected,
@@ -18,9 +19,12 @@ from echodesk_billing.domain.events import (
     OrderRefunded,
     OrderRejected,
 )
+from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.money import Currency, Money, positive
+from echodesk_billing.domain.money import Money, positive
+from echodesk_billing.domain.payment_request import Capture, PaymentRequest
 from echodesk_billing.domain.pricing import Plan
+from echodesk_billing.domain.refund import Refund, RefundState
 from echodesk_billing.domain.report import BankReport, BankStatus, Source
 from echodesk_billing.domain.response_codes import PAID, PREAUTHORISED
 
@@ -33,57 +37,9 @@ class Purpose(enum.StrEnum):
     """What an order pays for; the prefix of its id."""
 
     SUBSCRIPTION = "SUB"
-
-
-class Capture(enum.StrEnum):
-    """Whether paying takes the money at once, or holds it until it is captured."""
-
-    AUTOMATIC = "automatic"
-    MANUAL = "manual"
-
-
-@frozen(kw_only=True)
-class PaymentRequest:
-    """What the bank is asked to show the customer; kept, so that asking again is word for word the same.
-
-    Args:
-        product_id: of the one basket item.
-        description: of the one basket item, at most what the bank shows.
-        buyer_name: masked.
-        buyer_email: masked.
-        language: of the payment page, `ka` or `en`.
-        save_card: whether the customer wants the card kept.
-        ttl_minutes: how long the order stays payable at the bank, 2 to 1440.
-    """
-
-    product_id: str
-    description: str
-    callback_url: str
-    success_url: str
-    fail_url: str
-    buyer_name: str = ""
-    buyer_email: str = ""
-    language: str = "ka"
-    save_card: bool = True
-    ttl_minutes: int = 15
-
-
-@frozen(kw_only=True)
-class Refund:
-    """Money on its way back to the customer.
-
-    Args:
-        id: the bank's id of the action; `STATED` for what the bank only stated as part of a total.
-        amount: how much goes back.
-        completed: whether it has gone.
-    """
-
-    id: str
-    amount: Money
-    completed: bool
-
-
-STATED = "stated"
+    RENEWAL = "REN"
+    MANUAL = "MAN"
+    CARD = "CARD"
 
 
 @frozen(kw_only=True)
@@ -114,6 +70,7 @@ class Order:
         amount: what the customer is asked for.
         captured: what the card really paid, once it has.
         attention: why a person has to look; empty when all is well.
+        saves_card: whether the bank agreed to keep the card; None where it was not asked.
         check_at: when to ask the bank about it, if nothing is heard before; None when it is settled.
         version: counts the saved changes.
         steps: the history made since it was loaded.
@@ -131,7 +88,6 @@ class Order:
     updated_at: datetime
     plan: Plan | None = None
     period: int | None = None
-    capture: Capture = Capture.AUTOMATIC
     state: OrderState = OrderState.CREATED
     captured: Money | None = None
     refunds: tuple[Refund, ...] = ()
@@ -140,6 +96,7 @@ class Order:
     response_code: str | None = None
     reject_reason: str | None = None
     attention: tuple[str, ...] = ()
+    saves_card: bool | None = None
     check_at: datetime | None = None
     version: int = 0
     steps: list[Step] = field(factory=list, eq=False)
@@ -152,18 +109,19 @@ class Order:
         idempotency_key: str,
         tenant_id: str,
         purpose: Purpose,
-        plan: Plan,
-        period: int,
         request: PaymentRequest,
+        amount: Money,
         at: datetime,
+        plan: Plan | None = None,
+        period: int | None = None,
     ) -> tuple[Order, OrderCreated]:
-        """A new order for one period of a plan, to be stored before the bank hears of it."""
+        """A new order, to be stored before the bank hears of it: for one period of a plan, or to save a card."""
         order = cls(
             id=order_id,
             idempotency_key=idempotency_key,
             tenant_id=tenant_id,
             purpose=purpose,
-            amount=plan.price,
+            amount=amount,
             request=request,
             created_at=at,
             updated_at=at,
@@ -171,7 +129,7 @@ class Order:
             period=period,
             check_at=at + FIRST_CHECK_AFTER,
         )
-        order.steps.append(Step(at=at, event="create", source="request", before="", after=order.state))
+        order.steps.append(Step(at=at, event="create", source=Source.REQUEST, before="", after=order.state))
         return order, OrderCreated(tenant_id=tenant_id, at=at, order_id=order_id, amount=order.amount)
 
     @property
@@ -187,7 +145,8 @@ class Order:
     @property
     def is_settled(self) -> bool:
         """Whether nothing more is to be heard of it unasked."""
-        return self.state not in (OrderState.CREATED, OrderState.PROCESSING, OrderState.BLOCKED)
+        open_states = (OrderState.CREATED, OrderState.PROCESSING, OrderState.BLOCKED)
+        return self.state not in open_states and not self.pending_refunds
 
     @property
     def is_paid(self) -> bool:
@@ -195,9 +154,14 @@ class Order:
         return self.state in _PAID
 
     @property
+    def pending_refunds(self) -> tuple[Refund, ...]:
+        """Refunds that were asked for and have neither gone nor failed."""
+        return tuple(one for one in self.refunds if one.state is RefundState.REQUESTED)
+
+    @property
     def refunded(self) -> Money:
         """How much of `captured` has gone back."""
-        return _completed(self.refunds, self.amount.currency)
+        return refund.completed(self.refunds, self.amount.currency)
 
     def wants_confirmation(self, report: BankReport) -> bool:
         """Whether `report` says that a rejected order was paid, which only a receipt may establish."""
@@ -224,11 +188,15 @@ class Order:
             return []
         self.bank_order_id = report.bank_order_id
         self.payment_url = self.payment_url or report.payment_url
+        if self.saves_card is None:
+            self.saves_card = report.saves_card
         events: list[OrderEvent] = []
         for event in lifecycle.order_path(self.state, _TARGETS[BankStatus(report.status)]):
             events += self._advance(event, report, at)
         if self.is_paid:
             events += self._observe_refunds(report, at)
+        if self.is_settled:
+            self.check_at = None
         return events
 
     def refuse(self, reason: str, at: datetime) -> list[OrderEvent]:
@@ -243,15 +211,76 @@ class Order:
         self.reject_reason = reason
         return [OrderRejected(tenant_id=self.tenant_id, at=at, order_id=self.id, code=None, reason=reason)]
 
+    def request_refund(self, amount: Money | None, *, refund_id: str, reason: str, at: datetime) -> Refund:
+        """Ask for money back, to be committed before the bank hears of it.
+
+        Args:
+            amount: how much; all that is left where None.
+            refund_id: UUID v4, the refund's idempotency key; asking with the same one again is asking once.
+            reason: why, for the history.
+
+        Raises:
+            IllegalTransition: the order is not paid, or all of it has gone back.
+            AmountTooLarge: requested and completed refunds would pass what was paid.
+            CurrencyMismatch: the amount is of another currency.
+        """
+        for one in self.refunds:
+            if one.id == refund_id:
+                return one
+        if self.captured is None or not lifecycle.order_path(self.state, OrderState.REFUNDED):
+            raise IllegalTransition(self.subject, "refund", self.state)
+        currency = self.captured.currency
+        left = self.captured - refund.total(self.refunds, currency, RefundState.REQUESTED, RefundState.COMPLETED)
+        wanted = left if amount is None else positive(amount, "the amount of a refund")
+        if not left or wanted > left:
+            raise AmountTooLarge(self.id, "to refund", str(amount or self.captured), str(left))
+        asked = Refund(id=refund_id, amount=wanted, state=RefundState.REQUESTED, reason=reason)
+        self.refunds = (*self.refunds, asked)
+        self._note("refund_requested", Source.REQUEST, at, f"{wanted} {reason}".strip())
+        self.check_at = at + FIRST_CHECK_AFTER
+        return asked
+
+    def give_back_card_check(self, at: datetime) -> None:
+        """Ask for the refund of an order that was paid only to save a card; reconciliation carries it to the bank."""
+        refund_id = derived_key(self.idempotency_key, "card check")
+        self.request_refund(None, refund_id=refund_id, reason="card check", at=at)
+        self.check_at = at
+
+    def refund_accepted(self, refund_id: str, action_id: str, at: datetime) -> None:
+        """The bank took a refund up under its own id; the outcome comes later."""
+        known = {one.action_id for one in self.refunds}
+        if action_id not in known:
+            self._change_refund(refund_id, action_id=action_id)
+            self._note("refund_accepted", Source.ANSWER, at, action_id)
+
+    def refund_refused(self, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
+        """The bank refused a refund: nothing goes back, and a person should know."""
+        waiting = [one for one in self.pending_refunds if one.id == refund_id]
+        if not waiting:
+            return []
+        self._change_refund(refund_id, state=RefundState.FAILED, reason=reason)
+        if self.is_settled:
+            self.check_at = None
+        return self.mark(f"refund {refund_id} of {waiting[0].amount} failed: {reason}", Source.ANSWER, at)
+
+    def require_held(self, event: str, amount: Money | None = None) -> None:
+        """Check that money is held, before the bank is asked to `capture` or `release` it.
+
+        Raises:
+            IllegalTransition: none is.
+            AmountTooLarge: `amount` is more than the order's.
+        """
+        if self.state is not OrderState.BLOCKED:
+            raise IllegalTransition(self.subject, event, self.state)
+        if amount is not None and positive(amount, f"the amount to {event}") > self.amount:
+            raise AmountTooLarge(self.id, f"to {event}", str(amount), str(self.amount))
+
     def mark(self, reason: str, source: Source, at: datetime) -> list[OrderEvent]:
         """Mark the order for a person's attention; the same reason counts once."""
         if reason in self.attention or len(self.attention) >= MOST_ATTENTION_REASONS:
             return []
         self.attention = tuple(sorted((*self.attention, reason)))
-        self.steps.append(
-            Step(at=at, event="attention", source=source, before=self.state, after=self.state, detail=reason)
-        )
-        self.updated_at = at
+        self._note("attention", source, at, reason)
         return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=self.id, reason=reason)]
 
     def checked(self, at: datetime) -> None:
@@ -296,7 +325,7 @@ class Order:
     def _unexpected_amount(self, paid: Money, discount: Money, report: BankReport) -> str | None:
         """Automatic capture takes the amount less the discount; after a pre-authorisation it may be less."""
         expected = self.amount - discount
-        manual = self.capture is Capture.MANUAL
+        manual = self.request.capture is Capture.MANUAL
         if not manual and report.status in (BankStatus.BLOCKED, BankStatus.PARTIAL_COMPLETED):
             return f"bank status {report.status} for an order that is captured automatically"
         if paid.amount <= 0 or (paid > expected if manual else paid != expected):
@@ -309,41 +338,27 @@ class Order:
             stated.append(report.refunded)
         if any(amount.currency is not paid.currency or amount.amount < 0 for amount in stated):
             return f"refunds of {', '.join(map(str, stated))} are reported of {paid}"
-        returned = _completed(self._with_refunds(report, paid), paid.currency)
+        returned = refund.completed(refund.merged(self.refunds, report, paid), paid.currency)
         return f"{returned} is reported refunded of {paid}" if returned > paid else None
-
-    def _with_refunds(self, report: BankReport, paid: Money) -> tuple[Refund, ...]:
-        """What is known of refunds together with what the report says.
-
-        Listed refunds are told apart by their ids. A total that goes beyond the list stands for the rest.
-        """
-        listed = {refund.id: refund for refund in self.refunds if refund.id != STATED}
-        for refund in report.refunds:
-            before = listed.get(refund.action_id)
-            completed = refund.completed or (before is not None and before.completed)
-            listed[refund.action_id] = Refund(id=refund.action_id, amount=refund.amount, completed=completed)
-        total = self.refunded
-        if report.status is BankStatus.REFUNDED:
-            total = paid
-        elif report.status is BankStatus.REFUNDED_PARTIALLY and report.refunded is not None:
-            total = max(total, report.refunded)
-        rest = total - _completed(listed.values(), paid.currency)
-        unlisted = (Refund(id=STATED, amount=rest, completed=True),) if rest.amount > 0 else ()
-        return (*listed.values(), *unlisted)
 
     def _observe_refunds(self, report: BankReport, at: datetime) -> list[OrderEvent]:
         """Merge the refunds of a report that fits; the state follows from how much has gone back."""
         if self.captured is None or not report.claims_money:
             return []
-        before = self.refunded
-        self.refunds = self._with_refunds(report, self.captured)
-        went_back = self.refunded - before
-        if not went_back:
-            return []
-        self._move("refund" if self.refunded == self.captured else "refund_partially", report.source, at)
-        return [
-            OrderRefunded(tenant_id=self.tenant_id, at=at, order_id=self.id, amount=went_back, refunded=self.refunded)
-        ]
+        before, known = self.refunded, {one.id: one.state for one in self.refunds}
+        self.refunds = refund.merged(self.refunds, report, self.captured)
+        events: list[OrderEvent] = []
+        for one in self.refunds:
+            if one.state is RefundState.FAILED and known.get(one.id) is not RefundState.FAILED:
+                events += self.mark(f"refund {one.id} of {one.amount} failed: {one.reason}", report.source, at)
+        if went_back := self.refunded - before:
+            self._move("refund" if self.refunded == self.captured else "refund_partially", report.source, at)
+            events.append(
+                OrderRefunded(
+                    tenant_id=self.tenant_id, at=at, order_id=self.id, amount=went_back, refunded=self.refunded
+                )
+            )
+        return events
 
     def _advance(self, event: str, report: BankReport, at: datetime) -> list[OrderEvent]:
         """One step of the table, with what it records and what it tells."""
@@ -376,6 +391,14 @@ class Order:
         self.response_code = PAID
         return report.transferred
 
+    def _change_refund(self, refund_id: str, **changes: Any) -> None:  # noqa: ANN401 - fields of a refund
+        self.refunds = tuple(evolve(one, **changes) if one.id == refund_id else one for one in self.refunds)
+
+    def _note(self, event: str, source: Source, at: datetime, detail: str) -> None:
+        """A line of the history that moves nothing."""
+        self.steps.append(Step(at=at, event=event, source=source, before=self.state, after=self.state, detail=detail))
+        self.updated_at = at
+
     def _move(self, event: str, source: Source, at: datetime, detail: str = "") -> None:
         before = self.state
         lifecycle.fire(self, event)
@@ -383,10 +406,6 @@ class Order:
         self.updated_at = at
         if self.is_settled:
             self.check_at = None
-
-
-def _completed(refunds: Iterable[Refund], currency: Currency) -> Money:
-    return sum((refund.amount for refund in refunds if refund.completed), Money.zero(currency))
 
 
 _PAID = (OrderState.COMPLETED, OrderState.REFUNDED_PARTIALLY, OrderState.REFUNDED)

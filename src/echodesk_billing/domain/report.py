@@ -7,6 +7,7 @@ import enum
 from attrs import frozen
 
 from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.payment_request import SaveCard
 
 
 class BankStatus(enum.StrEnum):
@@ -35,11 +36,12 @@ _CLAIM_MONEY = {_S.COMPLETED, _S.PARTIAL_COMPLETED, _S.BLOCKED, *_FOLLOW_PAYMENT
 
 
 class Source(enum.StrEnum):
-    """How a report reached us."""
+    """How a report reached us, or, for `request`, that it was we who asked."""
 
     CALLBACK = "callback"
     RECEIPT = "receipt"
     ANSWER = "answer"
+    REQUEST = "request"
 
 
 @frozen(kw_only=True)
@@ -50,11 +52,25 @@ class BankRefund:
         action_id: the bank's id of the action.
         amount: how much goes back.
         completed: whether it has gone; a refund in progress or failed has not.
+        failed: whether it will not go any more.
+        code: why it failed, one of 161 to 169 and 179.
     """
 
     action_id: str
     amount: Money
     completed: bool
+    failed: bool = False
+    code: str | None = None
+
+
+@frozen(kw_only=True)
+class ReportedCard:
+    """The card that the bank saved when the order was paid."""
+
+    kind: SaveCard
+    masked_number: str
+    brand: str
+    expiry: str
 
 
 @frozen(kw_only=True)
@@ -73,6 +89,8 @@ class BankReport:
         refunded: the total the bank says was returned, where it says so.
         reject_reason: why it was rejected, in the bank's words.
         payment_url: the address of the payment page, in the answer to a create call.
+        card: the card that was saved by paying.
+        saves_card: whether saving the card was switched on, in the answer to a create call; None where not asked.
     """
 
     source: Source
@@ -86,6 +104,8 @@ class BankReport:
     refunded: Money | None = None
     reject_reason: str | None = None
     payment_url: str | None = None
+    card: ReportedCard | None = None
+    saves_card: bool | None = None
 
     @property
     def claims_money(self) -> bool:

@@ -11,15 +11,16 @@ from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.errors import NoActiveSubscription, SelectionChangeUnsupported
 from echodesk_billing.domain.events import (
     Event,
+    OrderMismatch,
     SubscriptionActivated,
     SubscriptionCancelled,
     SubscriptionEnded,
     SubscriptionRenewed,
 )
+from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import SubscriptionState
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.pricing import Plan
-from echodesk_billing.domain.report import Source
 
 
 @define(kw_only=True)
@@ -84,15 +85,25 @@ class Subscription:
             raise SelectionChangeUnsupported(self.state)
         return self._first_unpaid(now)
 
+    def period_to_renew(self, now: datetime) -> int:
+        """The number of the period that a charge made now would pay.
+
+        Raises:
+            NoActiveSubscription: it does not run on.
+        """
+        if self.state is not SubscriptionState.ACTIVE:
+            raise NoActiveSubscription
+        return self._first_unpaid(now)
+
     def on_payment(self, order: Order, at: datetime) -> list[Event]:
         """Take the payment of the period that the order carries.
 
         While a subscription runs the period is added behind the paid ones, counted from the anchor. Otherwise a
         new anchor starts at `at`. A cancelled subscription that is paid for runs on. A second payment of a period
-        that is paid already (two tabs) buys nothing: the order is marked, so that a person gives the money back.
+        that is paid already (two tabs) buys nothing: it is told, and the money goes back.
         """
         if order.period is None or order.period < self.next_period:
-            return [*order.mark(f"period {order.period} was paid before: refund this order", Source.ANSWER, at)]
+            return self._give_back(order, at)
         events = self.on_time(at)
         first = self.state in (SubscriptionState.INCOMPLETE, SubscriptionState.ENDED)
         if first:
@@ -132,6 +143,14 @@ class Subscription:
             lifecycle.fire(self, "end")
             events.append(SubscriptionEnded(tenant_id=self.tenant_id, at=at))
         return events
+
+    def _give_back(self, order: Order, at: datetime) -> list[Event]:
+        """Tell of a payment that buys nothing and ask for its refund, which reconciliation carries to the bank."""
+        refund_id = derived_key(order.idempotency_key, "paid twice")
+        order.request_refund(None, refund_id=refund_id, reason="paid twice", at=at)
+        order.check_at = at
+        reason = f"period {order.period} was paid before: this payment is refunded"
+        return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=order.id, reason=reason)]
 
     def _first_unpaid(self, now: datetime) -> int:
         """The next period to pay; periods that passed unpaid are not charged for afterwards."""

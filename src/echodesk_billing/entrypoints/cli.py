@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -304,6 +305,32 @@ def order_list(
     _run(work)
 
 
+@order_commands.command("refund")
+def order_refund(
+    order_id: str,
+    amount: Annotated[str, typer.Option(help="How much; all that is left where not given.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give money back. It goes later; `order show` tells when it has gone."""
+    try:
+        wanted = Decimal(amount) if amount else None
+    except InvalidOperation:
+        raise typer.BadParameter(f"{amount!r} is not an amount such as 10.50", param_hint="--amount") from None
+
+    async def work(container: Container, _settings: Settings) -> None:
+        operator = Principal(tenant_id="", tenant_name="", user_id="cli", scopes=frozenset({Scope.OPERATOR}))
+        order, refund = await container.refunds().refund(operator, order_id, wanted, reason)
+        left = "all of it" if refund.amount == order.captured else f"of {order.captured}"
+        _print(
+            {"order_id": order.id, "refund_id": refund.id, "amount": refund.amount, "state": refund.state},
+            lambda: f"Asked the bank to give back {refund.amount}, {left}. Refund {refund.id}.",
+            as_json=as_json,
+        )
+
+    _run(work)
+
+
 @catalogue_commands.command("load")
 def catalogue_load(file: Path, as_json: AsJson = False) -> None:
     """Put a catalogue on sale, from a TOML or JSON file."""
@@ -422,6 +449,7 @@ def _facts(order: Order) -> Sequence[tuple[str, str]]:
         ("amount", str(order.amount)),
         ("captured", str(order.captured or "")),
         ("refunded", str(order.refunded)),
+        *(("refund", f"{one.amount} {one.state} {one.reason} {one.id}") for one in order.refunds),
         ("bank's id", order.bank_order_id or "not known"),
         ("code", f"{order.response_code or ''} {code}".strip()),
         ("attention", "; ".join(order.attention)),
@@ -436,6 +464,8 @@ def _order_json(order: Order) -> dict[str, Any]:
         "amount": order.amount,
         "captured": order.captured,
         "refunded": order.refunded,
+        "refunds": order.refunds,
+        "saves_card": order.saves_card,
         "bank_order_id": order.bank_order_id,
         "payment_url": order.payment_url,
         "response_code": order.response_code,

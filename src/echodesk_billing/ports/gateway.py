@@ -6,7 +6,10 @@ import enum
 from typing import Protocol
 
 from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.payment_request import SaveCard
+from echodesk_billing.domain.refund import Refund
 from echodesk_billing.domain.report import BankReport
 
 
@@ -75,12 +78,50 @@ class Gateway(Protocol):
         """Whether there are credentials."""
         ...
 
-    async def create_order(self, order: Order) -> BankReport:
+    @property
+    def trouble(self) -> str | None:
+        """Why calls would fail now: no credentials, or a bank that has not answered for a while; else None."""
+        ...
+
+    async def create_order(self, order: Order, wallet_token: str = "") -> BankReport:
         """Create `order` at the bank, under its idempotency key: asking twice makes one order.
+
+        With a saved card as parent it is charged to it; with Google Pay it may be paid at once.
+
+        Args:
+            wallet_token: of Google Pay, encrypted; never stored, and not needed to ask again.
 
         Raises:
             GatewayError: one of its kinds; only after `GatewayRefused` is it sure that nothing was done.
         """
+        ...
+
+    async def complete_apple_pay(self, order: Order, wallet_token: str) -> BankReport:
+        """Pay an order that was created for Apple Pay with the token that Apple gave; answers as `create_order`."""
+        ...
+
+    async def save_card(self, bank_order_id: str, kind: SaveCard, key: str) -> None:
+        """Have the card kept when this order is paid; to be asked before the customer is sent to pay."""
+        ...
+
+    async def forget_card(self, bank_order_id: str, key: str) -> None:
+        """Have the card deleted that this order saved."""
+        ...
+
+    async def refund(self, order: Order, refund: Refund) -> str:
+        """Ask for money back, under the refund's id as key; gives the bank's id of the action.
+
+        Raises:
+            GatewayError: one of its kinds; only after `GatewayRefused` is it sure that nothing will go back.
+        """
+        ...
+
+    async def capture(self, order: Order, amount: Money | None, key: str) -> None:
+        """Take what is held for `order`, all of it where `amount` is None."""
+        ...
+
+    async def release(self, order: Order, key: str) -> None:
+        """Let go of what is held for `order`."""
         ...
 
     async def receipt(self, bank_order_id: str) -> BankReport:

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from attrs import frozen
 
+from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
@@ -105,6 +106,10 @@ class Orders(Protocol):
         """Orders of a tenant that may still be paid, newest first."""
         ...
 
+    def open_renewal(self, tenant_id: str, period: int) -> Order | None:
+        """The automatic charge of a period that is not rejected; there is at most one."""
+        ...
+
     def due(self, now: datetime, limit: int) -> Sequence[Order]:
         """Unsettled orders whose next check is due, longest due first."""
         ...
@@ -143,6 +148,30 @@ class Subscriptions(Protocol):
 
     def save(self, subscription: Subscription) -> None:
         """Store the changes of a subscription that was locked."""
+        ...
+
+
+class Cards(Protocol):
+    """Saved cards."""
+
+    def add(self, card: Card) -> Card:
+        """Store a card, unless its order saved one before; returns it with its number."""
+        ...
+
+    def active_of(self, tenant_id: str) -> Sequence[Card]:
+        """The usable cards of a tenant, the default first, then newest first."""
+        ...
+
+    def lock(self, card_id: int, tenant_id: str) -> Card | None:
+        """The card with this number for change, if it is the tenant's."""
+        ...
+
+    def save(self, card: Card) -> None:
+        """Store the changes of a card."""
+        ...
+
+    def forgetting(self, limit: int) -> Sequence[Card]:
+        """Cards that are forgotten here and perhaps not yet at the bank."""
         ...
 
 
@@ -238,6 +267,8 @@ class UnitOfWork(Protocol):
     def orders(self) -> Orders: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
+    @property
+    def cards(self) -> Cards: ...
     @property
     def catalogues(self) -> Catalogues: ...
     @property

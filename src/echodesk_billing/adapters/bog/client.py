@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Self
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import stamina
 import structlog
 from attrs import field, frozen
+from circuitbreaker import CircuitBreaker
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from echodesk_billing.adapters.bog import codec, signature
-from echodesk_billing.adapters.bog.tokens import TokenSource, read_bounded
+from echodesk_billing.adapters.bog.tokens import TokenServiceDown, TokenSource, read_bounded
+from echodesk_billing.domain.keys import derived_key
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.payment_request import SaveCard
+from echodesk_billing.domain.refund import Refund
 from echodesk_billing.domain.report import BankReport, Source
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import (
@@ -30,6 +37,9 @@ from echodesk_billing.ports.gateway import (
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
+TEST_ENVIRONMENT_HOST = "api-sandbox.bog.ge"
 _ATTEMPTS = 3
 _LONGEST_WAIT_SECONDS = 2
 _TOO_MANY_REQUESTS = 429
@@ -45,6 +55,8 @@ class BankAccess:
         client_id: empty where payments are not configured.
         timeout_seconds: for one call of ours, repetitions included.
         keys: any of which may have signed a callback.
+        breaker_failures: after so many calls in a row that failed for a passing reason the bank is left alone.
+        breaker_seconds: for how long.
     """
 
     auth_url: str
@@ -53,6 +65,13 @@ class BankAccess:
     client_secret: str = field(repr=False)
     timeout_seconds: float
     keys: Sequence[RSAPublicKey] = field(repr=False)
+    breaker_failures: int = 5
+    breaker_seconds: float = 15
+
+    @property
+    def is_test_environment(self) -> bool:
+        """Whether it is the bank's own, which wants the amount of every refund."""
+        return urlsplit(self.api_base_url).hostname == TEST_ENVIRONMENT_HOST
 
 
 class BogGateway:
@@ -67,6 +86,12 @@ class BogGateway:
     def __init__(self, session: aiohttp.ClientSession, access: BankAccess, clock: Clock) -> None:
         self._session = session
         self._access = access
+        self._breaker = CircuitBreaker(
+            failure_threshold=access.breaker_failures,
+            recovery_timeout=access.breaker_seconds,
+            expected_exception=_Transient,
+            name="bank",
+        )
         self._tokens = TokenSource(session, access.auth_url, access.client_id, access.client_secret, clock)
 
     @property
@@ -74,22 +99,65 @@ class BogGateway:
         """Whether there are credentials."""
         return bool(self._access.client_id and self._access.client_secret)
 
-    async def create_order(self, order: Order) -> BankReport:
-        """`POST /ecommerce/orders`."""
-        headers = {"Idempotency-Key": order.idempotency_key, "Accept-Language": order.request.language}
-        raw = await self._call("POST", "/ecommerce/orders", codec.create_order(order), headers)
-        try:
-            return codec.created(codec.decode(raw), order)
-        except codec.Malformed as error:
-            raise GatewayNonsense(f"The bank's answer to a new order cannot be read: {error}") from error
+    @property
+    def trouble(self) -> str | None:
+        """No credentials, or an open circuit."""
+        if not self.is_configured:
+            return str(GatewayNotConfigured())
+        return str(self._resting()) if self._breaker.opened else None
+
+    async def create_order(self, order: Order, wallet_token: str = "") -> BankReport:
+        """`POST /ecommerce/orders`, with a saved card `POST /ecommerce/orders/{parent}` or `…/subscribe`."""
+        request = order.request
+        path = "/ecommerce/orders"
+        if request.parent_order_id is not None:
+            path += f"/{request.parent_order_id}" + ("/subscribe" if request.is_automatic else "")
+        body = codec.subscribe(order) if request.is_automatic else codec.create_order(order, wallet_token)
+        headers = {
+            "Idempotency-Key": order.idempotency_key,
+            "Accept-Language": request.language,
+            "Theme": request.options.theme.value,
+        }
+        raw = await self._call("POST", path, body, headers)
+        return _read(lambda document: codec.created(document, order), raw, "a new order")
+
+    async def complete_apple_pay(self, order: Order, wallet_token: str) -> BankReport:
+        """`POST /ecommerce/orders/{order_id}/payment`."""
+        key = derived_key(order.idempotency_key, "apple pay")
+        path = f"/ecommerce/orders/{order.bank_order_id}/payment"
+        raw = await self._call("POST", path, {"apple_pay_token": wallet_token}, {"Idempotency-Key": key})
+        return _read(lambda document: codec.created(document, order), raw, "Apple Pay")
+
+    async def save_card(self, bank_order_id: str, kind: SaveCard, key: str) -> None:
+        """`PUT /orders/{order_id}/cards`, or `…/subscriptions` for an automatic card."""
+        what = "subscriptions" if kind is SaveCard.AUTOMATIC else "cards"
+        await self._call("PUT", f"/orders/{bank_order_id}/{what}", None, {"Idempotency-Key": key})
+
+    async def forget_card(self, bank_order_id: str, key: str) -> None:
+        """`DELETE /charges/card/{order_id}`."""
+        await self._call("DELETE", f"/charges/card/{bank_order_id}", None, {"Idempotency-Key": key})
+
+    async def refund(self, order: Order, refund: Refund) -> str:
+        """`POST /payment/refund/{order_id}`."""
+        body = codec.refund(order, refund, states_amount=self._access.is_test_environment)
+        path = f"/payment/refund/{order.bank_order_id}"
+        raw = await self._call("POST", path, body, {"Idempotency-Key": refund.id})
+        return _read(codec.action_id, raw, "a refund")
+
+    async def capture(self, order: Order, amount: Money | None, key: str) -> None:
+        """`POST /payment/authorization/approve/{order_id}`."""
+        path = f"/payment/authorization/approve/{order.bank_order_id}"
+        await self._call("POST", path, codec.amount_of(amount), {"Idempotency-Key": key})
+
+    async def release(self, order: Order, key: str) -> None:
+        """`POST /payment/authorization/cancel/{order_id}`."""
+        path = f"/payment/authorization/cancel/{order.bank_order_id}"
+        await self._call("POST", path, {}, {"Idempotency-Key": key})
 
     async def receipt(self, bank_order_id: str) -> BankReport:
         """`GET /receipt/{order_id}`."""
         raw = await self._call("GET", f"/receipt/{bank_order_id}", None, {})
-        try:
-            report = codec.receipt(codec.decode(raw), Source.RECEIPT)
-        except codec.Malformed as error:
-            raise GatewayNonsense(f"The bank's receipt cannot be read: {error}") from error
+        report = _read(lambda document: codec.receipt(document, Source.RECEIPT), raw, "a receipt")
         log.info("bank.receipt_read", bank_order_id=bank_order_id, bank_status=report.status, code=report.code)
         return report
 
@@ -118,34 +186,53 @@ class BogGateway:
         """
         if not self.is_configured:
             raise GatewayNotConfigured
-        waiting_after: _Transient | None = None
+        if self._breaker.opened:
+            raise self._resting()
+        try:
+            result: bytes = await self._breaker.call_async(self._repeating, method, path, body, headers)
+        except _Transient as transient:
+            raise transient.meaning from transient
+        return result
+
+    async def _repeating(self, method: str, path: str, body: codec.Json | None, headers: dict[str, str]) -> bytes:
+        """Attempts within one time limit.
+
+        Raises:
+            _Transient: the last failure, where none of the attempts was understood.
+        """
+        last: _Transient | None = None
         try:
             async with asyncio.timeout(self._access.timeout_seconds):
                 async for attempt in stamina.retry_context(
                     on=_wait_before_repeating, attempts=_ATTEMPTS, wait_initial=0.1, wait_max=_LONGEST_WAIT_SECONDS
                 ):
                     with attempt:
-                        waiting_after = None
+                        last = None
                         try:
                             return await self._attempt(method, path, body, headers)
                         except _Transient as transient:
-                            waiting_after = transient
+                            last = transient
                             raise
-        except _Transient as transient:
-            raise transient.meaning from transient
         except TimeoutError:
-            if waiting_after is not None:
-                raise waiting_after.meaning from waiting_after
+            if last is not None:  # the time ran out between two attempts: what the last one said still holds
+                raise last from None
             log.error("bank.timeout", method=method, path=path, seconds=self._access.timeout_seconds)
-            raise GatewayTimeout(
-                f"The bank did not answer within {self._access.timeout_seconds:g} s; the payment is being found out"
-            ) from None
+            silence = f"The bank did not answer within {self._access.timeout_seconds:g} s"
+            raise _Transient(GatewayTimeout(f"{silence}; the payment is being found out")) from None
         raise AssertionError("a retry context ends by returning or raising")
+
+    def _resting(self) -> GatewayUnavailable:
+        """What is said while the circuit is open."""
+        seconds = max(1, math.ceil(self._breaker.open_remaining))
+        failures = self._access.breaker_failures
+        return GatewayUnavailable(
+            f"The bank failed {failures} times in a row and is left alone for {seconds} s more", seconds
+        )
 
     async def _attempt(self, method: str, path: str, body: codec.Json | None, headers: dict[str, str]) -> bytes:
         """One request, and one more with a fresh token where the bank no longer takes ours."""
         for is_last in (False, True):
-            token = await self._tokens.get()
+            token = await self._token()
             status, answer, answer_headers = await self._request(method, path, body, headers, token)
             log.info("bank.called", method=method, path=path, status=status)
             if status != _UNAUTHORIZED:
@@ -154,6 +241,13 @@ class BogGateway:
             if is_last:
                 break
         raise GatewayUnavailable("The bank refuses a token that it gave a moment ago", 60)
+
+    async def _token(self) -> str:
+        """The current token; a token service that cannot be reached is a passing failure of the bank, tried once."""
+        try:
+            return await self._tokens.get()
+        except TokenServiceDown as down:
+            raise _Transient(down, _LONGEST_WAIT_SECONDS + 1) from down
 
     async def _request(
         self, method: str, path: str, body: codec.Json | None, headers: dict[str, str], token: str
@@ -194,6 +288,18 @@ def _wait_before_repeating(error: Exception) -> bool | float:
     if error.wait_seconds is None:
         return True
     return float(error.wait_seconds) if error.wait_seconds <= _LONGEST_WAIT_SECONDS else False
+
+
+def _read(read: Callable[[codec.Json], T], raw: bytes, what: str) -> T:
+    """What `read` makes of an answer of the bank.
+
+    Raises:
+        GatewayNonsense: nothing.
+    """
+    try:
+        return read(codec.decode(raw))
+    except codec.Malformed as error:
+        raise GatewayNonsense(f"The bank's answer to {what} cannot be read: {error}") from error
 
 
 def _understood(status: int, answer: bytes, headers: Any) -> bytes:

@@ -12,11 +12,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
+from attrs import evolve
 
 from echodesk_billing.domain.errors import InvalidMoney
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus, Source
+from echodesk_billing.domain.payment_request import BasketItem, PaymentRequest, SaveCard, Split, Wallet
+from echodesk_billing.domain.refund import Refund
+from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus, ReportedCard, Source
 
 Json = Mapping[str, Any]
 
@@ -52,43 +55,69 @@ def encode(document: object) -> bytes:
     return _encoder.encode(document)
 
 
-def create_order(order: Order) -> Json:
-    """The body of `POST /ecommerce/orders`. Source: domain.md, Order, last paragraph."""
-    request = order.request
-    return {
+def create_order(order: Order, wallet_token: str = "") -> Json:
+    """The body of `POST /ecommerce/orders`, also with a saved card's order behind it.
+
+    Members that say nothing are left out. Source: domain.md, Order, last paragraph.
+    """
+    request, options = order.request, order.request.options
+    units: dict[str, Any] = {
+        "currency": order.amount.currency.value,
+        "total_amount": order.amount.amount,
+        "basket": _basket(order),
+    }
+    if options.delivery is not None:
+        units["delivery"] = {"amount": options.delivery.amount}
+    if options.discount is not None:
+        units["total_discount_amount"] = options.discount.amount
+    body: dict[str, Any] = {
         "callback_url": request.callback_url,
         "external_order_id": order.id,
-        "capture": order.capture.value,
+        "capture": request.capture.value,
         "ttl": request.ttl_minutes,
-        "purchase_units": {
-            "currency": order.amount.currency.value,
-            "total_amount": order.amount.amount,
-            "basket": [
-                {
-                    "product_id": request.product_id,
-                    "description": request.description,
-                    "quantity": 1,
-                    "unit_price": order.amount.amount,
-                    "total_price": order.amount.amount,
-                }
-            ],
-        },
+        "purchase_units": units,
         "buyer": {"full_name": request.buyer_name, "masked_email": request.buyer_email},
         "redirect_urls": {"success": request.success_url, "fail": request.fail_url},
     }
+    if options.methods:
+        body["payment_method"] = [method.value for method in options.methods]
+    if config := _config(request, wallet_token):
+        body["config"] = config
+    return body
+
+
+def subscribe(order: Order) -> Json:
+    """The body of an automatic charge: the bank takes amount and currency from the parent order."""
+    return {"callback_url": order.request.callback_url, "external_order_id": order.id}
+
+
+def refund(order: Order, asked: Refund, *, states_amount: bool) -> Json:
+    """The body of a refund; the amount is left out for all of it, where the bank allows that."""
+    return {} if asked.amount == order.captured and not states_amount else amount_of(asked.amount)
+
+
+def amount_of(amount: Money | None) -> Json:
+    """A body with an amount, or without for all of it."""
+    return {} if amount is None else {"amount": amount.amount}
 
 
 def created(document: Json, order: Order) -> BankReport:
-    """The answer to a create call.
+    """The answer to a create call: with the address of a page, or of a wallet with what became of it.
 
     Raises:
-        Malformed: it has no id or no address of a payment page.
+        Malformed: it has no id, or no address where the customer has to be sent somewhere.
     """
-    url = _text(_object(_object(document, "_links"), "redirect"), "href")
     bank_order_id = _identifier(document, "id")
-    if not bank_order_id or not url:
-        raise Malformed("an order was created without id or _links.redirect.href")
-    if not url.startswith(("https://", "http://")):
+    if not bank_order_id:
+        raise Malformed("an order was created without id")
+    details = document.get("order_details")
+    if isinstance(details, dict):
+        return evolve(receipt(details, Source.ANSWER), external_order_id=order.id)
+    url = _text(_object(_object(document, "_links"), "redirect"), "href")
+    needs_page = not order.request.is_automatic and order.request.wallet is not Wallet.APPLE_PAY
+    if needs_page and not url:
+        raise Malformed("an order was created without _links.redirect.href")
+    if url and not url.startswith(("https://", "http://")):
         raise Malformed("_links.redirect.href is no web address")
     return BankReport(
         source=Source.ANSWER,
@@ -97,6 +126,18 @@ def created(document: Json, order: Order) -> BankReport:
         status=BankStatus.CREATED,
         payment_url=url,
     )
+
+
+def action_id(document: Json) -> str:
+    """The answer to a refund, a capture or a release.
+
+    Raises:
+        Malformed: it names no action.
+    """
+    found = _identifier(document, "action_id")
+    if not found:
+        raise Malformed("action_id is missing")
+    return found
 
 
 def callback(document: Json) -> BankReport:
@@ -138,6 +179,7 @@ def receipt(document: Json, source: Source) -> BankReport:
         refunds=_refunds(document.get("actions"), currency),
         refunded=_money(units.get("refund_amount"), currency, "refund_amount"),
         reject_reason=_text(document, "reject_reason"),
+        card=_card(detail),
     )
 
 
@@ -149,6 +191,82 @@ def error_message(raw: bytes) -> str:
         return raw[:200].decode("utf-8", "replace")
     found = _text(document, "message") or _text(document, "error_description") or _text(document, "error")
     return found or "no reason given"
+
+
+def _basket(order: Order) -> list[Json]:
+    """The lines of the basket; one line of the whole amount where no others are given."""
+    request = order.request
+    if not request.options.basket:
+        return [
+            {
+                "product_id": request.product_id,
+                "description": request.description,
+                "quantity": 1,
+                "unit_price": order.amount.amount,
+                "total_price": order.amount.amount,
+            }
+        ]
+    return [_line(item) for item in request.options.basket]
+
+
+def _line(item: BasketItem) -> Json:
+    said = {
+        "description": item.description or None,
+        "unit_discount_price": item.unit_discount.amount if item.unit_discount else None,
+        "vat": item.vat.amount if item.vat else None,
+        "vat_percent": item.vat_percent,
+        "image": item.image,
+        "package_code": item.package_code,
+        "tin": item.tin,
+    }
+    line = {"product_id": item.product_id, "quantity": item.quantity, "unit_price": item.unit_price.amount}
+    return {**line, **{name: value for name, value in said.items() if value is not None}}
+
+
+def _config(request: PaymentRequest, wallet_token: str) -> Json:
+    options = request.options
+    config: dict[str, Any] = {}
+    if request.wallet is Wallet.GOOGLE_PAY:
+        config["google_pay"] = {"external": True, "google_pay_token": wallet_token}
+    if request.wallet is Wallet.APPLE_PAY:
+        config["apple_pay"] = {"external": True}
+    if options.account_tag is not None:
+        config["account"] = {"tag": options.account_tag}
+    if options.loan is not None:
+        config["loan"] = {"type": options.loan.type, "month": options.loan.month}
+    if options.campaign is not None:
+        config["campaign"] = {"card": options.campaign.card, "type": options.campaign.type}
+    if options.split is not None:
+        config["split"] = _split(options.split)
+    return config
+
+
+def _split(split: Split) -> Json:
+    """Both shapes that clients of the bank are seen to send; the bank documents neither well."""
+    if split.is_by_amount:
+        return {"transfers": [{"iban": part.iban, **amount_of(part.amount)} for part in split.parts]}
+    return {
+        "split_payments": [
+            {"iban": part.iban, "percent": part.percent, "description": part.description} for part in split.parts
+        ]
+    }
+
+
+def _card(detail: Json) -> ReportedCard | None:
+    """The card that paying saved; a later charge to a saved card saves none."""
+    kind = _SAVED_CARDS.get(_text(detail, "saved_card_type") or "")
+    if kind is None or _text(detail, "parent_order_id") or not _text(detail, "payer_identifier"):
+        return None
+    return ReportedCard(
+        kind=kind,
+        masked_number=(_text(detail, "payer_identifier") or "")[:32],
+        brand=(_text(detail, "card_type") or "")[:16],
+        expiry=(_text(detail, "card_expiry_date") or "")[:8],
+    )
+
+
+_SAVED_CARDS = {"recurrent": SaveCard.RECURRENT, "subscription": SaveCard.AUTOMATIC}
+_FAILED = ("rejected", "failed", "declined", "canceled", "cancelled", "error")
 
 
 def _discount(document: Json, currency: Currency | None) -> Money | None:
@@ -163,11 +281,18 @@ def _refunds(actions: object, currency: Currency | None) -> tuple[BankRefund, ..
     for action in actions if isinstance(actions, list) else []:
         if not isinstance(action, dict) or action.get("action") not in ("refund", "partial_refund"):
             continue
-        action_id = _text(action, "action_id")
+        refund_id = _text(action, "action_id")
         amount = _money(action.get("amount"), currency, "actions[].amount")
-        if action_id and amount is not None:
+        if refund_id and amount is not None:
+            status = _text(action, "status")
             found.append(
-                BankRefund(action_id=action_id, amount=amount, completed=_text(action, "status") == "completed")
+                BankRefund(
+                    action_id=refund_id,
+                    amount=amount,
+                    completed=status == "completed",
+                    failed=status in _FAILED,
+                    code=_code(action),
+                )
             )
     return tuple(found)
 

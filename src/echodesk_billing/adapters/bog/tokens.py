@@ -20,6 +20,10 @@ MARGIN = timedelta(minutes=5)
 MOST_BYTES = 1024 * 1024
 
 
+class TokenServiceDown(GatewayUnavailable):
+    """The token service did not answer, or not sensibly: not a matter of our credentials."""
+
+
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     """The body of an answer of the bank.
 
@@ -101,14 +105,14 @@ class TokenSource:
             ) as response:
                 status, raw = response.status, await read_bounded(response)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise GatewayUnavailable(f"The bank's token service cannot be reached: {error!r}") from error
+            raise TokenServiceDown(f"The bank's token service cannot be reached: {error!r}") from error
         if status in (400, 401, 403):
             log.error("bank.credentials_refused", status=status)
             raise GatewayUnavailable(
                 f"The bank refuses our credentials (HTTP {status}): check BOG_CLIENT_ID and BOG_CLIENT_SECRET", 300
             )
         if not 200 <= status < 300:
-            raise GatewayUnavailable(f"The bank's token service answered HTTP {status}")
+            raise TokenServiceDown(f"The bank's token service answered HTTP {status}")
         try:
             answer = msgspec.json.decode(raw, type=_TokenAnswer)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from attrs import Factory, define, evolve
 
+from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.order import Order, Purpose, Step
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken, UnitOfWork
@@ -35,6 +36,7 @@ class _Memory:
     orders: dict[str, Order] = Factory(dict)
     history: dict[str, list[Step]] = Factory(dict)
     subscriptions: dict[str, Subscription] = Factory(dict)
+    cards: list[Card] = Factory(list)
     catalogues: list[Catalogue] = Factory(list)
     inbox: list[InboxEntry] = Factory(list)
     outbox: list[_Sent] = Factory(list)
@@ -77,6 +79,7 @@ class _UnitOfWork:
     def __init__(self, memory: _Memory, ids: Ids) -> None:
         self.orders = _Orders(memory)
         self.subscriptions = _Subscriptions(memory)
+        self.cards = _Cards(memory)
         self.catalogues = _Catalogues(memory)
         self.inbox = _Inbox(memory)
         self.outbox = _Outbox(memory, ids)
@@ -120,6 +123,13 @@ class _Orders:
             [order for order in self._orders.values() if order.tenant_id == tenant_id and order.is_open]
         )
 
+    def open_renewal(self, tenant_id: str, period: int) -> Order | None:
+        for order in self._orders.values():
+            charge = (order.tenant_id, order.purpose, order.period) == (tenant_id, Purpose.RENEWAL, period)
+            if charge and order.state is not OrderState.REJECTED:
+                return order
+        return None
+
     def due(self, now: datetime, limit: int) -> Sequence[Order]:
         waiting = [(order.check_at, order) for order in self._orders.values() if order.check_at is not None]
         due = sorted((pair for pair in waiting if pair[0] <= now), key=lambda pair: pair[0])
@@ -159,6 +169,32 @@ class _Subscriptions:
     def save(self, subscription: Subscription) -> None:
         subscription.version += 1
         self._subscriptions[subscription.tenant_id] = subscription
+
+
+class _Cards:
+    def __init__(self, memory: _Memory) -> None:
+        self._cards = memory.cards
+
+    def add(self, card: Card) -> Card:
+        for known in self._cards:
+            if known.order_id == card.order_id:
+                return known
+        card.id = len(self._cards) + 1
+        self._cards.append(card)
+        return card
+
+    def active_of(self, tenant_id: str) -> Sequence[Card]:
+        chosen = [card for card in self._cards if card.tenant_id == tenant_id and card.state is CardState.ACTIVE]
+        return sorted(chosen, key=lambda card: (card.is_default, card.id), reverse=True)
+
+    def lock(self, card_id: int, tenant_id: str) -> Card | None:
+        return next((card for card in self._cards if (card.id, card.tenant_id) == (card_id, tenant_id)), None)
+
+    def save(self, card: Card) -> None:
+        self._cards[card.id - 1] = card
+
+    def forgetting(self, limit: int) -> Sequence[Card]:
+        return [card for card in self._cards if card.state is CardState.FORGETTING][:limit]
 
 
 class _Catalogues:

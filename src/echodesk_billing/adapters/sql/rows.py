@@ -7,12 +7,15 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Row
 
+from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import EVENT_TYPES, Event
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Capture, Order, PaymentRequest, Purpose, Refund, Step
+from echodesk_billing.domain.order import Order, Purpose, Step
+from echodesk_billing.domain.payment_request import PaymentRequest, SaveCard
 from echodesk_billing.domain.pricing import Plan
+from echodesk_billing.domain.refund import Refund
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
@@ -38,7 +41,6 @@ def order_values(order: Order) -> Values:
         "purpose": order.purpose.value,
         "period": order.period,
         "state": order.state.value,
-        "capture": order.capture.value,
         "currency": order.amount.currency.value,
         "amount_minor": order.amount.minor,
         "captured_minor": order.captured.minor if order.captured else None,
@@ -51,6 +53,7 @@ def order_values(order: Order) -> Values:
         "refunds": _document(order.refunds),
         "attention": _document(order.attention),
         "needs_attention": bool(order.attention),
+        "saves_card": order.saves_card,
         "check_at": order.check_at,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
@@ -68,7 +71,6 @@ def order(row: Row[Any]) -> Order:
         purpose=Purpose(row.purpose),
         period=row.period,
         state=OrderState(row.state),
-        capture=Capture(row.capture),
         amount=Money.from_minor(row.amount_minor, currency),
         captured=None if row.captured_minor is None else Money.from_minor(row.captured_minor, currency),
         bank_order_id=row.bank_order_id,
@@ -79,6 +81,7 @@ def order(row: Row[Any]) -> Order:
         request=_value(row.request, PaymentRequest),
         refunds=_value(row.refunds, tuple[Refund, ...]),
         attention=_value(row.attention, tuple[str, ...]),
+        saves_card=row.saves_card,
         check_at=row.check_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -129,6 +132,43 @@ def subscription(row: Row[Any]) -> Subscription:
         anchor_period=row.anchor_period,
         next_period=row.next_period,
         version=row.version,
+    )
+
+
+def card_values(card: Card) -> Values:
+    """The columns of a saved card; a new one gets its number from the database."""
+    values = {
+        "tenant_id": card.tenant_id,
+        "order_id": card.order_id,
+        "bank_order_id": card.bank_order_id,
+        "kind": card.kind.value,
+        "currency": card.mandate.currency.value,
+        "mandate_minor": card.mandate.minor,
+        "masked_number": card.masked_number,
+        "brand": card.brand,
+        "expiry": card.expiry,
+        "saved_at": card.saved_at,
+        "is_default": card.is_default,
+        "state": card.state.value,
+    }
+    return {"id": card.id, **values} if card.id else values
+
+
+def card(row: Row[Any]) -> Card:
+    """A saved card from its row."""
+    return Card(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        order_id=row.order_id,
+        bank_order_id=row.bank_order_id,
+        kind=SaveCard(row.kind),
+        mandate=Money.from_minor(row.mandate_minor, Currency(row.currency)),
+        masked_number=row.masked_number,
+        brand=row.brand,
+        expiry=row.expiry,
+        saved_at=row.saved_at,
+        is_default=row.is_default,
+        state=CardState(row.state),
     )
 
 

@@ -59,7 +59,6 @@ orders = Table(
     Column("purpose", String(4), nullable=False),
     Column("period", Integer),
     Column("state", String(20), nullable=False),
-    Column("capture", String(10), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("captured_minor", BigInteger),
@@ -72,6 +71,7 @@ orders = Table(
     Column("refunds", Text, nullable=False),
     Column("attention", Text, nullable=False),
     Column("needs_attention", Boolean, nullable=False),
+    Column("saves_card", Boolean),
     Column("check_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -90,6 +90,16 @@ Index(
     orders.c.created_at,
     postgresql_where=text("needs_attention"),
     sqlite_where=text("needs_attention"),
+)
+
+_OPEN_RENEWAL = text("purpose = 'REN' AND state <> 'rejected'")
+Index(
+    "uq_orders_renewal_period",
+    orders.c.tenant_id,
+    orders.c.period,
+    unique=True,
+    postgresql_where=_OPEN_RENEWAL,
+    sqlite_where=_OPEN_RENEWAL,
 )
 
 order_steps = Table(
@@ -117,6 +127,26 @@ subscriptions = Table(
     Column("next_period", Integer, nullable=False),
     Column("version", Integer, nullable=False),
 )
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("tenant_id", String(63), nullable=False, index=True),
+    Column("order_id", String(25), nullable=False, unique=True),
+    Column("bank_order_id", String(64), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("mandate_minor", BigInteger, nullable=False),
+    Column("masked_number", String(32), nullable=False),
+    Column("brand", String(16), nullable=False),
+    Column("expiry", String(8), nullable=False),
+    Column("saved_at", UtcDateTime, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+)
+_FORGETTING = text("state = 'forgetting'")
+Index("ix_cards_forgetting", cards.c.id, postgresql_where=_FORGETTING, sqlite_where=_FORGETTING)
 
 catalogues = Table(
     "catalogues",

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Table, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql import rows, tables
+from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.order import Order, Purpose, Step
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
@@ -31,6 +32,7 @@ class SqlUnitOfWork:
     def __init__(self, connection: Connection, ids: Ids) -> None:
         self.orders = SqlOrders(connection)
         self.subscriptions = SqlSubscriptions(connection)
+        self.cards = SqlCards(connection)
         self.catalogues = SqlCatalogues(connection)
         self.inbox = SqlInbox(connection)
         self.outbox = SqlOutbox(connection, ids)
@@ -111,6 +113,17 @@ class SqlOrders:
         )
         return [rows.order(row) for row in self._connection.execute(query)]
 
+    def open_renewal(self, tenant_id: str, period: int) -> Order | None:
+        """By the partial unique index uq_orders_renewal_period."""
+        query = select(tables.orders).where(
+            tables.orders.c.tenant_id == tenant_id,
+            tables.orders.c.period == period,
+            tables.orders.c.purpose == Purpose.RENEWAL.value,
+            tables.orders.c.state != OrderState.REJECTED.value,
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.order(row)
+
     def due(self, now: datetime, limit: int) -> Sequence[Order]:
         """By the partial index ix_orders_check_due."""
         query = (
@@ -188,6 +201,54 @@ class SqlSubscriptions:
         )
         if changed.rowcount != 1:
             raise ConcurrentChange(f"{subscription.subject} was changed meanwhile")
+
+
+class SqlCards:
+    """Saved cards."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, card: Card) -> Card:
+        """Insert, unless the order saved one; read back by the unique index on order_id."""
+        _insert_new(self._connection, tables.cards, rows.card_values(card))
+        query = select(tables.cards).where(tables.cards.c.order_id == card.order_id)
+        return rows.card(self._connection.execute(query).one())
+
+    def active_of(self, tenant_id: str) -> Sequence[Card]:
+        """By the index on tenant_id."""
+        query = (
+            select(tables.cards)
+            .where(tables.cards.c.tenant_id == tenant_id, tables.cards.c.state == CardState.ACTIVE.value)
+            .order_by(tables.cards.c.is_default.desc(), tables.cards.c.id.desc())
+        )
+        return [rows.card(row) for row in self._connection.execute(query)]
+
+    def lock(self, card_id: int, tenant_id: str) -> Card | None:
+        """By primary key, filtered by tenant; the row is locked."""
+        query = (
+            select(tables.cards)
+            .where(tables.cards.c.id == card_id, tables.cards.c.tenant_id == tenant_id)
+            .with_for_update()
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.card(row)
+
+    def save(self, card: Card) -> None:
+        """Update by primary key."""
+        self._connection.execute(
+            update(tables.cards).where(tables.cards.c.id == card.id).values(rows.card_values(card))
+        )
+
+    def forgetting(self, limit: int) -> Sequence[Card]:
+        """By the partial index ix_cards_forgetting."""
+        query = (
+            select(tables.cards)
+            .where(tables.cards.c.state == CardState.FORGETTING.value)
+            .order_by(tables.cards.c.id)
+            .limit(limit)
+        )
+        return [rows.card(row) for row in self._connection.execute(query)]
 
 
 class SqlCatalogues:

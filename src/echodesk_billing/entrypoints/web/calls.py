@@ -9,8 +9,11 @@ from aiohttp import web
 from attrs import frozen
 
 from echodesk_billing.application.callbacks import ReceiveCallback
+from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.changes import Cancel
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.preauthorisation import Preauthorisation
+from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.views import Views
 from echodesk_billing.ports.access import Access, Principal, Scope
 from echodesk_billing.ports.clock import Clock
@@ -28,6 +31,9 @@ class UseCases:
     checkout: Checkout
     callbacks: ReceiveCallback
     cancel: Cancel
+    refunds: RefundPayment
+    preauthorisation: Preauthorisation
+    cards: SavedCards
     views: Views
     storage: Storage
     gateway: Gateway

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from echodesk_billing.entrypoints.web.calls import Call
 from echodesk_billing.entrypoints.web.schemas import Check, Health, Nothing, Readiness
-from echodesk_billing.ports.gateway import GatewayNotConfigured
 
 
 async def alive(_call: Call[Nothing]) -> Health:
@@ -15,7 +14,7 @@ async def alive(_call: Call[Nothing]) -> Health:
 async def ready(call: Call[Nothing]) -> Readiness:
     """`GET /readyz`."""
     database = await call.uses.storage.problem()
-    gateway = None if call.uses.gateway.is_configured else str(GatewayNotConfigured())
+    gateway = call.uses.gateway.trouble
     return Readiness(
         status="not ready" if database or gateway else "ready",
         database=Check(ok=database is None, problem=database),

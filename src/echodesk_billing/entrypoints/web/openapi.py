@@ -43,7 +43,7 @@ def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
     failure = {"description": "A problem", "content": {"application/problem+json": {"schema": by_kind[repr(Problem)]}}}
     success = {"description": "Done", "content": {"application/json": {"schema": by_kind[repr(route.gives)]}}}
     operation: dict[str, Any] = {
-        "operationId": route.handler.__name__,
+        "operationId": f"{route.method} {route.path}",
         "summary": route.summary,
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

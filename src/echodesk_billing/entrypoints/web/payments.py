@@ -1,14 +1,19 @@
-"""Payments: create, status, the bank's webhook."""
+"""Payments: create, status, refund, capture, release, the bank's webhook."""
 
 from __future__ import annotations
 
 from echodesk_billing.entrypoints.web.calls import Call
 from echodesk_billing.entrypoints.web.schemas import (
+    ApplePayToken,
     CallbackTaken,
+    CapturePayment,
     CreatePayment,
     Nothing,
     PaymentCreated,
     PaymentStatus,
+    RefundPayment,
+    RefundRequested,
+    Timeline,
 )
 
 
@@ -18,8 +23,8 @@ async def create(call: Call[CreatePayment]) -> PaymentCreated:
         call.who,
         call.body.selection(),
         currency=call.body.currency,
-        language=call.body.language,
-        save_card=call.body.save_card,
+        terms=call.body.terms(),
+        wallet_token=call.body.google_pay_token or "",
         distinct="Idempotency-Key" in call.request.headers,
     )
     return PaymentCreated.of(order)
@@ -36,3 +41,37 @@ async def webhook(call: Call[Nothing]) -> CallbackTaken:
     raw_body = await call.request.read()
     await call.uses.callbacks.receive(raw_body, call.request.headers.get("Callback-Signature"))
     return CallbackTaken()
+
+
+async def apple_pay(call: Call[ApplePayToken]) -> PaymentStatus:
+    """`POST /api/payments/<order_id>/apple-pay/`."""
+    order_id = call.request.match_info["order_id"]
+    order = await call.uses.checkout.complete_apple_pay(call.who, order_id, call.body.apple_pay_token)
+    return PaymentStatus.of(order, call.language)
+
+
+async def refund(call: Call[RefundPayment]) -> RefundRequested:
+    """`POST /api/payments/<order_id>/refund/`."""
+    order, asked = await call.uses.refunds.refund(
+        call.who, call.request.match_info["order_id"], call.body.amount, call.body.reason
+    )
+    return RefundRequested.of(order, asked.id)
+
+
+async def capture(call: Call[CapturePayment]) -> PaymentStatus:
+    """`POST /api/payments/<order_id>/capture/`."""
+    order_id = call.request.match_info["order_id"]
+    order = await call.uses.preauthorisation.capture(call.who, order_id, call.body.amount)
+    return PaymentStatus.of(order, call.language)
+
+
+async def release(call: Call[Nothing]) -> PaymentStatus:
+    """`POST /api/payments/<order_id>/release/`."""
+    order = await call.uses.preauthorisation.release(call.who, call.request.match_info["order_id"])
+    return PaymentStatus.of(order, call.language)
+
+
+async def timeline(call: Call[Nothing]) -> Timeline:
+    """`GET /api/payments/<order_id>/timeline/`."""
+    found = await call.uses.views.timeline(call.who, call.request.match_info["order_id"])
+    return Timeline.of(found, call.language)

@@ -9,8 +9,9 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused, OrderNotFound
+from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused, CardNotFound, OrderNotFound
 from echodesk_billing.domain.errors import (
+    AmountTooLarge,
     BillingError,
     IllegalTransition,
     InvalidMoney,
@@ -35,9 +36,11 @@ _STATUSES: tuple[tuple[type[BillingError], HTTPStatus], ...] = (
     (MalformedCallback, HTTPStatus.BAD_REQUEST),
     (CallbackRefused, HTTPStatus.UNAUTHORIZED),
     (OrderNotFound, HTTPStatus.NOT_FOUND),
+    (CardNotFound, HTTPStatus.NOT_FOUND),
     (CallbackOrderUnknown, HTTPStatus.NOT_FOUND),
     (NoActiveSubscription, HTTPStatus.NOT_FOUND),
     (IllegalTransition, HTTPStatus.CONFLICT),
+    (AmountTooLarge, HTTPStatus.CONFLICT),
     (SelectionChangeUnsupported, HTTPStatus.CONFLICT),
     (InvalidSelection, HTTPStatus.UNPROCESSABLE_ENTITY),
     (InvalidMoney, HTTPStatus.UNPROCESSABLE_ENTITY),

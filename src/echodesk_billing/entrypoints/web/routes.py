@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from echodesk_billing.entrypoints.web import health, payments, subscriptions
+from echodesk_billing.entrypoints.web import cards, health, payments, subscriptions
 from echodesk_billing.entrypoints.web.calls import Route
 from echodesk_billing.entrypoints.web.schemas import (
+    AddCard,
+    ApplePayToken,
     CallbackTaken,
     CancelSubscription,
+    CapturePayment,
+    CardAdding,
+    CardChoice,
     CreatePayment,
+    Done,
     Health,
+    MaybeCard,
     MySubscription,
     PackageView,
     PaymentCreated,
     PaymentStatus,
     Readiness,
+    RefundPayment,
+    RefundRequested,
+    SavedCard,
     SubscriptionCancelled,
+    Timeline,
 )
 from echodesk_billing.ports.access import Scope
 
 WEBHOOK = "/api/payments/webhook/"
+SAVED_CARD = "/api/payments/saved-card/"
 
 ROUTES = (
     Route(
@@ -37,6 +49,95 @@ ROUTES = (
         summary="What became of a payment, by our id or the bank's",
         gives=PaymentStatus,
         scope=Scope.READ,
+    ),
+    Route(
+        method="POST",
+        path="/api/payments/{order_id}/apple-pay/",
+        handler=payments.apple_pay,
+        summary="The second step of Apple Pay on the merchant's own page",
+        takes=ApplePayToken,
+        gives=PaymentStatus,
+        scope=Scope.WRITE,
+    ),
+    Route(
+        method="POST",
+        path="/api/payments/{order_id}/refund/",
+        handler=payments.refund,
+        summary="Give money back, all that is left or an amount",
+        takes=RefundPayment,
+        gives=RefundRequested,
+        scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="POST",
+        path="/api/payments/{order_id}/capture/",
+        handler=payments.capture,
+        summary="Take what a pre-authorisation holds, all or an amount",
+        takes=CapturePayment,
+        gives=PaymentStatus,
+        scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="POST",
+        path="/api/payments/{order_id}/release/",
+        handler=payments.release,
+        summary="Let go of what a pre-authorisation holds",
+        gives=PaymentStatus,
+        scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="GET",
+        path="/api/payments/{order_id}/timeline/",
+        handler=payments.timeline,
+        summary="Everything that happened to a payment",
+        gives=Timeline,
+        scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="GET",
+        path=SAVED_CARD,
+        handler=cards.listed,
+        summary="Saved cards, the default first",
+        gives=list[SavedCard],
+        scope=Scope.READ,
+    ),
+    *(
+        Route(
+            method="DELETE",
+            path=path,
+            handler=cards.remove,
+            summary="Forget a saved card, here and at the bank",
+            takes=MaybeCard,
+            gives=Done,
+            scope=Scope.WRITE,
+        )
+        for path in (SAVED_CARD, SAVED_CARD + "remove/")
+    ),
+    Route(
+        method="DELETE",
+        path=SAVED_CARD + "delete/",
+        handler=cards.remove_default,
+        summary="Forget the default card",
+        gives=Done,
+        scope=Scope.WRITE,
+    ),
+    Route(
+        method="POST",
+        path=SAVED_CARD + "set-default/",
+        handler=cards.set_default,
+        summary="Choose the card that is charged",
+        takes=CardChoice,
+        gives=Done,
+        scope=Scope.WRITE,
+    ),
+    Route(
+        method="POST",
+        path=SAVED_CARD + "add/",
+        handler=cards.add,
+        summary="Save a card: a small payment that is given back",
+        takes=AddCard,
+        gives=CardAdding,
+        scope=Scope.WRITE,
     ),
     Route(
         method="POST",

@@ -8,12 +8,23 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from echodesk_billing.application.views import SubscriptionView
+from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.views import OrderTimeline, SubscriptionView
+from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue, Package
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.payment_request import (
+    Capture,
+    PaymentMethod,
+    PaymentOptions,
+    SaveCard,
+    Theme,
+    Wallet,
+)
 from echodesk_billing.domain.pricing import MOST_SEATS, Selection
+from echodesk_billing.domain.refund import RefundState
 from echodesk_billing.domain.response_codes import response_code
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.usage import Usage
@@ -44,11 +55,30 @@ class CreatePayment(Struct, frozen=True, kw_only=True):
     features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
     currency: Currency = Currency.GEL
     save_card: bool = True
+    card_save_type: Literal["automatic", "recurrent"] = "automatic"
+    card_id: Annotated[int, Meta(description="a saved recurrent card to pay with")] | None = None
     language: Literal["ka", "en"] = "ka"
+    theme: Theme = Theme.LIGHT
+    payment_method: list[PaymentMethod] = []
+    capture: Capture = Capture.AUTOMATIC
+    google_pay_token: Annotated[str, Meta(min_length=1, max_length=16_384)] | None = None
+    apple_pay: bool = False
 
     def selection(self) -> Selection:
         """The choice, checked by the domain."""
         return Selection(package_id=self.package_id, features=tuple(self.features), seats=self.agent_count)
+
+    def terms(self) -> Terms:
+        """How to pay, checked by the domain."""
+        wallet = Wallet.APPLE_PAY if self.apple_pay else Wallet.NONE
+        return Terms(
+            language=self.language,
+            save_card=SaveCard(self.card_save_type) if self.save_card else SaveCard.NO,
+            capture=self.capture,
+            wallet=Wallet.GOOGLE_PAY if self.google_pay_token else wallet,
+            card_id=self.card_id,
+            options=PaymentOptions(methods=tuple(self.payment_method), theme=self.theme),
+        )
 
 
 class PaymentCreated(Struct, frozen=True, kw_only=True):
@@ -59,12 +89,15 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
     payment_url: str
     amount: Decimal
     currency: str
-    status: Literal["pending"] = "pending"
+    status: Status
+    saves_card: bool | None
 
     @classmethod
     def of(cls, order: Order) -> PaymentCreated:
-        """From an order that has its payment page."""
+        """From an order; with a wallet there may be no page to go to."""
         return cls(
+            status=_STATUS[order.state],
+            saves_card=order.saves_card,
             payment_id=order.id,
             order_id=order.id,
             payment_url=order.payment_url or "",
@@ -87,6 +120,7 @@ class PaymentStatus(Struct, frozen=True, kw_only=True):
     captured: Decimal
     refunded: Decimal
     response_code: str | None
+    saves_card: bool | None
     message: str
     updated_at: datetime
 
@@ -106,9 +140,179 @@ class PaymentStatus(Struct, frozen=True, kw_only=True):
             captured=captured,
             refunded=order.refunded.amount,
             response_code=order.response_code,
+            saves_card=order.saves_card,
             message=_message(order, language),
             updated_at=order.updated_at,
         )
+
+
+class ApplePayToken(Struct, frozen=True, kw_only=True):
+    """What Apple gave for the payment."""
+
+    apple_pay_token: Annotated[str, Meta(min_length=1, max_length=16_384)]
+
+
+class RefundPayment(Struct, frozen=True, kw_only=True):
+    """How much goes back; all that is left where no amount is given."""
+
+    amount: Decimal | None = None
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class CapturePayment(Struct, frozen=True, kw_only=True):
+    """How much of what is held is taken; all where no amount is given."""
+
+    amount: Decimal | None = None
+
+
+class RefundView(Struct, frozen=True, kw_only=True):
+    """One refund."""
+
+    refund_id: str
+    amount: Decimal
+    state: RefundState
+    reason: str
+
+
+class RefundRequested(Struct, frozen=True, kw_only=True):
+    """A refund that was asked for; it goes later."""
+
+    payment_id: str
+    order_id: str
+    status: Status
+    currency: str
+    captured: Decimal
+    refunded: Decimal
+    refund: RefundView
+
+    @classmethod
+    def of(cls, order: Order, refund_id: str) -> RefundRequested:
+        """From an order and one of its refunds."""
+        return cls(
+            payment_id=order.id,
+            order_id=order.id,
+            status=_STATUS[order.state],
+            currency=order.amount.currency,
+            captured=order.captured.amount if order.captured else Decimal("0.00"),
+            refunded=order.refunded.amount,
+            refund=next(view for view in _refunds(order) if view.refund_id == refund_id),
+        )
+
+
+class TimelineStep(Struct, frozen=True, kw_only=True):
+    """One thing that happened."""
+
+    at: datetime
+    event: str
+    source: str
+    before: str
+    after: str
+    detail: str
+
+
+class TimelineCallback(Struct, frozen=True, kw_only=True):
+    """One callback that spoke of the order."""
+
+    at: datetime
+    verdict: str
+    outcome: str
+    digest: str
+
+
+class Timeline(Struct, frozen=True, kw_only=True):
+    """An order with everything that happened to it."""
+
+    payment: PaymentStatus
+    tenant_id: str
+    attention: list[str]
+    history: list[TimelineStep]
+    callbacks: list[TimelineCallback]
+    refunds: list[RefundView]
+
+    @classmethod
+    def of(cls, timeline: OrderTimeline, language: str) -> Timeline:
+        """From an order's timeline."""
+        order = timeline.order
+        return cls(
+            payment=PaymentStatus.of(order, language),
+            tenant_id=order.tenant_id,
+            attention=list(order.attention),
+            history=[
+                TimelineStep(
+                    at=step.at,
+                    event=step.event,
+                    source=step.source,
+                    before=step.before,
+                    after=step.after,
+                    detail=step.detail,
+                )
+                for step in timeline.history
+            ],
+            callbacks=[
+                TimelineCallback(at=entry.at, verdict=entry.verdict, outcome=entry.outcome, digest=entry.digest)
+                for entry in timeline.callbacks
+            ],
+            refunds=_refunds(order),
+        )
+
+
+class CardChoice(Struct, frozen=True, kw_only=True):
+    """Which saved card."""
+
+    card_id: int
+
+
+class MaybeCard(Struct, frozen=True, kw_only=True):
+    """Which saved card; the query may name it instead of the body."""
+
+    card_id: int | None = None
+
+
+class AddCard(Struct, frozen=True, kw_only=True):
+    """Whether the card becomes the default."""
+
+    make_default: bool = False
+
+
+class SavedCard(Struct, frozen=True, kw_only=True):
+    """A card that the bank keeps for the tenant."""
+
+    id: int
+    card_type: str
+    masked_card_number: str
+    card_expiry: str
+    saved_at: datetime
+    is_active: bool
+    is_default: bool
+    card_save_type: str
+
+    @classmethod
+    def of(cls, card: Card) -> SavedCard:
+        """From a saved card."""
+        return cls(
+            id=card.id,
+            card_type=card.brand,
+            masked_card_number=card.masked_number,
+            card_expiry=card.expiry,
+            saved_at=card.saved_at,
+            is_active=card.state is CardState.ACTIVE,
+            is_default=card.is_default,
+            card_save_type=card.kind,
+        )
+
+
+class CardAdding(Struct, frozen=True, kw_only=True):
+    """Where the customer enters the card."""
+
+    payment_url: str
+    order_id: str
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """It was done."""
+
+    success: bool = True
+    message: str
 
 
 class CancelSubscription(Struct, frozen=True, kw_only=True):
@@ -316,6 +520,13 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 _RUNNING = (SubscriptionState.ACTIVE, SubscriptionState.CANCELLED)
+
+
+def _refunds(order: Order) -> list[RefundView]:
+    return [
+        RefundView(refund_id=one.id, amount=one.amount.amount, state=one.state, reason=one.reason)
+        for one in order.refunds
+    ]
 
 
 def _message(order: Order, language: str) -> str:

@@ -27,6 +27,34 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_answers_created_at"), ["created_at"], unique=False)
 
     op.create_table(
+        "cards",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.String(length=63), nullable=False),
+        sa.Column("order_id", sa.String(length=25), nullable=False),
+        sa.Column("bank_order_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("mandate_minor", sa.BigInteger(), nullable=False),
+        sa.Column("masked_number", sa.String(length=32), nullable=False),
+        sa.Column("brand", sa.String(length=16), nullable=False),
+        sa.Column("expiry", sa.String(length=8), nullable=False),
+        sa.Column("saved_at", UtcDateTime(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cards")),
+        sa.UniqueConstraint("order_id", name=op.f("uq_cards_order_id")),
+    )
+    with op.batch_alter_table("cards", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_cards_forgetting",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("state = 'forgetting'"),
+            sqlite_where=sa.text("state = 'forgetting'"),
+        )
+        batch_op.create_index(batch_op.f("ix_cards_tenant_id"), ["tenant_id"], unique=False)
+
+    op.create_table(
         "catalogues",
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
@@ -54,12 +82,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "order_steps",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("order_id", sa.String(length=25), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("event", sa.String(length=32), nullable=False),
@@ -80,7 +103,6 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(length=4), nullable=False),
         sa.Column("period", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
-        sa.Column("capture", sa.String(length=10), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("captured_minor", sa.BigInteger(), nullable=True),
@@ -93,6 +115,7 @@ def upgrade() -> None:
         sa.Column("refunds", sa.Text(), nullable=False),
         sa.Column("attention", sa.Text(), nullable=False),
         sa.Column("needs_attention", sa.Boolean(), nullable=False),
+        sa.Column("saves_card", sa.Boolean(), nullable=True),
         sa.Column("check_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
@@ -118,6 +141,13 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_orders_created", ["created_at"], unique=False)
         batch_op.create_index("ix_orders_tenant_created", ["tenant_id", "created_at"], unique=False)
+        batch_op.create_index(
+            "uq_orders_renewal_period",
+            ["tenant_id", "period"],
+            unique=True,
+            postgresql_where=sa.text("purpose = 'REN' AND state <> 'rejected'"),
+            sqlite_where=sa.text("purpose = 'REN' AND state <> 'rejected'"),
+        )
 
     op.create_table(
         "outbox",
@@ -185,6 +215,11 @@ def downgrade() -> None:
 
     op.drop_table("outbox")
     with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_orders_renewal_period",
+            postgresql_where=sa.text("purpose = 'REN' AND state <> 'rejected'"),
+            sqlite_where=sa.text("purpose = 'REN' AND state <> 'rejected'"),
+        )
         batch_op.drop_index("ix_orders_tenant_created")
         batch_op.drop_index("ix_orders_created")
         batch_op.drop_index(
@@ -193,9 +228,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("check_at IS NOT NULL"),
         )
         batch_op.drop_index(
-            "ix_orders_attention",
-            postgresql_where=sa.text("needs_attention"),
-            sqlite_where=sa.text("needs_attention"),
+            "ix_orders_attention", postgresql_where=sa.text("needs_attention"), sqlite_where=sa.text("needs_attention")
         )
 
     op.drop_table("orders")
@@ -209,6 +242,15 @@ def downgrade() -> None:
 
     op.drop_table("inbox")
     op.drop_table("catalogues")
+    with op.batch_alter_table("cards", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_cards_tenant_id"))
+        batch_op.drop_index(
+            "ix_cards_forgetting",
+            postgresql_where=sa.text("state = 'forgetting'"),
+            sqlite_where=sa.text("state = 'forgetting'"),
+        )
+
+    op.drop_table("cards")
     with op.batch_alter_table("answers", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_answers_created_at"))
 

@@ -1,0 +1,69 @@
+"""Money that is held: taking it, or letting it go."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import structlog
+
+from echodesk_billing.application.errors import OrderNotFound
+from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.domain.keys import derived_key
+from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.order import Order
+from echodesk_billing.ports.access import Principal
+from echodesk_billing.ports.gateway import Gateway
+from echodesk_billing.ports.storage import Storage
+
+log = structlog.get_logger()
+
+
+class Preauthorisation:
+    """Captures and releases. The bank lets only one of them happen; its receipt tells which, also after a crash."""
+
+    def __init__(self, storage: Storage, gateway: Gateway, settlement: Settlement) -> None:
+        self._storage = storage
+        self._gateway = gateway
+        self._settlement = settlement
+
+    async def capture(self, who: Principal, order_id: str, amount: Decimal | None = None) -> Order:
+        """Take what is held: all, or `amount` of it, and the bank lets go of the rest.
+
+        Raises:
+            OrderNotFound: there is none that `who` may see.
+            IllegalTransition: nothing is held.
+            AmountTooLarge: more was asked than the order's amount.
+            GatewayError: the bank refused, or did not answer; the receipt will tell.
+        """
+        order = await self._found(who, order_id)
+        wanted = None if amount is None else Money(amount, order.amount.currency)
+        order.require_held("capture", wanted)
+        key = derived_key(order.idempotency_key, f"capture {wanted or 'all'}")
+        await self._gateway.capture(order, wanted, key)
+        return await self._outcome(order, "payment.captured")
+
+    async def release(self, who: Principal, order_id: str) -> Order:
+        """Let go of what is held; the order is rejected by it.
+
+        Raises:
+            OrderNotFound: there is none that `who` may see.
+            IllegalTransition: nothing is held.
+            GatewayError: the bank refused, or did not answer; the receipt will tell.
+        """
+        order = await self._found(who, order_id)
+        order.require_held("release")
+        await self._gateway.release(order, derived_key(order.idempotency_key, "release"))
+        return await self._outcome(order, "payment.released")
+
+    async def _found(self, who: Principal, order_id: str) -> Order:
+        order = await self._storage.read(lambda uow: uow.orders.get(order_id, who.tenant_filter))
+        if order is None:
+            raise OrderNotFound
+        return order
+
+    async def _outcome(self, order: Order, told: str) -> Order:
+        """Read what became of it and merge that through the one door."""
+        settled = await self._settlement.apply(await self._gateway.receipt(order.bank_order_id or ""))
+        after = settled.order or order
+        log.info(told, order_id=order.id, tenant_id=order.tenant_id, state=after.state)
+        return after

@@ -1,0 +1,105 @@
+"""What the bank is told about us, the same for every order."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from echodesk_billing.domain.card import Card
+from echodesk_billing.domain.masking import mask_email, mask_name
+from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.payment_request import (
+    Capture,
+    PaymentOptions,
+    PaymentRequest,
+    SaveCard,
+    Wallet,
+)
+from echodesk_billing.domain.pricing import Plan
+from echodesk_billing.ports.access import Principal
+
+AS_USUAL = PaymentOptions()
+
+
+@frozen(kw_only=True)
+class Terms:
+    """How a customer wants to pay.
+
+    Args:
+        language: of the payment page, `ka` or `en`.
+        save_card: whether the card is kept, and for what.
+        capture: at once, or held until it is captured.
+        wallet: where the card was collected on the merchant's own page.
+        card_id: of a saved recurrent card to pay with, the customer being present.
+        options: what most payments leave as it is.
+    """
+
+    language: str = "ka"
+    save_card: SaveCard = SaveCard.AUTOMATIC
+    capture: Capture = Capture.AUTOMATIC
+    wallet: Wallet = Wallet.NONE
+    card_id: int | None = None
+    options: PaymentOptions = AS_USUAL
+
+
+@frozen(kw_only=True)
+class Shop:
+    """Who sells.
+
+    Args:
+        product_name: begins the description on the payment page.
+        callback_url: the public address of our webhook.
+        frontend_url: where the browser returns to; `{tenant}` stands for the tenant's id.
+        ttl_minutes: how long an order can be paid.
+        time_zone: whose calendar months new subscriptions count.
+        card_check: what is charged, and given back, to save a card without buying anything.
+    """
+
+    product_name: str
+    callback_url: str
+    frontend_url: str
+    ttl_minutes: int
+    time_zone: str
+    card_check: Money
+
+    def request(self, buyer: Principal, plan: Plan, terms: Terms, card: Card | None = None) -> PaymentRequest:
+        """What the bank is asked to show `buyer` for a month of `plan`, or to charge to `card`.
+
+        Source: domain.md, Order, last paragraph.
+        """
+        page = self._settings_page(buyer)
+        return PaymentRequest(
+            product_id="subscription" if plan.selection.package_id is not None else "feature",
+            description=f"{self.product_name} {plan.name} - {buyer.tenant_name}",
+            callback_url=self.callback_url,
+            success_url=page + "/success",
+            fail_url=page + "/failed",
+            buyer_name=mask_name(buyer.full_name),
+            buyer_email=mask_email(buyer.email),
+            language=terms.language,
+            capture=terms.capture,
+            save_card=SaveCard.NO if card else terms.save_card,
+            wallet=terms.wallet,
+            parent_order_id=card.bank_order_id if card else None,
+            is_automatic=card is not None and card.kind is SaveCard.AUTOMATIC,
+            ttl_minutes=self.ttl_minutes,
+            options=terms.options,
+        )
+
+    def card_request(self, buyer: Principal, *, make_default: bool) -> PaymentRequest:
+        """What the bank is asked to show `buyer` who adds a card."""
+        page = self._settings_page(buyer)
+        return PaymentRequest(
+            product_id="card",
+            description=f"{self.product_name} - {buyer.tenant_name}",
+            callback_url=self.callback_url,
+            success_url=page + "?card_added=success",
+            fail_url=page + "?card_added=failed",
+            buyer_name=mask_name(buyer.full_name),
+            buyer_email=mask_email(buyer.email),
+            save_card=SaveCard.RECURRENT,
+            makes_default=make_default,
+            ttl_minutes=self.ttl_minutes,
+        )
+
+    def _settings_page(self, buyer: Principal) -> str:
+        return self.frontend_url.replace("{tenant}", buyer.tenant_id) + "/settings/subscription"

@@ -1,0 +1,101 @@
+"""Saved cards: what the bank keeps for us, and what each may be charged for."""
+
+from __future__ import annotations
+
+import calendar
+import enum
+from datetime import UTC, datetime
+
+from attrs import define
+
+from echodesk_billing.domain.events import CardForgotten, CardSaved
+from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.payment_request import SaveCard
+from echodesk_billing.domain.report import ReportedCard
+
+
+class CardState(enum.StrEnum):
+    """`forgetting`: unusable here, and the bank has not confirmed yet that it deleted it."""
+
+    ACTIVE = "active"
+    FORGETTING = "forgetting"
+    FORGOTTEN = "forgotten"
+
+
+@define(kw_only=True)
+class Card:
+    """A card that the bank saved when an order was paid.
+
+    Args:
+        id: a number for the frontend, 0 before it is stored.
+        order_id: ours, of the parent order.
+        bank_order_id: the bank's id of the parent order, which stands for the card.
+        kind: `recurrent` needs the customer present; `automatic` is a mandate for exactly `mandate`.
+        mandate: amount and currency of the parent order.
+        masked_number: as the bank shows it.
+        expiry: month and year, `12/30`; empty where the bank did not say.
+
+    Source: domain.md, Subscription, "A mandate is for one exact amount".
+    """
+
+    id: int = 0
+    tenant_id: str
+    order_id: str
+    bank_order_id: str
+    kind: SaveCard
+    mandate: Money
+    masked_number: str
+    brand: str
+    expiry: str
+    saved_at: datetime
+    is_default: bool = False
+    state: CardState = CardState.ACTIVE
+
+    @classmethod
+    def save(cls, order: Order, reported: ReportedCard, at: datetime, *, is_first: bool) -> tuple[Card, CardSaved]:
+        """The card that paid `order`; a tenant's first card is its default, and one that was asked to be."""
+        card = cls(
+            tenant_id=order.tenant_id,
+            order_id=order.id,
+            bank_order_id=order.bank_order_id or "",
+            kind=reported.kind,
+            mandate=order.amount,
+            masked_number=reported.masked_number,
+            brand=reported.brand,
+            expiry=reported.expiry,
+            saved_at=at,
+            is_default=is_first or order.request.makes_default,
+        )
+        return card, CardSaved(tenant_id=order.tenant_id, at=at, order_id=order.id, masked_number=card.masked_number)
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its month has passed; a card whose expiry is not known is not taken for expired."""
+        month, slash, year = self.expiry.partition("/")
+        if not slash or not month.isdigit() or not year.isdigit() or not 1 <= int(month) <= 12:  # noqa: PLR2004
+            return False
+        full_year = int(year) + (2000 if len(year) == 2 else 0)  # noqa: PLR2004
+        last_day = calendar.monthrange(full_year, int(month))[1]
+        return now.astimezone(UTC).date() > datetime(full_year, int(month), last_day, tzinfo=UTC).date()
+
+    def forget(self, at: datetime) -> list[CardForgotten]:
+        """Make it unusable; the bank is told next. Forgetting twice is forgetting once."""
+        if self.state is not CardState.ACTIVE:
+            return []
+        self.state = CardState.FORGETTING
+        self.is_default = False
+        number = self.masked_number
+        return [CardForgotten(tenant_id=self.tenant_id, at=at, order_id=self.order_id, masked_number=number)]
+
+
+def obstacle(card: Card | None, price: Money, now: datetime) -> str | None:
+    """Why `price` cannot be charged to a tenant's default card without the customer; None when it can."""
+    if card is None:
+        return "there is no saved card"
+    if card.is_expired(now):
+        return "the saved card has expired"
+    if card.kind is not SaveCard.AUTOMATIC:
+        return "the saved card needs the customer to be present"
+    if card.mandate != price:
+        return f"the saved card may be charged {card.mandate}, and the price is {price}"
+    return None

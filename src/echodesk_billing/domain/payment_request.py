@@ -1,0 +1,200 @@
+"""What the bank is asked to show and to take; kept, so that asking again is word for word the same."""
+
+from __future__ import annotations
+
+import enum
+from decimal import Decimal
+
+from attrs import frozen
+
+from echodesk_billing.domain.errors import InvalidPaymentOption
+from echodesk_billing.domain.money import Money
+
+
+class Capture(enum.StrEnum):
+    """Whether paying takes the money at once, or holds it until it is captured."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class SaveCard(enum.StrEnum):
+    """Whether a card is kept when the order is paid, and for what.
+
+    `recurrent`: the customer is present at every later payment, of any amount. `automatic`: the bank repeats the
+    amount of this order, and no other, without the customer.
+    """
+
+    NO = "no"
+    RECURRENT = "recurrent"
+    AUTOMATIC = "automatic"
+
+
+class Wallet(enum.StrEnum):
+    """Who collected the card on the merchant's own page, instead of the bank on its page."""
+
+    NONE = "none"
+    GOOGLE_PAY = "google_pay"
+    APPLE_PAY = "apple_pay"
+
+
+class PaymentMethod(enum.StrEnum):
+    """What the payment page offers. Source: bog-api reference, "Create an order"."""
+
+    CARD = "card"
+    GOOGLE_PAY = "google_pay"
+    APPLE_PAY = "apple_pay"
+    BOG_P2P = "bog_p2p"
+    BOG_LOYALTY = "bog_loyalty"
+    BNPL = "bnpl"
+    BOG_LOAN = "bog_loan"
+    GIFT_CARD = "gift_card"
+
+
+class Theme(enum.StrEnum):
+    """How the payment page looks."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@frozen(kw_only=True)
+class BasketItem:
+    """A line of the basket, where one line of the whole amount will not do.
+
+    Args:
+        quantity: how many, above zero.
+        unit_price: of one.
+        unit_discount: off the price of one.
+        vat: included in the price.
+    """
+
+    product_id: str
+    quantity: int
+    unit_price: Money
+    description: str = ""
+    unit_discount: Money | None = None
+    vat: Money | None = None
+    vat_percent: Decimal | None = None
+    image: str | None = None
+    package_code: str | None = None
+    tin: str | None = None
+
+
+@frozen(kw_only=True)
+class SplitPart:
+    """One receiver of a marketplace split: a fixed amount, or a share in per cent."""
+
+    iban: str
+    amount: Money | None = None
+    percent: Decimal | None = None
+    description: str = ""
+
+
+@frozen(kw_only=True)
+class Split:
+    """Who receives the money. All parts are amounts, or all are per cents.
+
+    The bank's documentation has two shapes; amounts are sent as `transfers`, per cents as `split_payments`.
+
+    Raises:
+        InvalidPaymentOption: the parts are mixed, or per cents do not make a hundred.
+    """
+
+    parts: tuple[SplitPart, ...]
+
+    def __attrs_post_init__(self) -> None:
+        amounts = [part.amount for part in self.parts if part.amount is not None]
+        shares = [part.percent for part in self.parts if part.percent is not None]
+        if len(amounts) + len(shares) != len(self.parts) or (amounts and shares) or not self.parts:
+            raise InvalidPaymentOption("split", "Give each part of a split an amount, or each a share in per cent")
+        if shares and sum(shares) != 100:  # noqa: PLR2004 - per cent
+            raise InvalidPaymentOption("split", f"The shares of a split make {sum(shares)} per cent, not 100")
+
+    @property
+    def is_by_amount(self) -> bool:
+        """Whether the parts are amounts."""
+        return self.parts[0].amount is not None
+
+
+@frozen(kw_only=True)
+class Loan:
+    """Which instalment plan the page offers, with `bnpl` and `bog_loan`."""
+
+    type: str
+    month: int
+
+
+@frozen(kw_only=True)
+class Campaign:
+    """A discount campaign of the bank, for cards of a kind."""
+
+    card: str
+    type: str
+
+
+@frozen(kw_only=True)
+class PaymentOptions:
+    """What most payments leave as it is.
+
+    Args:
+        methods: what the page offers; what the merchant's contract allows where empty.
+        account_tag: which of the merchant's accounts receives.
+        delivery: shown as the price of delivery, part of the amount.
+        discount: shown as the merchant's discount, already taken off the amount.
+        basket: lines instead of the one line of the whole amount.
+
+    Raises:
+        InvalidPaymentOption: an instalment method without a loan.
+    """
+
+    methods: tuple[PaymentMethod, ...] = ()
+    theme: Theme = Theme.LIGHT
+    account_tag: str | None = None
+    loan: Loan | None = None
+    campaign: Campaign | None = None
+    split: Split | None = None
+    delivery: Money | None = None
+    discount: Money | None = None
+    basket: tuple[BasketItem, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if self.loan is None and {PaymentMethod.BNPL, PaymentMethod.BOG_LOAN} & set(self.methods):
+            raise InvalidPaymentOption("loan", "bnpl and bog_loan need a loan: its type and its months")
+
+
+@frozen(kw_only=True)
+class PaymentRequest:
+    """What the bank is asked for, besides the amount.
+
+    Args:
+        product_id: of the one basket item.
+        description: of the one basket item.
+        buyer_name: masked.
+        buyer_email: masked.
+        language: of the payment page, `ka` or `en`.
+        capture: whether paying takes the money, or holds it.
+        save_card: whether the card is kept, and for what.
+        makes_default: whether the saved card becomes the tenant's default.
+        wallet: who collects the card.
+        parent_order_id: the bank's id of the order whose saved card pays; None where a card is entered.
+        is_automatic: whether the saved card is charged without the customer, for the parent's amount.
+        ttl_minutes: how long the order stays payable at the bank, 2 to 1440.
+    """
+
+    product_id: str
+    description: str
+    callback_url: str
+    success_url: str
+    fail_url: str
+    buyer_name: str = ""
+    buyer_email: str = ""
+    language: str = "ka"
+    capture: Capture = Capture.AUTOMATIC
+    save_card: SaveCard = SaveCard.NO
+    makes_default: bool = False
+    wallet: Wallet = Wallet.NONE
+    parent_order_id: str | None = None
+    is_automatic: bool = False
+    ttl_minutes: int = 15
+    options: PaymentOptions = PaymentOptions()

@@ -1,0 +1,100 @@
+"""Refunds of one order: asked for here or at the bank's office, each told apart by its id."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+from attrs import evolve, frozen
+
+from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus
+
+STATED = "stated"
+
+
+class RefundState(enum.StrEnum):
+    """Where a refund stands. `completed` is final; a report of success after a failure is believed."""
+
+    REQUESTED = "requested"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class Refund:
+    """Money on its way back to the customer.
+
+    Args:
+        id: of a refund asked for here, its idempotency key; of one made at the bank's office, the bank's action id;
+            `STATED` for what the bank only stated as part of a total.
+        amount: how much goes back.
+        action_id: the bank's id, once it is known.
+        reason: why it was asked for, or why it failed.
+    """
+
+    id: str
+    amount: Money
+    state: RefundState = RefundState.COMPLETED
+    action_id: str | None = None
+    reason: str = ""
+
+
+def total(refunds: Iterable[Refund], currency: Currency, *states: RefundState) -> Money:
+    """The sum of the refunds in these states."""
+    return sum((refund.amount for refund in refunds if refund.state in states), Money.zero(currency))
+
+
+def completed(refunds: Iterable[Refund], currency: Currency) -> Money:
+    """How much has gone back."""
+    return total(refunds, currency, RefundState.COMPLETED)
+
+
+def merged(known: tuple[Refund, ...], report: BankReport, paid: Money) -> tuple[Refund, ...]:
+    """What is known of refunds together with what a report says; `paid` is what can go back at all.
+
+    Listed refunds are told apart by the bank's action ids. One that is listed before the answer to our own request
+    was stored is taken for the first request of that amount. A total beyond the list stands for the rest.
+    """
+    refunds = [refund for refund in known if refund.id != STATED]
+    for listed in report.refunds:
+        index = _index(refunds, listed)
+        if index is None:
+            refunds.append(_of(listed))
+        else:
+            refunds[index] = _advanced(refunds[index], listed)
+    stated = completed(known, paid.currency)
+    if report.status is BankStatus.REFUNDED:
+        stated = paid
+    elif report.status is BankStatus.REFUNDED_PARTIALLY and report.refunded is not None:
+        stated = max(stated, report.refunded)
+    rest = stated - completed(refunds, paid.currency)
+    unlisted = (Refund(id=STATED, amount=rest),) if rest.amount > 0 else ()
+    return (*refunds, *unlisted)
+
+
+def _index(refunds: list[Refund], listed: BankRefund) -> int | None:
+    for index, refund in enumerate(refunds):
+        if refund.action_id == listed.action_id:
+            return index
+    for index, refund in enumerate(refunds):
+        waits = refund.action_id is None and refund.state is RefundState.REQUESTED
+        if waits and refund.amount == listed.amount:
+            return index
+    return None
+
+
+def _of(listed: BankRefund) -> Refund:
+    new = Refund(id=listed.action_id, amount=listed.amount, state=RefundState.REQUESTED, action_id=listed.action_id)
+    return _advanced(new, listed)
+
+
+def _advanced(refund: Refund, listed: BankRefund) -> Refund:
+    """A refund after the bank spoke of it; never back from completed, nor from failed to requested."""
+    state = refund.state
+    if listed.completed:
+        state = RefundState.COMPLETED
+    elif listed.failed and state is not RefundState.COMPLETED:
+        state = RefundState.FAILED
+    reason = f"code {listed.code}" if state is RefundState.FAILED and listed.code else refund.reason
+    return evolve(refund, state=state, action_id=listed.action_id, reason=reason)

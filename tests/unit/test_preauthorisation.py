@@ -1,0 +1,76 @@
+"""Money that is held is taken or let go, once."""
+
+from decimal import Decimal
+
+import pytest
+
+from echodesk_billing import AmountTooLarge, Capture, GatewayTimeout, IllegalTransition, OrderNotFound, SaveCard
+from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.ports.access import Scope
+from tests.builders import gel, principal
+from tests.unit.conftest import World
+
+OPERATOR = principal("echodesk", Scope.OPERATOR)
+HELD = Terms(capture=Capture.MANUAL, save_card=SaveCard.NO)
+
+
+async def held(world: World) -> Order:
+    order = await world.buy(terms=HELD)
+    world.bank.pay(order, status=BankStatus.BLOCKED)
+    await world.hear(order)
+    return await world.order(order.id)
+
+
+async def test_held_money_gives_no_access_until_it_is_captured(world: World) -> None:
+    order = await held(world)
+    assert order.state is OrderState.BLOCKED
+    assert not (await world.subscription()).has_access(world.clock.moment)
+    order = await world.preauthorisation.capture(OPERATOR, order.id)
+    assert (order.state, order.captured) == (OrderState.COMPLETED, gel("145.00"))
+    assert (await world.subscription()).has_access(world.clock.moment)
+
+
+async def test_part_of_what_is_held_can_be_captured(world: World) -> None:
+    order = await world.preauthorisation.capture(OPERATOR, (await held(world)).id, Decimal("100.00"))
+    assert (order.state, order.captured) == (OrderState.COMPLETED, gel("100.00"))
+
+
+async def test_what_is_held_can_be_let_go(world: World) -> None:
+    order = await world.preauthorisation.release(OPERATOR, (await held(world)).id)
+    assert order.state is OrderState.REJECTED
+
+
+async def test_it_happens_once_and_one_excludes_the_other(world: World) -> None:
+    order = await held(world)
+    await world.preauthorisation.capture(OPERATOR, order.id)
+    for again in (world.preauthorisation.capture, world.preauthorisation.release):
+        with pytest.raises(IllegalTransition, match="is completed"):
+            await again(OPERATOR, order.id)
+    assert (world.bank.count("capture"), world.bank.count("release")) == (1, 0)
+
+
+async def test_only_held_money_and_no_more_of_it(world: World) -> None:
+    order = await held(world)
+    with pytest.raises(AmountTooLarge):
+        await world.preauthorisation.capture(OPERATOR, order.id, Decimal("145.01"))
+    other = await world.buy("globex")
+    with pytest.raises(IllegalTransition, match="is processing: capture is not possible"):
+        await world.preauthorisation.capture(OPERATOR, other.id)
+    with pytest.raises(OrderNotFound):
+        await world.preauthorisation.capture(principal("globex"), order.id)
+    assert world.bank.count("capture") == 0
+
+
+async def test_after_a_silent_bank_the_receipt_tells(world: World) -> None:
+    order = await held(world)
+    world.bank.failures_of["receipt"] = [GatewayTimeout("silence")]
+    with pytest.raises(GatewayTimeout):
+        await world.preauthorisation.capture(OPERATOR, order.id)
+    assert (await world.order(order.id)).state is OrderState.BLOCKED
+    world.clock.advance(hours=1)
+    async for _ in world.reconcile.run():
+        pass
+    assert (await world.order(order.id)).state is OrderState.COMPLETED

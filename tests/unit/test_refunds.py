@@ -1,0 +1,154 @@
+"""Money goes back once, never more than was paid, and a failure is told."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from echodesk_billing import (
+    AmountTooLarge,
+    GatewayRefused,
+    GatewayTimeout,
+    IllegalTransition,
+    InvalidMoney,
+    OrderMismatch,
+    OrderNotFound,
+)
+from echodesk_billing.domain.errors import CurrencyMismatch
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.refund import RefundState
+from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.ports.access import Scope
+from tests.builders import NOW, an_order, gel, principal, refund, report
+from tests.unit.conftest import World
+
+OPERATOR = principal("echodesk", Scope.OPERATOR)
+S = BankStatus
+
+
+async def test_a_refund_is_stored_before_the_bank_is_asked_and_goes_when_the_bank_says_so(world: World) -> None:
+    order = await world.buy_and_pay()
+    order, asked = await world.refunds.refund(OPERATOR, order.id, Decimal("45.00"), "unhappy")
+    assert (order.state, order.refunded) == (OrderState.COMPLETED, gel("0.00"))
+    assert [one.state for one in order.refunds] == [RefundState.REQUESTED]
+    assert order.refunds[0].action_id == f"action-{asked.id}"
+    world.bank.give_back(order)
+    await world.hear(order)
+    order = await world.order(order.id)
+    assert (order.state, order.refunded, order.check_at) == (OrderState.REFUNDED_PARTIALLY, gel("45.00"), None)
+
+
+async def test_part_then_the_rest_then_nothing_more(world: World) -> None:
+    order = await world.buy_and_pay()
+    await world.refunds.refund(OPERATOR, order.id, Decimal("45.00"))
+    _, rest = await world.refunds.refund(OPERATOR, order.id)
+    assert rest.amount == gel("100.00")
+    with pytest.raises(AmountTooLarge, match=r"has 0.00 GEL to refund, not 0.01 GEL"):
+        await world.refunds.refund(OPERATOR, order.id, Decimal("0.01"))
+    world.bank.give_back(await world.order(order.id))
+    await world.hear(order)
+    assert (await world.order(order.id)).state is OrderState.REFUNDED
+    with pytest.raises(IllegalTransition, match="is refunded: refund is not possible"):
+        await world.refunds.refund(OPERATOR, order.id)
+    assert world.bank.count("refund") == 2
+
+
+@pytest.mark.parametrize(
+    ("amount", "error"),
+    [("145.01", AmountTooLarge), ("0.00", InvalidMoney), ("-5.00", InvalidMoney), ("1.001", InvalidMoney)],
+)
+async def test_an_impossible_amount_asks_the_bank_nothing(world: World, amount: str, error: type[Exception]) -> None:
+    order = await world.buy_and_pay()
+    with pytest.raises(error):
+        await world.refunds.refund(OPERATOR, order.id, Decimal(amount))
+    assert world.bank.count("refund") == 0
+
+
+async def test_what_is_not_paid_cannot_be_refunded(world: World) -> None:
+    order = await world.buy()
+    with pytest.raises(IllegalTransition, match="is processing: refund is not possible"):
+        await world.refunds.refund(OPERATOR, order.id)
+    with pytest.raises(OrderNotFound):
+        await world.refunds.refund(principal("globex"), order.id)
+
+
+async def test_a_refund_that_the_bank_refuses_has_failed_and_frees_its_amount(world: World) -> None:
+    order = await world.buy_and_pay()
+    world.bank.failures_of["refund"] = [GatewayRefused(400, "not today")]
+    with pytest.raises(GatewayRefused):
+        await world.refunds.refund(OPERATOR, order.id)
+    order = await world.order(order.id)
+    assert [one.state for one in order.refunds] == [RefundState.FAILED]
+    assert "not today" in order.attention[0]
+    await world.refunds.refund(OPERATOR, order.id)
+
+
+async def test_a_refund_in_doubt_is_asked_for_again_with_its_key(world: World) -> None:
+    order = await world.buy_and_pay()
+    world.bank.failures_of["refund"] = [GatewayTimeout("silence")]
+    with pytest.raises(GatewayTimeout):
+        await world.refunds.refund(OPERATOR, order.id)
+    assert [one.state for one in (await world.order(order.id)).refunds] == [RefundState.REQUESTED]
+    async for _ in world.reconcile.run(older_than=timedelta(0)):
+        pass
+    keys = [key for kind, key in world.bank.calls if kind == "refund"]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+async def test_a_refund_that_fails_later_is_told_once_and_may_be_tried_again(world: World) -> None:
+    order = await world.buy_and_pay()
+    order, _ = await world.refunds.refund(OPERATOR, order.id)
+    world.bank.give_back(order, failed="162")
+    for _ in range(2):
+        await world.hear(order)
+        async for _ in world.reconcile.run(older_than=timedelta(0)):
+            pass
+    order = await world.order(order.id)
+    assert (order.state, order.refunds[0].state) == (OrderState.COMPLETED, RefundState.FAILED)
+    assert "failed: code 162" in order.attention[0]
+    assert len([event for event in await world.events() if isinstance(event, OrderMismatch)]) == 1
+    order, again = await world.refunds.refund(OPERATOR, order.id)
+    assert again.amount == gel("145.00")
+
+
+def test_a_callback_before_the_answer_to_our_request_is_the_same_refund() -> None:
+    order = an_order()
+    order.observe(report(S.COMPLETED), NOW)
+    order.request_refund(gel("45.00"), refund_id="ours", reason="", at=NOW)
+    order.observe(report(S.REFUNDED_PARTIALLY, refunds=(refund("a1", "45.00"),)), NOW)
+    order.refund_accepted("ours", "a1", NOW)
+    assert [(one.id, one.action_id, one.state) for one in order.refunds] == [("ours", "a1", RefundState.COMPLETED)]
+
+
+def test_a_refund_made_at_the_banks_office_counts_against_what_is_left() -> None:
+    order = an_order()
+    order.observe(report(S.REFUNDED_PARTIALLY, refunds=(refund("a1", "100.00"),)), NOW)
+    with pytest.raises(AmountTooLarge):
+        order.request_refund(gel("50.00"), refund_id="ours", reason="", at=NOW)
+
+
+def test_asking_with_the_same_id_is_asking_once() -> None:
+    order = an_order()
+    order.observe(report(S.COMPLETED), NOW)
+    first, second = (order.request_refund(None, refund_id="r", reason="", at=NOW) for _ in range(2))
+    assert first == second
+    assert len(order.refunds) == 1
+
+
+def test_a_refund_in_another_currency_is_refused() -> None:
+    order = an_order()
+    order.observe(report(S.COMPLETED), NOW)
+    with pytest.raises(CurrencyMismatch):
+        order.request_refund(Money(Decimal(1), Currency.EUR), refund_id="r", reason="", at=NOW)
+
+
+def test_success_after_failure_is_believed() -> None:
+    order = an_order()
+    order.observe(report(S.COMPLETED, refunds=(refund("a1", "145.00", failed="162"),)), NOW)
+    assert order.refunds[0].state is RefundState.FAILED
+    order.observe(report(S.REFUNDED, refunds=(refund("a1", "145.00"),)), NOW)
+    assert order.state is OrderState.REFUNDED
+    order.observe(report(S.COMPLETED, refunds=(refund("a1", "145.00", failed="162"),)), NOW)
+    assert (order.state, order.refunded) == (OrderState.REFUNDED, gel("145.00"))
