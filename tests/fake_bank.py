@@ -108,7 +108,7 @@ class FakeBank:
         self._call("forget card", key)
         self.forgotten.add(bank_order_id)
 
-    async def refund(self, order: Order, refund: Refund) -> str:
+    async def refund(self, order: Order, refund: Refund) -> str:  # noqa: ARG002
         self._call("refund", refund.id)
         return f"action-{refund.id}"
 

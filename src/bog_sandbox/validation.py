@@ -51,6 +51,7 @@ def create_order(body: Json) -> None:
     for name in ("redirect_urls", "buyer", "config"):
         if name in body and body[name] is not None:
             _object(body, name)
+    _google_pay((body.get("config") or {}).get("google_pay") or {})
 
 
 def callback_url(body: Json) -> None:
@@ -113,6 +114,12 @@ def _methods(body: Json) -> None:
         raise Refused(400, f"payment_method must be a list of {', '.join(METHODS)}")
     if {"bnpl", "bog_loan"} & set(methods) and not (body.get("config") or {}).get("loan"):
         raise Refused(400, "config.loan is required with bnpl and bog_loan")
+
+
+def _google_pay(config: Json) -> None:
+    token = config.get("google_pay_token")
+    if config.get("external") and (not isinstance(token, str) or not token):
+        raise Refused(400, "config.google_pay.google_pay_token is required")
 
 
 def _one_of(body: Json, name: str, allowed: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -313,13 +314,16 @@ class Billing:
         """Put a catalogue on sale; returns the version that is on sale now."""
         return await self._container.load_catalogue().load(catalogue)
 
-    async def reconcile(self) -> list[Reconciled]:
-        """Ask the bank about every order that is due to be asked about.
+    async def reconcile(self, *, older_than: timedelta | None = None) -> list[Reconciled]:
+        """Ask the bank about orders in doubt.
+
+        Args:
+            older_than: take every unsettled order of at least this age, instead of those that are due.
 
         Raises:
             GatewayNotConfigured: there are no credentials.
         """
-        found = [reconciled async for reconciled in self._container.reconcile().run()]
+        found = [reconciled async for reconciled in self._container.reconcile().run(older_than=older_than)]
         await self.deliver_events()
         return found
 

@@ -8,6 +8,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Self, TypeVar
 
@@ -194,9 +195,9 @@ class Billing:
         """As `echodesk_billing.Billing.load_catalogue`."""
         return self._call(lambda billing: billing.load_catalogue(catalogue))
 
-    def reconcile(self) -> list[Reconciled]:
+    def reconcile(self, *, older_than: timedelta | None = None) -> list[Reconciled]:
         """As `echodesk_billing.Billing.reconcile`."""
-        return self._call(lambda billing: billing.reconcile())
+        return self._call(lambda billing: billing.reconcile(older_than=older_than))
 
     def deliver_events(self) -> int:
         """As `echodesk_billing.Billing.deliver_events`."""

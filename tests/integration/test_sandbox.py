@@ -271,7 +271,7 @@ async def test_callbacks_change_places_on_order(merchant: Merchant) -> None:
 
 
 @pytest.mark.parametrize(("kind", "signed"), [("valid", True), ("none", False), ("corrupt", True)])
-async def test_a_callback_can_be_sent_again(merchant: Merchant, kind: str, signed: bool) -> None:  # noqa: FBT001
+async def test_a_callback_can_be_sent_again(merchant: Merchant, kind: str, signed: bool) -> None:
     order_id = await merchant.order()
     await merchant.bank.pay(order_id)
     await merchant.told(1)

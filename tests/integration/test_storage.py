@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from echodesk_billing import Event, OrderCompleted, OrderCreated
+from echodesk_billing import Event, OrderCompleted, OrderCreated, SaveCard, StorageUnavailable
+from echodesk_billing.adapters.memory import MemoryStorage
+from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Purpose
 from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
@@ -196,3 +199,83 @@ async def test_an_answer_is_claimed_finished_replayed_and_forgotten(storage: Sto
 async def test_it_is_ready_when_migrated(storage: Storage) -> None:
     assert await storage.problem() is None
     assert await storage.migrate() == []
+
+
+def a_card(number: int, tenant_id: str = "acme") -> Card:
+    return Card(
+        tenant_id=tenant_id,
+        order_id=f"SUB-{number}",
+        bank_order_id=f"bank-{number}",
+        kind=SaveCard.AUTOMATIC,
+        mandate=gel("145.00"),
+        masked_number="400000***0001",
+        brand="visa",
+        expiry="12/30",
+        saved_at=NOW,
+    )
+
+
+async def test_cards_are_stored_once_per_order_and_filtered_by_tenant(storage: Storage) -> None:
+    first = await storage.transact(lambda uow: uow.cards.add(a_card(1)))
+    again = await storage.transact(lambda uow: uow.cards.add(a_card(1)))
+    second = await storage.transact(lambda uow: uow.cards.add(a_card(2)))
+    await storage.transact(lambda uow: uow.cards.add(a_card(3, "globex")))
+    assert first == again
+    assert [card.id for card in await storage.read(lambda uow: uow.cards.active_of("acme"))] == [second.id, first.id]
+
+    def choose(uow: UnitOfWork) -> None:
+        card = uow.cards.lock(first.id, "acme")
+        assert card is not None
+        assert uow.cards.lock(first.id, "globex") is None
+        card.is_default = True
+        uow.cards.save(card)
+
+    await storage.transact(choose)
+    listed = await storage.read(lambda uow: uow.cards.active_of("acme"))
+    assert [(card.id, card.is_default) for card in listed] == [(first.id, True), (second.id, False)]
+
+    def forget(uow: UnitOfWork) -> None:
+        card = uow.cards.lock(first.id, "acme")
+        assert card is not None
+        card.forget(NOW)
+        uow.cards.save(card)
+
+    await storage.transact(forget)
+    assert [card.id for card in await storage.read(lambda uow: uow.cards.active_of("acme"))] == [second.id]
+    assert [card.id for card in await storage.read(lambda uow: uow.cards.forgetting(9))] == [first.id]
+
+
+async def test_one_open_renewal_per_tenant_and_period(storage: Storage) -> None:
+    first = an_order(order_id="REN-000000000001", period=3, purpose=Purpose.RENEWAL)
+    await storage.transact(lambda uow: uow.orders.add(first))
+    found = await storage.read(lambda uow: uow.orders.open_renewal("acme", 3))
+    assert found is not None
+    assert found.id == first.id
+    assert await storage.read(lambda uow: uow.orders.open_renewal("acme", 4)) is None
+    assert await storage.read(lambda uow: uow.orders.open_renewal("globex", 3)) is None
+    second = an_order(order_id="REN-000000000002", period=3, purpose=Purpose.RENEWAL)
+    if not isinstance(storage, MemoryStorage):
+        with pytest.raises(StorageUnavailable, match=r"(?i)unique"):
+            await storage.transact(lambda uow: uow.orders.add(second))
+
+    def reject(uow: UnitOfWork) -> None:
+        order = uow.orders.lock(first.id, "")
+        assert order is not None
+        order.refuse("no", NOW)
+        uow.orders.save(order)
+
+    await storage.transact(reject)
+    await storage.transact(lambda uow: uow.orders.add(second))
+
+
+async def test_refunds_come_back_as_they_were(storage: Storage) -> None:
+    order = an_order()
+    order.observe(report(BankStatus.COMPLETED), NOW)
+    order.request_refund(gel("10.00"), refund_id="r1", reason="unhappy", at=NOW)
+    order.refund_accepted("r1", "a1", NOW)
+    await storage.transact(lambda uow: uow.orders.add(order))
+    found = await storage.read(lambda uow: uow.orders.get(order.id, None))
+    assert found == order
+    assert [one.id for one in found.pending_refunds] == ["r1"]
+    due = await storage.read(lambda uow: uow.orders.due(NOW + timedelta(minutes=1), 9))
+    assert [one.id for one in due] == [order.id]

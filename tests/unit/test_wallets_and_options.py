@@ -145,7 +145,7 @@ def test_an_automatic_charge_says_nothing_of_the_amount() -> None:
 def test_a_whole_refund_leaves_the_amount_out_except_in_the_test_environment(
     asked: str,
     states_amount: bool,
-    sent: dict[str, Decimal],  # noqa: FBT001
+    sent: dict[str, Decimal],
 ) -> None:
     from echodesk_billing.domain.refund import Refund  # noqa: PLC0415
 

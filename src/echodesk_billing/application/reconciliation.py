@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.order import Order
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayNotConfigured
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayNotConfigured, GatewayRefused
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
@@ -102,7 +103,8 @@ class Reconcile:
     async def _find_out(self, order: Order) -> None:
         """What the bank knows of an order: first by asking again what it may not have heard."""
         if order.bank_order_id is None:
-            await self._placement.place(order)
+            with contextlib.suppress(GatewayRefused):  # then it is known: the order was rejected
+                await self._placement.place(order)
             return
         for refund in order.pending_refunds:
             if refund.action_id is None:
