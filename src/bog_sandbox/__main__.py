@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from aiohttp import web
 
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
         default=",".join(f"{seconds:g}" for seconds in RETRY_SECONDS),
         help="pauses between attempts to deliver a callback, with commas",
     )
+    parser.add_argument("--state", type=Path, help="a file in which orders, answers, key and time outlive a restart")
     parser.add_argument(
         "--test-environment",
         action="store_true",
@@ -41,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         token_seconds=chosen.token_seconds,
         seed=chosen.seed,
         retry_seconds=retry_seconds,
+        state=chosen.state,
         cards_enabled=not chosen.test_environment,
     )
     web.run_app(build_app(settings), host=chosen.host, port=chosen.port, print=None, access_log=None)

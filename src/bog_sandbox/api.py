@@ -19,6 +19,7 @@ from bog_sandbox.bank import Bank, Payment
 from bog_sandbox.clock import Clock
 from bog_sandbox.faults import Fault, Faults
 from bog_sandbox.orders import Card, Json, Order, receipt
+from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
 
 TOKEN_PATH = "/auth/realms/bog/protocol/openid-connect/token"  # noqa: S105 - a path
@@ -54,9 +55,9 @@ class Api:
     clock: Clock
     faults: Faults
     credentials: Credentials
+    store: Store
     calls: list[Json] = field(factory=list)
     _tokens: dict[str, datetime] = field(factory=dict)
-    _answers: dict[tuple[str, str, str], Answered] = field(factory=dict)
 
     def add_routes(self, app: web.Application) -> None:
         """Put the calls on an application."""
@@ -79,7 +80,7 @@ class Api:
     def forget(self) -> None:
         """Forget calls and kept answers; tokens stay good."""
         self.calls.clear()
-        self._answers.clear()
+        self.store.forget("answer")
 
     async def token(self, request: web.Request) -> web.Response:
         """`POST …/token`, as a Keycloak server answers it."""
@@ -199,9 +200,9 @@ class Api:
 
         async def serve(request: web.Request) -> web.Response:
             key = request.headers.get("Idempotency-Key")
-            place = (request.method, request.path, key or "")
-            if key and place in self._answers:
-                kept = self._answers[place]
+            place = f"{request.method} {request.path} {key}"
+            kept: Answered | None = self.store.get("answer", place) if key else None
+            if kept is not None:
                 return web.Response(status=kept.status, body=kept.body, content_type="application/json")
             try:
                 response: web.Response = await handler(request)
@@ -209,7 +210,7 @@ class Api:
                 response = _json(refused.status, {"message": refused.message})
             if key and request.method in CHANGING:
                 body = response.body if isinstance(response.body, bytes) else b""
-                self._answers[place] = Answered(status=response.status, body=body)
+                self.store.put("answer", place, Answered(status=response.status, body=body))
             return response
 
         return serve

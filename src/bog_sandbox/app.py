@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 
 from aiohttp import web
 from attrs import frozen
 
 from bog_sandbox.api import Api, Credentials
 from bog_sandbox.bank import Bank
-from bog_sandbox.callbacks import RETRY_SECONDS, Callbacks
+from bog_sandbox.callbacks import RETRY_SECONDS, Callbacks, Signer
 from bog_sandbox.clock import Clock
 from bog_sandbox.control import Control
 from bog_sandbox.faults import Faults
 from bog_sandbox.page import Page
+from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
 
 
@@ -28,6 +30,7 @@ class SandboxSettings:
         token_seconds: how long a token lasts.
         seed: of the ids.
         retry_seconds: pauses between attempts to deliver a callback.
+        state: a file in which orders, answers, key and time outlive a restart; None to forget them.
         cards_enabled: false to answer 501 to the card calls, as the bank's test environment does.
     """
 
@@ -36,26 +39,32 @@ class SandboxSettings:
     token_seconds: int = 3600
     seed: int | None = None
     retry_seconds: Sequence[float] = RETRY_SECONDS
+    state: Path | None = None
     cards_enabled: bool = True
 
 
 def build_app(settings: SandboxSettings) -> web.Application:
     """The application, with its clock running while it serves."""
-    clock, faults = Clock(), Faults()
-    callbacks = Callbacks(clock, faults, settings.retry_seconds)
-    bank = Bank(clock, settings.seed, callbacks.send, cards_enabled=settings.cards_enabled)
+    store = Store(settings.state)
+    clock, faults = Clock(store), Faults()
+    signer = Signer(store.get("key", "callbacks") or b"")
+    store.put("key", "callbacks", signer.private_pem)
+    callbacks = Callbacks(clock, faults, signer, settings.retry_seconds)
+    bank = Bank(clock, store, settings.seed, callbacks.send, cards_enabled=settings.cards_enabled)
     credentials = Credentials(
         client_id=settings.client_id, client_secret=settings.client_secret, token_seconds=settings.token_seconds
     )
-    api = Api(bank, clock, faults, credentials)
+    api = Api(bank, clock, faults, credentials, store)
 
     async def life(_app: web.Application) -> AsyncIterator[None]:
         async with callbacks.open():
+            bank.remember()
             ticking = asyncio.create_task(clock.run())
             yield
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
+        store.close()
 
     app = web.Application(middlewares=[_refusals])
     app.cleanup_ctx.append(life)

@@ -13,6 +13,7 @@ from attrs import define
 from bog_sandbox import validation
 from bog_sandbox.clock import Clock, Work
 from bog_sandbox.orders import Card, Json, Order, receipt, zoned
+from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
 
 CODES = {
@@ -55,26 +56,58 @@ class Bank:
 
     Args:
         clock: whose time it lives by.
+        store: where orders outlive a restart.
         seed: of its ids, so that a run can be repeated.
         on_change: told of every order whose customer's money moved or will not move.
         cards_enabled: whether saved cards are activated; in the bank's test environment they are not.
     """
 
     def __init__(
-        self, clock: Clock, seed: int | None, on_change: Callable[[Order], None], *, cards_enabled: bool = True
+        self,
+        clock: Clock,
+        store: Store,
+        seed: int | None,
+        on_change: Callable[[Order], None],
+        *,
+        cards_enabled: bool = True,
     ) -> None:
         self._clock = clock
+        self._store = store
         self._random = random.Random(seed)  # noqa: S311 - ids of a simulation, repeatable on purpose
-        self._on_change = on_change
+        self._tell = on_change
         self._cards_enabled = cards_enabled
         self.orders: dict[str, Order] = {}
         self._uses: dict[str, int] = {}
         self.card_codes: dict[str, str] = {}
         self.refund_codes: dict[str, str] = {}
 
+    def remember(self) -> None:
+        """Take up what a process before this one kept, and what was waiting for the clock."""
+        kept = sorted((order for _, order in self._store.all("order")), key=lambda order: order.created_at)
+        for order in kept:
+            self.orders[order.id] = order
+            if order.is_payable:
+                seconds = (order.expires_at - self._clock.now()).total_seconds()
+                self._clock.after(max(seconds, 0), self._expiry(order))
+            parent = self.orders.get(order.parent_order_id or "")
+            if order.status == "created" and order.is_automatic and parent and parent.card:
+                self._clock.after(0, self._charge(order, parent, parent.card))
+            for action in order.actions:
+                if action["status"] == "requested":
+                    before = "refunded_partially" if order.refunded else "completed"
+                    self._clock.after(REFUND_SECONDS, self._refunding(order, action, before))
+
+    def _keep(self, order: Order) -> None:
+        self._store.put("order", order.id, order)
+
+    def _on_change(self, order: Order) -> None:
+        self._keep(order)
+        self._tell(order)
+
     def forget(self) -> None:
         """Forget all orders and cards."""
         self.orders.clear()
+        self._store.forget("order")
         self._uses.clear()
         self.card_codes.clear()
         self.refund_codes.clear()
@@ -114,6 +147,7 @@ class Bank:
             parent_order_id=parent.id if parent else None,
         )
         self.orders[order.id] = order
+        self._keep(order)
         self._clock.after(minutes * 60, self._expiry(order))
         return order
 
@@ -156,6 +190,7 @@ class Bank:
         """The customer gave a card and is asked by its issuer to confirm."""
         if order.status == "created":
             order.status = "auth_requested" if order.capture == "manual" else "processing"
+        self._keep(order)
 
     def save_card(self, order: Order, kind: str) -> None:
         """Keep the card when the order is paid.
@@ -167,6 +202,7 @@ class Bank:
         if not order.is_payable:
             raise Refused(400, f"order_id {order.id} is {order.status}: the card can only be saved before it is paid")
         order.saving = kind
+        self._keep(order)
 
     def parent(self, order_id: str, kind: str) -> Order:
         """The order whose saved card is to be charged.
@@ -194,6 +230,8 @@ class Bank:
             request, amount=parent.amount, currency=parent.currency, language=parent.language, parent=parent
         )
         order.option = "recurrent"
+        order.is_automatic = True
+        self._keep(order)
         if parent.card is None:
             raise AssertionError("a parent order was paid without a card")
         self._clock.after(0, self._charge(order, parent, parent.card))
@@ -209,6 +247,7 @@ class Bank:
         if not order.saved:
             raise Refused(404, f"order_id {order.id} has no saved card")
         order.saved = False
+        self._keep(order)
 
     def refund(self, order: Order, amount: Decimal | None) -> str:
         """Ask for money back, all of it where `amount` is None; it goes a moment later. Returns the action's id.
@@ -226,6 +265,7 @@ class Bank:
         whole = wanted == order.transferred
         action = self._act(order, "refund" if whole else "partial_refund", wanted, "requested")
         order.status = "refund_requested"
+        self._keep(order)
         self._clock.after(REFUND_SECONDS, self._refunding(order, action, before))
         return str(action["action_id"])
 

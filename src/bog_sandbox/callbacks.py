@@ -12,7 +12,13 @@ from attrs import define, field
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from bog_sandbox.clock import Clock
 from bog_sandbox.faults import Fault, Faults
@@ -23,10 +29,22 @@ ANSWER_WITHIN_SECONDS = 30
 
 
 class Signer:
-    """Signs with a key made at start."""
+    """Signs with a key made at the first start.
 
-    def __init__(self) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    Args:
+        pem: a private key that was kept; a new one is made where it is empty.
+    """
+
+    def __init__(self, pem: bytes = b"") -> None:
+        key = load_pem_private_key(pem, None) if pem else rsa.generate_private_key(65537, 2048)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise TypeError("the kept key is no RSA key")
+        self._key = key
+
+    @property
+    def private_pem(self) -> bytes:
+        """The key itself, to be kept."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def sign(self, raw: bytes) -> str:
         """Base64 of RSA, PKCS#1 v1.5, SHA-256."""
@@ -68,12 +86,12 @@ class Callbacks:
         retry_seconds: the pauses between attempts.
     """
 
-    def __init__(self, clock: Clock, faults: Faults, retry_seconds: Sequence[float]) -> None:
+    def __init__(self, clock: Clock, faults: Faults, signer: Signer, retry_seconds: Sequence[float]) -> None:
         self._clock = clock
         self._faults = faults
         self._session: aiohttp.ClientSession | None = None
         self._retry_seconds = tuple(retry_seconds)
-        self.signer = Signer()
+        self.signer = signer
         self.sent: list[Callback] = []
         self._held: list[Callback] = []
 

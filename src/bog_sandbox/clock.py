@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from bog_sandbox.store import Store
+
 Work = Callable[[], Awaitable[None]]
 
 
 class Clock:
-    """This machine's time, plus what it was advanced by."""
+    """This machine's time, plus what it was advanced by.
 
-    def __init__(self) -> None:
-        self._ahead = timedelta(0)
+    Args:
+        store: where that outlives a restart.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ahead: timedelta = store.get("clock", "ahead") or timedelta(0)
         self._numbers = itertools.count()
         self._waiting: list[tuple[datetime, int, Work]] = []
         self._changed = asyncio.Event()
@@ -28,6 +36,7 @@ class Clock:
     def advance(self, seconds: float) -> datetime:
         """Move on; what became due is done at once."""
         self._ahead += timedelta(seconds=seconds)
+        self._store.put("clock", "ahead", self._ahead)
         self._changed.set()
         return self.now()
 
@@ -49,10 +58,9 @@ class Clock:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             seconds = (self._waiting[0][0] - self.now()).total_seconds() if self._waiting else None
-            try:
-                await asyncio.wait_for(self._changed.wait(), seconds if seconds is None else max(seconds, 0))
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if seconds is None else max(seconds, 0)):
+                    await self._changed.wait()
 
 
 async def _run(work: Work) -> None:

@@ -71,6 +71,7 @@ class Order:
     saved: bool = False
     parent_order_id: str | None = None
     option: str = "direct_debit"
+    is_automatic: bool = False
     actions: list[Json] = field(factory=list)
 
     @property

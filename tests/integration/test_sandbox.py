@@ -315,3 +315,122 @@ async def test_paying_twice_is_refused(merchant: Merchant) -> None:
         "/sandbox/pay", {"order_id": order_id, "card": "4000000000000001"}
     )
     assert answer.status == 409
+
+
+async def test_a_refund_goes_a_moment_later(merchant: Merchant) -> None:
+    order_id = await merchant.order()
+    await merchant.bank.pay(order_id)
+    answer = await merchant.call("POST", f"/payment/refund/{order_id}", {"amount": 10.5})
+    assert (answer.status, answer.body["key"]) == (200, "request_received")
+    receipt = await merchant.receipt(order_id)
+    assert (receipt["order_status"]["key"], receipt["actions"][-1]["status"]) == ("refund_requested", "requested")
+    await merchant.bank.control("POST", "clock", {"advance": 2})
+    assert await merchant.told(2) == ["completed", "refunded_partially"]
+    assert (await merchant.call("POST", f"/payment/refund/{order_id}", {"amount": 90.01})).status == 400
+    assert (await merchant.call("POST", f"/payment/refund/{order_id}", {})).status == 200
+    await merchant.bank.control("POST", "clock", {"advance": 2})
+    assert (await merchant.told(3))[-1] == "refunded"
+    receipt = await merchant.receipt(order_id)
+    assert receipt["purchase_units"]["refund_amount"] == "100.50"
+    assert [action["action"] for action in receipt["actions"]] == ["capture", "partial_refund", "partial_refund"]
+    assert {action["action_id"] for action in receipt["actions"]} >= {answer.body["action_id"]}
+    assert (await merchant.call("POST", f"/payment/refund/{order_id}", {})).status == 400
+
+
+async def test_a_refund_can_fail(merchant: Merchant) -> None:
+    order_id = await merchant.order()
+    await merchant.bank.pay(order_id)
+    await merchant.bank.control("PUT", f"refunds/{order_id}", {"code": "163"})
+    await merchant.call("POST", f"/payment/refund/{order_id}", {})
+    await merchant.bank.control("POST", "clock", {"advance": 2})
+    assert await merchant.told(2) == ["completed", "completed"]
+    action = (await merchant.receipt(order_id))["actions"][-1]
+    assert (action["status"], action["code"]) == ("rejected", "163")
+
+
+async def test_a_discount_lowers_what_is_paid_and_what_can_go_back(merchant: Merchant) -> None:
+    order_id = await merchant.order()
+    receipt = await merchant.bank.pay(order_id, discount=5.5)
+    units = receipt["purchase_units"]
+    assert (units["request_amount"], units["transfer_amount"]) == ("100.50", "95.00")
+    assert receipt["discount"]["bank_discount_amount"] == "5.50"
+    assert (await merchant.call("POST", f"/payment/refund/{order_id}", {"amount": 100.5})).status == 400
+
+
+async def test_a_preauthorisation_is_captured_in_part_or_released_not_both(merchant: Merchant) -> None:
+    order_id = await merchant.order(capture="manual")
+    receipt = await merchant.bank.pay(order_id)
+    assert (receipt["order_status"]["key"], receipt["payment_detail"]["code"]) == ("blocked", "200")
+    approve, cancel = f"/payment/authorization/approve/{order_id}", f"/payment/authorization/cancel/{order_id}"
+    assert (await merchant.call("POST", approve, {"amount": 100.51})).status == 400
+    assert (await merchant.call("POST", approve, {"amount": 60})).status == 200
+    receipt = await merchant.receipt(order_id)
+    assert (receipt["order_status"]["key"], receipt["purchase_units"]["transfer_amount"]) == (
+        "partial_completed",
+        "60.00",
+    )
+    assert (await merchant.call("POST", cancel, {})).status == 400
+    other = await merchant.order(capture="manual")
+    assert (await merchant.call("POST", f"/payment/authorization/cancel/{other}", {})).status == 400
+
+
+async def test_saved_cards_of_both_kinds(merchant: Merchant) -> None:
+    order_id = await merchant.order()
+    assert (await merchant.call("POST", f"/ecommerce/orders/{order_id}/subscribe", {})).status == 400
+    answer = await merchant.call("PUT", f"/orders/{order_id}/subscriptions")
+    assert (answer.status, answer.raw) == (202, b"")
+    receipt = await merchant.bank.pay(order_id)
+    assert receipt["payment_detail"]["saved_card_type"] == "subscription"
+    assert (await merchant.call("PUT", f"/orders/{order_id}/cards")).status == 400
+    body = {"callback_url": merchant.callback_url, "external_order_id": "A-2"}
+    extra = await merchant.call("POST", f"/ecommerce/orders/{order_id}/subscribe", {**body, "amount": 1})
+    assert extra.status == 400
+    charge = await merchant.call("POST", f"/ecommerce/orders/{order_id}/subscribe", body)
+    assert set(charge.body["_links"]) == {"details"}
+    assert await merchant.told(2) == ["completed", "completed"]
+    paid = await merchant.receipt(charge.body["id"])
+    assert (paid["purchase_units"]["transfer_amount"], paid["payment_detail"]["parent_order_id"]) == (
+        "100.50",
+        order_id,
+    )
+    assert (await merchant.call("DELETE", f"/charges/card/{order_id}")).status == 202
+    assert (await merchant.call("DELETE", f"/charges/card/{order_id}")).status == 404
+    late = await merchant.call("POST", f"/ecommerce/orders/{order_id}/subscribe", body)
+    assert (await merchant.told(3))[-1] == "rejected"
+    assert (await merchant.receipt(late.body["id"]))["payment_detail"]["code"] == "102"
+
+
+async def test_what_was_kept_outlives_a_restart(tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "bank.sqlite3"))
+    path = f"{V1}/ecommerce/orders"
+    body = {**ORDER, "callback_url": "http://127.0.0.1:9/nobody"}
+    async with running_bank(tmp_path / "first.log", *state) as bank:
+        client = await signed_in(bank)
+        key = await bank.control("GET", "public-key")
+        first = await client.call("POST", path, body, Idempotency_Key="k")
+        payable = (await client.call("POST", path, body)).body["id"]
+        await bank.pay(first.body["id"])
+        before = await bank.control("POST", "clock", {"advance": 500})
+        await client.call("POST", f"{V1}/payment/refund/{first.body['id']}", {})
+    async with running_bank(tmp_path / "second.log", *state) as bank:
+        client = await signed_in(bank)
+        again = await client.call("POST", path, body, Idempotency_Key="k")
+        assert again.raw == first.raw
+        assert await bank.control("GET", "public-key") == key
+        assert (await bank.control("GET", "clock"))["now"] >= before["now"]
+        assert len(await bank.control("GET", "orders")) == 2
+        await bank.control("POST", "clock", {"advance": 500})
+        await bank.answered(first.body["id"])
+        receipt = (await client.call("GET", f"{V1}/receipt/{first.body['id']}")).body
+        assert receipt["order_status"]["key"] == "refunded"
+        await bank.answered(payable)
+        assert (await client.call("GET", f"{V1}/receipt/{payable}")).body["reject_reason"] == "expiration"
+
+
+async def test_as_the_test_environment_it_knows_no_cards(tmp_path: Path) -> None:
+    async with running_bank(tmp_path / "bank.log", "--test-environment") as bank:
+        client = await signed_in(bank)
+        body = {**ORDER, "callback_url": "http://127.0.0.1:9/nobody"}
+        order_id = (await client.call("POST", f"{V1}/ecommerce/orders", body)).body["id"]
+        for what in ("cards", "subscriptions"):
+            assert (await client.call("PUT", f"{V1}/orders/{order_id}/{what}")).status == 501

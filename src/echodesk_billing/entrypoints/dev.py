@@ -101,13 +101,21 @@ async def _sandbox(settings: Settings) -> AsyncIterator[tuple[str, str]]:
     bank = f"http://127.0.0.1:{settings.sandbox_port}"
     command = ("-m", "bog_sandbox", "--port", str(settings.sandbox_port))
     identity = ("--client-id", "demo", "--client-secret", "demo")
-    process = await asyncio.create_subprocess_exec(sys.executable, *command, *identity, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, *identity, *_state(settings), start_new_session=True
+    )
     try:
         yield bank, await _public_key(bank, process)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
+
+
+def _state(settings: Settings) -> tuple[str, ...]:
+    """The bank remembers beside our own file, so that both know the same orders after a restart."""
+    file = settings.database_url.removeprefix("sqlite:///")
+    return () if file == settings.database_url else ("--state", f"{file}.bank")
 
 
 async def _public_key(bank: str, process: asyncio.subprocess.Process) -> str:
