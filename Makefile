@@ -27,7 +27,8 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, de
 	$(BIN)/deptry src
 	$(BIN)/python -m docs.generate --check
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/run.txt --progress-spinner off \
-	  || echo "pip-audit: found something, or its database cannot be reached from here"
+	  > $(VENV)/audit.txt 2>&1 || ! grep "known vulnerabilit" $(VENV)/audit.txt || { cat $(VENV)/audit.txt; exit 1; }
+	@echo "pip-audit: $$(grep -c 'could not be audited' $(VENV)/audit.txt) packages could not be audited from here"
 
 fix: $(VENV)/dev.stamp ## let ruff format and mend what it can
 	$(BIN)/ruff format $(SOURCES)

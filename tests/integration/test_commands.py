@@ -143,6 +143,21 @@ async def test_status_and_order_list_show_what_is_there(service: Service, client
     assert "completed" in (await service.command("status"))[1]
 
 
+async def test_an_order_is_refunded_from_the_terminal(service: Service, client: Client, bank: Bank) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    await bank.answered(payment["bank_order_id"])
+    code, printed = await service.command("order", "refund", payment["order_id"], "--amount", "ten")
+    assert (code, "is not an amount" in printed) == (2, True)
+    code, printed = await service.command("order", "refund", payment["order_id"], "--amount", "500")
+    assert (code, "147.00 GEL to refund, not 500.00 GEL" in printed) == (1, True)
+    code, printed = await service.command("order", "refund", payment["order_id"], "--amount", "10.50", "--reason", "x")
+    assert (code, "Asked the bank to give back 10.50 GEL, of 147.00 GEL" in printed) == (0, True), printed
+    code, printed = await service.command("order", "refund", payment["order_id"], "--json")
+    assert (code, json.loads(printed)["amount"]["amount"]) == (0, "136.50")
+    assert "refund_requested" in (await service.command("order", "show", payment["order_id"]))[1]
+
+
 async def test_postgresql_is_migrated_by_command_only(run: Run, new_database: Callable[[], Awaitable[str]]) -> None:
     database = {"DATABASE_URL": await new_database()}
     code, printed = await run("status", **database)

@@ -107,9 +107,17 @@ async def test_make_run_prints_what_the_readme_says(made: tuple[dict[str, str], 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_every_program_of_the_docs_runs(bank: Bank, tmp_path: Path, program: str) -> None:
+    await bank.control("DELETE", "state")
     file = tmp_path / "example.py"
     file.write_text(program)
-    environment = clean_environment({**bank.environment, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"})
+    environment = clean_environment(
+        {
+            **bank.environment,
+            "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+            "PYTHONPATH": str(ROOT / "examples"),
+            "BILLING_LOG_LEVEL": "error",
+        }
+    )
     if "catalogue" not in program and "checkout" in program:
         sells = tmp_path / "catalogue.toml"
         sells.write_text((ROOT / "src/echodesk_billing/data/demo_catalogue.toml").read_text())

@@ -40,7 +40,9 @@ class Preauthorisation:
         order.require_held("capture", wanted)
         key = derived_key(order.idempotency_key, f"capture {wanted or 'all'}")
         await self._gateway.capture(order, wanted, key)
-        return await self._outcome(order, "payment.captured")
+        after = await self._outcome(order)
+        log.info("payment.captured", order_id=after.id, tenant_id=after.tenant_id, captured=str(after.captured))
+        return after
 
     async def release(self, who: Principal, order_id: str) -> Order:
         """Let go of what is held; the order is rejected by it.
@@ -53,7 +55,9 @@ class Preauthorisation:
         order = await self._found(who, order_id)
         order.require_held("release")
         await self._gateway.release(order, derived_key(order.idempotency_key, "release"))
-        return await self._outcome(order, "payment.released")
+        after = await self._outcome(order)
+        log.info("payment.released", order_id=after.id, tenant_id=after.tenant_id)
+        return after
 
     async def _found(self, who: Principal, order_id: str) -> Order:
         order = await self._storage.read(lambda uow: uow.orders.get(order_id, who.tenant_filter))
@@ -61,9 +65,7 @@ class Preauthorisation:
             raise OrderNotFound
         return order
 
-    async def _outcome(self, order: Order, told: str) -> Order:
+    async def _outcome(self, order: Order) -> Order:
         """Read what became of it and merge that through the one door."""
         settled = await self._settlement.apply(await self._gateway.receipt(order.bank_order_id or ""))
-        after = settled.order or order
-        log.info(told, order_id=order.id, tenant_id=order.tenant_id, state=after.state)
-        return after
+        return settled.order or order
