@@ -39,6 +39,7 @@ POOR_CARD = "4000000000000002"
 ONCE_CARD = "4000000000000003"
 DEFAULT_TTL_MINUTES = 15
 REFUND_SECONDS = 1.0
+HOLD_SECONDS = 30 * 24 * 3600.0  # how long the real bank holds money is not published
 
 
 @define(kw_only=True)
@@ -89,6 +90,8 @@ class Bank:
             if order.is_payable:
                 seconds = (order.expires_at - self._clock.now()).total_seconds()
                 self._clock.after(max(seconds, 0), self._expiry(order))
+            if order.status == "blocked":
+                self._clock.after(HOLD_SECONDS, self._letting_go(order))
             parent = self.orders.get(order.parent_order_id or "")
             if order.status == "created" and order.is_automatic and parent and parent.card:
                 self._clock.after(0, self._charge(order, parent, parent.card))
@@ -184,6 +187,8 @@ class Bank:
         manual = order.capture == "manual"
         self._conclude(order, "blocked" if manual else "completed", "200" if manual else "100")
         self._act(order, "authorize" if manual else "capture", order.transferred, "completed")
+        if manual:
+            self._clock.after(HOLD_SECONDS, self._letting_go(order))
         self._on_change(order)
 
     def begin_payment(self, order: Order) -> None:
@@ -291,10 +296,13 @@ class Bank:
         Raises:
             Refused: nothing is held.
         """
+        return self._let_go(order, "unknown")
+
+    def _let_go(self, order: Order, reason: str) -> str:
         held = self._held(order)
         order.transferred = None
         order.status = "rejected"
-        order.reject_reason = "unknown"
+        order.reject_reason = reason
         action = self._act(order, "cancel_authorize", held, "completed")
         self._on_change(order)
         return str(action["action_id"])
@@ -352,6 +360,13 @@ class Bank:
                 order.status = "rejected"
                 order.reject_reason = "expiration"
                 self._on_change(order)
+
+        return expire
+
+    def _letting_go(self, order: Order) -> Work:
+        async def expire() -> None:
+            if order.status == "blocked" and self.orders.get(order.id) is order:
+                self._let_go(order, "expiration")
 
         return expire
 

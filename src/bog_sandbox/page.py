@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bog_sandbox.bank import CODES, Bank, Payment
+from bog_sandbox.bank import CODES, GOOD_CARDS, Bank, Payment
 from bog_sandbox.orders import Card, Order, money
 from bog_sandbox.validation import Refused
 
@@ -47,6 +47,8 @@ TEXTS = {
         "test": "სიმულირებული ბანკი. ნამდვილი თანხა არ მოძრაობს. საცდელი ბარათები:",
     },
 }
+
+WALLETS = {"google_pay": "Google Pay", "apple_pay": "Apple Pay"}
 
 STYLE = """
 *{box-sizing:border-box}
@@ -95,6 +97,10 @@ class Page:
         order = self._order(str(form.get("order_id", "")))
         if not order.is_payable:
             return _over(order)
+        method = str(form.get("method", ""))
+        if method in _wallets(order):
+            self._bank.pay(order, Payment(card=Card(number=GOOD_CARDS[0], method=method)))
+            return self._back(order)
         number = "".join(str(form.get("card", "")).split())
         saved = self._parent_card(order)
         if saved is not None and not number:
@@ -120,6 +126,10 @@ class Page:
             return _over(order)
         passed = "pass" if form.get("answer") == "confirm" else "fail"
         self._bank.pay(order, Payment(card=order.card, three_d_secure=passed))
+        return self._back(order)
+
+    def _back(self, order: Order) -> web.Response:
+        """Send the browser back to the merchant."""
         redirects = order.request.get("redirect_urls") or {}
         target = redirects.get("fail" if order.status == "rejected" else "success")
         if isinstance(target, str) and urlsplit(target).scheme in ("http", "https"):
@@ -166,9 +176,24 @@ def _card_form(order: Order, saved: Card | None, problem: str = "") -> web.Respo
 <div><label for="cvv">{texts["cvv"]}</label>
 <input type="text" id="cvv" name="cvv" value="123" inputmode="numeric" autocomplete="cc-csc"></div></div>
 <button>{texts["pay"]} {money(order.amount)} {order.currency}</button></form>
+{_wallet_form(order)}
 <footer>{texts["test"]}<br><code>4000 0000 0000 0001</code> {CODES["100"]}<br>
 <code>4000 0000 0000 0002</code> {CODES["107"]}</footer>"""
     return _frame(order, texts["title"], inner)
+
+
+def _wallets(order: Order) -> list[str]:
+    """The wallets that the page offers: those the merchant named, or both."""
+    named = order.request.get("payment_method")
+    return [wallet for wallet in WALLETS if named is None or wallet in named]
+
+
+def _wallet_form(order: Order) -> str:
+    buttons = "".join(
+        f'<button name="method" value="{wallet}" class="quiet">{WALLETS[wallet]}</button>' for wallet in _wallets(order)
+    )
+    hidden = f'<input type="hidden" name="order_id" value="{order.id}">'
+    return f'<form method="post" action="/pay">{hidden}{buttons}</form>' if buttons else ""
 
 
 def _confirm_form(order: Order) -> web.Response:

@@ -77,7 +77,7 @@ async def pay(page: Page, url: str, card: str, answer: str = "Confirm") -> None:
     """Fill in the card and answer the issuer."""
     await page.goto(url)
     await page.get_by_label("Card number").fill(card)
-    await page.get_by_role("button", name="Pay").click()
+    await page.get_by_role("button", name="GEL").click()
     await page.get_by_role("button", name=answer).click()
 
 
@@ -127,13 +127,23 @@ async def test_a_payment_in_the_browser_activates_the_subscription(demo: Demo, p
     assert "The payment was successful." in await page.inner_text("main")
 
 
+async def test_a_wallet_on_the_banks_page(demo: Demo, page: Page, workspace: Path) -> None:
+    payment = await buy(demo, language="en", payment_method=["card", "google_pay"])
+    await page.goto(payment["payment_url"])
+    await page.screenshot(path=workspace / "wallets.png")
+    assert await page.get_by_role("button", name="Apple Pay").count() == 0
+    await page.get_by_role("button", name="Google Pay").click()
+    assert page.url == f"{demo.client.url}/settings/subscription/success"
+    assert (await settled(demo, payment["order_id"]))["status"] == "paid"
+
+
 async def test_the_page_speaks_georgian_by_default(demo: Demo, page: Page) -> None:
     payment = await buy(demo)
     await page.goto(payment["payment_url"])
     assert "ბარათის ნომერი" in await page.inner_text("main")
 
 
-async def test_a_month_passes_for_bank_and_service_alike(demo: Demo) -> None:
-    async with demo.client.http.post(f"{demo.bank}/sandbox/clock", json={"advance": 32 * 86400}) as response:
+async def test_two_months_pass_for_bank_and_service_alike(demo: Demo) -> None:
+    async with demo.client.http.post(f"{demo.bank}/sandbox/clock", json={"advance": 64 * 86400}) as response:
         assert response.status == 200
     assert (await demo.client.subscription())["subscription"]["is_active"] is False

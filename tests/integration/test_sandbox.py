@@ -434,3 +434,11 @@ async def test_as_the_test_environment_it_knows_no_cards(tmp_path: Path) -> None
         order_id = (await client.call("POST", f"{V1}/ecommerce/orders", body)).body["id"]
         for what in ("cards", "subscriptions"):
             assert (await client.call("PUT", f"{V1}/orders/{order_id}/{what}")).status == 501
+
+
+async def test_money_that_is_held_is_let_go_in_the_end(merchant: Merchant) -> None:
+    order_id = await merchant.order(capture="manual")
+    await merchant.bank.pay(order_id)
+    await merchant.bank.control("POST", "clock", {"advance": 31 * 86400})
+    assert await merchant.told(2) == ["blocked", "rejected"]
+    assert merchant.heard[-1]["body"]["reject_reason"] == "expiration"

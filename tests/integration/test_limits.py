@@ -1,0 +1,47 @@
+"""Rate limits, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.integration.conftest import Service
+from tests.integration.parts import Bank, Client, free_port, start
+
+
+async def test_too_many_calls_are_turned_away_with_a_time_to_come_back(service: Service, tmp_path: Path) -> None:
+    environment = {
+        **service.environment,
+        "BILLING_PORT": str(free_port()),
+        "BILLING_RATE_LIMIT_PER_TOKEN": "5/minute",
+        "BILLING_RATE_LIMIT_PER_ADDRESS": "10/minute",
+    }
+    process = await start(tmp_path / "serve.log", environment, "echodesk_billing", "serve")
+    await process.ready()
+    url = f"http://127.0.0.1:{environment['BILLING_PORT']}"
+    user = Client(url, service.http, (await service.client()).token)
+    statuses = [(await user.get("/api/subscription/me/")).status for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+    other = Client(url, service.http, (await service.client()).token)
+    assert (await other.get("/api/subscription/me/")).status == 200
+    stranger = Client(url, service.http, "guessed")
+    answers = [await stranger.get("/api/subscription/me/") for _ in range(11)]
+    assert [answer.status for answer in answers] == [401] * 10 + [429]
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+    assert answers[-1].headers["Content-Type"] == "application/problem+json"
+    assert await process.stop() == 0
+
+
+async def test_a_stop_answers_what_is_in_hand(service: Service, bank: Bank, tmp_path: Path) -> None:
+    environment = {**service.environment, "BILLING_PORT": str(free_port()), "BILLING_BANK_TIMEOUT_SECONDS": "5"}
+    process = await start(tmp_path / "serve.log", environment, "echodesk_billing", "serve")
+    await process.ready()
+    user = Client(f"http://127.0.0.1:{environment['BILLING_PORT']}", service.http, (await service.client()).token)
+    await bank.fault("/ecommerce/orders", "delay", seconds=1)
+    buying = asyncio.create_task(user.buy())
+    async with asyncio.timeout(10):
+        while "order.created" not in process.printed:
+            await asyncio.sleep(0.01)
+    code = await asyncio.wait_for(process.stop(), 10)
+    assert code == 0
+    assert (await buying)["payment_url"]
