@@ -75,7 +75,7 @@ class Container(containers.DeclarativeContainer):
 
     tokens = providers.Singleton(Tokens, storage, clock, ids)
     access = tokens
-    settlement = providers.Singleton(Settlement, storage, clock)
+    settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone)
     placement = providers.Singleton(Placement, storage, gateway, clock, settlement)
     shop = providers.Singleton(_shop, settings)
     checkout = providers.Singleton(Checkout, storage, gateway, clock, ids, placement, settlement, shop)

@@ -144,6 +144,7 @@ async def service_environment(bank: Bank, database_url: str, signer: Signer) -> 
         "BILLING_PORT": port,
         "BILLING_BANK_TIMEOUT_SECONDS": "1.5",
         "BILLING_RECONCILE_EVERY_SECONDS": "0",
+        "BILLING_BREAKER_FAILURES": "1000000",
         "BILLING_RATE_LIMIT_PER_TOKEN": "100000/minute",
         "BILLING_RATE_LIMIT_PER_ADDRESS": "100000/minute",
         "BILLING_LOG_FORMAT": "json",

@@ -19,11 +19,14 @@ from attrs import define, field
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import (
     Billing,
+    Currency,
     GatewayError,
     GatewayNonsense,
     GatewayTimeout,
     GatewayUnavailable,
+    Money,
 )
+from echodesk_billing.domain.books import BANK
 from echodesk_billing.domain.order import Order
 from tests.builders import catalogue
 from tests.integration.conftest import service_environment
@@ -212,6 +215,7 @@ async def test_each_fault_against_each_changing_call(scene: Scene, call: Changin
         await scene.bank.control("POST", "clock", {"advance": 2})
     await scene.billing.reconcile(older_than=timedelta(0))
     assert await disagreements(scene) == []
+    assert await books(scene) == sum(map(held, await scene.bank.control("GET", "orders")), Money.parse("0.00"))
     assert await doubled(scene) == []
 
 
@@ -263,6 +267,21 @@ async def disagreements(scene: Scene) -> list[str]:
         if theirs != mine or order.attention:
             found.append(f"{order.id}: the bank {theirs}, we {mine} {order.attention}")
     return found
+
+
+def held(receipt: dict[str, Any]) -> Money:
+    """What the bank keeps for us of an order."""
+    units = receipt["purchase_units"]
+    if receipt["order_status"]["key"] in ("blocked", "rejected") or units["transfer_amount"] is None:
+        return Money.parse("0.00")
+    return Money.parse(units["transfer_amount"]) - Money.parse(units["refund_amount"])
+
+
+async def books(scene: Scene) -> Money:
+    """What our books say the bank keeps for us."""
+    container = scene.billing._container
+    balances = await container.storage().read(lambda uow: uow.books.balance(BANK))
+    return balances.get(Currency.GEL, Money.parse("0.00"))
 
 
 async def doubled(scene: Scene) -> list[str]:

@@ -99,7 +99,7 @@ async def test_the_same_callback_fifty_times_at_once_activates_once(
     assert (await client.status(payment["order_id"]))["paid"] is True
     tenant = (await service.container.tokens().authenticate(client.token)).tenant_id
     names = await event_names(service, tenant)
-    assert sorted(names) == ["CardSaved", "OrderCompleted", "OrderCreated", "SubscriptionActivated"]
+    assert sorted(names) == ["CardSaved", "InvoiceIssued", "OrderCompleted", "OrderCreated", "SubscriptionActivated"]
 
 
 async def event_names(service: Service, tenant_id: str) -> list[str]:

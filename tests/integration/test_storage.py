@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from echodesk_billing import Event, OrderCompleted, OrderCreated, SaveCard, StorageUnavailable
+from echodesk_billing import Currency, Event, OrderCompleted, OrderCreated, SaveCard, StorageUnavailable
 from echodesk_billing.adapters.memory import MemoryStorage
+from echodesk_billing.domain.books import BANK, entries
 from echodesk_billing.domain.card import Card
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Purpose
 from echodesk_billing.domain.report import BankStatus
@@ -279,3 +281,35 @@ async def test_refunds_come_back_as_they_were(storage: Storage) -> None:
     assert [one.id for one in found.pending_refunds] == ["r1"]
     due = await storage.read(lambda uow: uow.orders.due(NOW + timedelta(minutes=1), 9))
     assert [one.id for one in due] == [order.id]
+
+
+async def test_the_journal_adds_up_and_invoices_come_back(storage: Storage) -> None:
+    paid = OrderCompleted(tenant_id="acme", at=NOW, order_id="SUB-1", amount=gel("9.00"), captured=gel("9.00"))
+    posted = entries(paid)
+
+    def work(uow: UnitOfWork) -> Invoice:
+        uow.books.post(posted)
+        serial = uow.books.next_serial("INV-2026")
+        invoice = Invoice.of(an_order(order_id="SUB-1"), gel("9.00"), NOW, series="INV-2026", serial=serial)
+        uow.books.issue(invoice)
+        return invoice
+
+    issued = await storage.transact(work)
+    assert list(await storage.read(lambda uow: uow.books.of_order("SUB-1"))) == list(posted)
+    assert await storage.read(lambda uow: uow.books.balance(BANK)) == {Currency.GEL: gel("9.00")}
+    assert await storage.read(lambda uow: uow.books.balance("tenant:acme")) == {Currency.GEL: gel("0.00")}
+    (found,) = await storage.read(lambda uow: uow.books.invoices_of("acme", 9))
+    assert (evolve(found, id=0), found.number) == (issued, "INV-2026-000001")
+    assert await storage.read(lambda uow: list(uow.books.invoices_of("globex", 9))) == []
+
+
+async def test_a_number_taken_in_a_transaction_that_fails_is_taken_again(storage: Storage) -> None:
+    def fail(uow: UnitOfWork) -> None:
+        assert uow.books.next_serial("INV-2026") == 1
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await storage.transact(fail)
+    assert await storage.transact(lambda uow: uow.books.next_serial("INV-2026")) == 1
+    assert await storage.transact(lambda uow: uow.books.next_serial("INV-2026")) == 2
+    assert await storage.transact(lambda uow: uow.books.next_serial("INV-2027")) == 1

@@ -124,6 +124,14 @@ async def test_a_discount_of_the_bank_is_booked_and_given_back_as_paid(tour: Tou
     assert call["body"] == {}
 
 
+async def test_a_payment_has_its_invoice(tour: Tour) -> None:
+    payment = await tour.paid()
+    (invoice,) = (await tour.client.get("/api/payments/invoices/")).body["invoices"]
+    assert (invoice["amount"], invoice["package_name"], invoice["agent_count"]) == (147.0, "Business", 3)
+    assert invoice["invoice_number"].startswith("INV-20")
+    assert payment["order_id"]
+
+
 async def test_pay_in_euro(tour: Tour) -> None:
     payment = await tour.paid(currency="EUR")
     status = await tour.client.status(payment["order_id"])

@@ -57,7 +57,7 @@ class World:
 
     def __attrs_post_init__(self) -> None:
         self.storage = MemoryStorage(self.ids)
-        self.settlement = Settlement(self.storage, self.clock)
+        self.settlement = Settlement(self.storage, self.clock, "Asia/Tbilisi")
         self.placement = Placement(self.storage, self.bank, self.clock, self.settlement)
         bank = (self.storage, self.bank, self.clock, self.ids)
         self.checkout = Checkout(*bank, self.placement, self.settlement, SHOP)

@@ -23,7 +23,7 @@ async def test_a_signed_callback_activates_the_subscription(world: World) -> Non
     await world.hear(order)
     assert (await world.order(order.id)).state is OrderState.COMPLETED
     assert (await world.subscription()).has_access(world.clock.moment)
-    assert await world.names() == ["OrderCreated", "OrderCompleted", "SubscriptionActivated"]
+    assert await world.names() == ["OrderCreated", "OrderCompleted", "SubscriptionActivated", "InvoiceIssued"]
     assert ("receipt", "bank-1") not in world.bank.calls
 
 
@@ -33,7 +33,7 @@ async def test_the_same_callback_again_changes_nothing(world: World) -> None:
     body = world.bank.callback("bank-1")
     assert (await world.callbacks.receive(body, "good")).outcome is Outcome.APPLIED
     assert (await world.callbacks.receive(body, "good")).outcome is Outcome.DUPLICATE
-    assert await world.names() == ["OrderCreated", "OrderCompleted", "SubscriptionActivated"]
+    assert await world.names() == ["OrderCreated", "OrderCompleted", "SubscriptionActivated", "InvoiceIssued"]
 
 
 async def test_an_invalid_signature_changes_nothing_and_is_recorded(world: World) -> None:
@@ -118,7 +118,13 @@ async def test_paid_after_rejected_is_confirmed_by_receipt(world: World) -> None
     await world.hear(order)
     assert ("receipt", "bank-1") in world.bank.calls
     assert (await world.order(order.id)).state is OrderState.COMPLETED
-    assert await world.names() == ["OrderCreated", "OrderRejected", "OrderCorrected", "SubscriptionActivated"]
+    assert await world.names() == [
+        "OrderCreated",
+        "OrderRejected",
+        "OrderCorrected",
+        "SubscriptionActivated",
+        "InvoiceIssued",
+    ]
 
 
 async def test_paid_after_rejected_without_a_receipt_changes_nothing(world: World) -> None:

@@ -17,8 +17,8 @@ async def test_handlers_get_events_in_order_and_once(world: World) -> None:
     got: list[Event] = []
     world.handlers.on(Event, got.append)
     await paid(world)
-    assert await world.relay.run() == 3
-    assert [event.name for event in got] == ["OrderCreated", "OrderCompleted", "SubscriptionActivated"]
+    assert await world.relay.run() == 4
+    assert [event.name for event in got] == ["OrderCreated", "OrderCompleted", "SubscriptionActivated", "InvoiceIssued"]
     assert [event.id for event in got] == sorted(event.id for event in got)
     assert await world.relay.run() == 0
 
@@ -55,6 +55,7 @@ async def test_a_handler_that_fails_gets_its_event_again_and_holds_back_only_its
         "OrderCreated",
         "OrderCompleted",
         "SubscriptionActivated",
+        "InvoiceIssued",
     ]
 
 
@@ -66,7 +67,7 @@ async def test_one_relay_works_at_a_time(world: World) -> None:
     world.handlers.on(OrderCreated, got.append)
     assert await world.relay.run() == 0
     world.clock.advance(minutes=2)
-    assert await world.relay.run() == 3
+    assert await world.relay.run() == 4
 
 
 async def test_a_token_opens_until_it_is_revoked_or_expires(world: World) -> None:

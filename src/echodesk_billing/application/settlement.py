@@ -9,8 +9,10 @@ from datetime import datetime
 import structlog
 from attrs import evolve, frozen
 
+from echodesk_billing.domain import books, invoice
 from echodesk_billing.domain.card import Card
-from echodesk_billing.domain.events import Event, OrderCompleted, OrderCorrected, OrderMismatch
+from echodesk_billing.domain.events import Event, InvoiceIssued, OrderCompleted, OrderCorrected, OrderMismatch
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.report import BankReport
 from echodesk_billing.ports.clock import Clock
@@ -50,9 +52,10 @@ class Settlement:
     Callback, receipt, the answer to a call, reconciliation: the same code, lock, books and events for all.
     """
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+    def __init__(self, storage: Storage, clock: Clock, time_zone: str) -> None:
         self._storage = storage
         self._clock = clock
+        self._time_zone = time_zone
 
     async def apply(self, report: BankReport, callback: InboxEntry | None = None) -> Settled:
         """Merge `report`, in one transaction with the record of the callback that brought it.
@@ -62,12 +65,13 @@ class Settlement:
             read the receipt and apply that. `UNKNOWN_ORDER` says that no order fits: nothing was changed.
         """
         now = await self._clock.now()
-        settled = await self._storage.transact(lambda uow: _settle(uow, report, callback, now))
+        series = invoice.series_of(now, self._time_zone)
+        settled = await self._storage.transact(lambda uow: _settle(uow, report, callback, now, series))
         _tell(settled, report)
         return settled
 
 
-def _settle(uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime) -> Settled:
+def _settle(uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime, series: str) -> Settled:
     order = uow.orders.lock(report.external_order_id, report.bank_order_id)
     if order is None:
         return Settled(outcome=Outcome.UNKNOWN_ORDER)
@@ -77,8 +81,11 @@ def _settle(uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, no
         return Settled(outcome=Outcome.DUPLICATE, order=order)
     before = evolve(order)
     events: list[Event] = list(order.observe(report, now))
-    if any(isinstance(event, OrderCompleted | OrderCorrected) for event in events):
-        events += _on_payment(uow, order, report, now)
+    for event in tuple(events):
+        uow.books.post(books.entries(event))
+        if isinstance(event, OrderCompleted | OrderCorrected):
+            events += _on_payment(uow, order, report, now)
+            events.append(_issue_invoice(uow, order, event, series))
     if order == before:
         return Settled(outcome=Outcome.UNCHANGED, order=order)
     uow.orders.save(order)
@@ -104,6 +111,15 @@ def _on_payment(uow: UnitOfWork, order: Order, report: BankReport, now: datetime
     if order.purpose is Purpose.CARD:
         order.give_back_card_check(now)
     return events
+
+
+def _issue_invoice(uow: UnitOfWork, order: Order, paid: OrderCompleted | OrderCorrected, series: str) -> InvoiceIssued:
+    serial = uow.books.next_serial(series)
+    issued = Invoice.of(order, paid.captured, paid.at, series=series, serial=serial)
+    uow.books.issue(issued)
+    return InvoiceIssued(
+        tenant_id=order.tenant_id, at=paid.at, order_id=order.id, number=issued.number, amount=issued.amount
+    )
 
 
 def _tell(settled: Settled, report: BankReport) -> None:

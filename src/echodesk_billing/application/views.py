@@ -10,6 +10,7 @@ from attrs import frozen
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.order import Order, Step
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal
@@ -18,6 +19,8 @@ from echodesk_billing.ports.storage import InboxEntry, Storage
 from echodesk_billing.ports.usage import Usage, UsageMeter
 
 log = structlog.get_logger()
+
+MOST_INVOICES = 500
 
 
 @frozen(kw_only=True)
@@ -70,6 +73,10 @@ class Views:
             lambda uow: (uow.orders.history(order.id), uow.inbox.of_order(order.id))
         )
         return OrderTimeline(order=order, history=history, callbacks=callbacks)
+
+    async def invoices(self, who: Principal) -> Sequence[Invoice]:
+        """The tenant's invoices, newest first."""
+        return await self._storage.read(lambda uow: uow.books.invoices_of(who.tenant_id, MOST_INVOICES))
 
     async def catalogue(self) -> Catalogue:
         """What is sold now."""

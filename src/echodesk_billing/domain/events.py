@@ -98,6 +98,14 @@ class CardForgotten(OrderEvent):
 
 
 @frozen(kw_only=True)
+class InvoiceIssued(OrderEvent):
+    """A completed payment got its invoice."""
+
+    number: str
+    amount: Money
+
+
+@frozen(kw_only=True)
 class PaymentActionRequired(OrderEvent):
     """The next period cannot be charged without the customer, who has to pay at `payment_url`."""
 
@@ -149,6 +157,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         OrderMismatch,
         CardSaved,
         CardForgotten,
+        InvoiceIssued,
         PaymentActionRequired,
         SubscriptionActivated,
         SubscriptionRenewed,

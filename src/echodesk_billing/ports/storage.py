@@ -13,11 +13,14 @@ from typing import Protocol, TypeVar
 
 from attrs import frozen
 
+from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Step
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal
@@ -175,6 +178,34 @@ class Cards(Protocol):
         ...
 
 
+class Books(Protocol):
+    """The journal and the invoices."""
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        """Store entries; they are never changed."""
+        ...
+
+    def of_order(self, order_id: str) -> Sequence[Entry]:
+        """The entries of an order, oldest first."""
+        ...
+
+    def balance(self, account: str) -> dict[Currency, Money]:
+        """What an account holds, per currency: debits less credits."""
+        ...
+
+    def next_serial(self, series: str) -> int:
+        """The next number of a series, from 1, taken in this transaction: without it there is no gap."""
+        ...
+
+    def issue(self, invoice: Invoice) -> None:
+        """Store an invoice."""
+        ...
+
+    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
+        """The invoices of a tenant, newest first."""
+        ...
+
+
 class Catalogues(Protocol):
     """Versions of the catalogue."""
 
@@ -269,6 +300,8 @@ class UnitOfWork(Protocol):
     def subscriptions(self) -> Subscriptions: ...
     @property
     def cards(self) -> Cards: ...
+    @property
+    def books(self) -> Books: ...
     @property
     def catalogues(self) -> Catalogues: ...
     @property

@@ -10,10 +10,13 @@ from typing import TypeVar
 
 from attrs import Factory, define, evolve
 
+from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose, Step
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
@@ -37,6 +40,9 @@ class _Memory:
     history: dict[str, list[Step]] = Factory(dict)
     subscriptions: dict[str, Subscription] = Factory(dict)
     cards: list[Card] = Factory(list)
+    entries: list[Entry] = Factory(list)
+    serials: dict[str, int] = Factory(dict)
+    invoices: list[Invoice] = Factory(list)
     catalogues: list[Catalogue] = Factory(list)
     inbox: list[InboxEntry] = Factory(list)
     outbox: list[_Sent] = Factory(list)
@@ -80,6 +86,7 @@ class _UnitOfWork:
         self.orders = _Orders(memory)
         self.subscriptions = _Subscriptions(memory)
         self.cards = _Cards(memory)
+        self.books = _Books(memory)
         self.catalogues = _Catalogues(memory)
         self.inbox = _Inbox(memory)
         self.outbox = _Outbox(memory, ids)
@@ -195,6 +202,37 @@ class _Cards:
 
     def forgetting(self, limit: int) -> Sequence[Card]:
         return [card for card in self._cards if card.state is CardState.FORGETTING][:limit]
+
+
+class _Books:
+    def __init__(self, memory: _Memory) -> None:
+        self._memory = memory
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        self._memory.entries.extend(entries)
+
+    def of_order(self, order_id: str) -> Sequence[Entry]:
+        return [entry for entry in self._memory.entries if entry.order_id == order_id]
+
+    def balance(self, account: str) -> dict[Currency, Money]:
+        balances: dict[Currency, Money] = {}
+        for entry in self._memory.entries:
+            before = balances.get(entry.amount.currency, Money.zero(entry.amount.currency))
+            if entry.debit == account:
+                balances[entry.amount.currency] = before + entry.amount
+            elif entry.credit == account:
+                balances[entry.amount.currency] = before - entry.amount
+        return balances
+
+    def next_serial(self, series: str) -> int:
+        self._memory.serials[series] = self._memory.serials.get(series, 0) + 1
+        return self._memory.serials[series]
+
+    def issue(self, invoice: Invoice) -> None:
+        self._memory.invoices.append(evolve(invoice, id=len(self._memory.invoices) + 1))
+
+    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
+        return [invoice for invoice in reversed(self._memory.invoices) if invoice.tenant_id == tenant_id][:limit]
 
 
 class _Catalogues:

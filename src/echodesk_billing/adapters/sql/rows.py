@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Row
 
+from echodesk_billing.domain.books import Entry, EntryKind
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import EVENT_TYPES, Event
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose, Step
@@ -169,6 +171,65 @@ def card(row: Row[Any]) -> Card:
         saved_at=row.saved_at,
         is_default=row.is_default,
         state=CardState(row.state),
+    )
+
+
+def entry_values(entry: Entry) -> Values:
+    """The columns of an entry of the journal."""
+    return {
+        "kind": entry.kind.value,
+        "tenant_id": entry.tenant_id,
+        "order_id": entry.order_id,
+        "debit": entry.debit,
+        "credit": entry.credit,
+        "currency": entry.amount.currency.value,
+        "amount_minor": entry.amount.minor,
+        "at": entry.at,
+    }
+
+
+def entry(row: Row[Any]) -> Entry:
+    """An entry of the journal from its row."""
+    return Entry(
+        kind=EntryKind(row.kind),
+        tenant_id=row.tenant_id,
+        order_id=row.order_id,
+        debit=row.debit,
+        credit=row.credit,
+        amount=Money.from_minor(row.amount_minor, Currency(row.currency)),
+        at=row.at,
+    )
+
+
+def invoice_values(invoice: Invoice) -> Values:
+    """The columns of a new invoice; it gets its number for the frontend from the database."""
+    return {
+        "series": invoice.series,
+        "serial": invoice.serial,
+        "tenant_id": invoice.tenant_id,
+        "order_id": invoice.order_id,
+        "currency": invoice.amount.currency.value,
+        "amount_minor": invoice.amount.minor,
+        "description": invoice.description,
+        "package_name": invoice.package_name,
+        "seats": invoice.seats,
+        "issued_at": invoice.issued_at,
+    }
+
+
+def invoice(row: Row[Any]) -> Invoice:
+    """An invoice from its row."""
+    return Invoice(
+        id=row.id,
+        series=row.series,
+        serial=row.serial,
+        tenant_id=row.tenant_id,
+        order_id=row.order_id,
+        amount=Money.from_minor(row.amount_minor, Currency(row.currency)),
+        description=row.description,
+        package_name=row.package_name,
+        seats=row.seats,
+        issued_at=row.issued_at,
     )
 
 

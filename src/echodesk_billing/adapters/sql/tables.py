@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     text,
 )
 
@@ -147,6 +148,45 @@ cards = Table(
 )
 _FORGETTING = text("state = 'forgetting'")
 Index("ix_cards_forgetting", cards.c.id, postgresql_where=_FORGETTING, sqlite_where=_FORGETTING)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("tenant_id", String(63), nullable=False),
+    Column("order_id", String(25), nullable=False, index=True),
+    Column("debit", String(80), nullable=False),
+    Column("credit", String(80), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+serials = Table(
+    "serials",
+    metadata,
+    Column("series", String(16), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("series", String(16), nullable=False),
+    Column("serial", Integer, nullable=False),
+    Column("tenant_id", String(63), nullable=False),
+    Column("order_id", String(25), nullable=False, unique=True),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("package_name", Text, nullable=False),
+    Column("seats", Integer, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    UniqueConstraint("series", "serial"),
+)
+Index("ix_invoices_tenant", invoices.c.tenant_id, invoices.c.id)
 
 catalogues = Table(
     "catalogues",

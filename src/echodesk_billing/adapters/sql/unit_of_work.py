@@ -7,15 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Connection, Table, delete, func, or_, select, update
+from sqlalchemy import Connection, Table, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql import rows, tables
+from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose, Step
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
@@ -33,6 +36,7 @@ class SqlUnitOfWork:
         self.orders = SqlOrders(connection)
         self.subscriptions = SqlSubscriptions(connection)
         self.cards = SqlCards(connection)
+        self.books = SqlBooks(connection)
         self.catalogues = SqlCatalogues(connection)
         self.inbox = SqlInbox(connection)
         self.outbox = SqlOutbox(connection, ids)
@@ -249,6 +253,58 @@ class SqlCards:
             .limit(limit)
         )
         return [rows.card(row) for row in self._connection.execute(query)]
+
+
+class SqlBooks:
+    """The journal and the invoices."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        """Insert."""
+        if entries:
+            self._connection.execute(tables.journal.insert(), [rows.entry_values(entry) for entry in entries])
+
+    def of_order(self, order_id: str) -> Sequence[Entry]:
+        """By the index on order_id."""
+        query = select(tables.journal).where(tables.journal.c.order_id == order_id).order_by(tables.journal.c.id)
+        return [rows.entry(row) for row in self._connection.execute(query)]
+
+    def balance(self, account: str) -> dict[Currency, Money]:
+        """Reads the whole journal: for people, not for requests."""
+        journal = tables.journal
+        signed = case((journal.c.debit == account, journal.c.amount_minor), else_=-journal.c.amount_minor)
+        query = (
+            select(journal.c.currency, func.sum(signed).label("minor"))
+            .where(or_(journal.c.debit == account, journal.c.credit == account))
+            .group_by(journal.c.currency)
+        )
+        found = {Currency(row.currency): int(row.minor) for row in self._connection.execute(query)}
+        return {currency: Money.from_minor(minor, currency) for currency, minor in found.items()}
+
+    def next_serial(self, series: str) -> int:
+        """Update by primary key; the row stays locked until the transaction ends, so there is no gap."""
+        _insert_new(self._connection, tables.serials, {"series": series, "last": 0})
+        self._connection.execute(
+            update(tables.serials).where(tables.serials.c.series == series).values(last=tables.serials.c.last + 1)
+        )
+        query = select(tables.serials.c.last).where(tables.serials.c.series == series)
+        return int(self._connection.execute(query).scalar_one())
+
+    def issue(self, invoice: Invoice) -> None:
+        """Insert."""
+        self._connection.execute(tables.invoices.insert(), rows.invoice_values(invoice))
+
+    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
+        """By ix_invoices_tenant."""
+        query = (
+            select(tables.invoices)
+            .where(tables.invoices.c.tenant_id == tenant_id)
+            .order_by(tables.invoices.c.id.desc())
+            .limit(limit)
+        )
+        return [rows.invoice(row) for row in self._connection.execute(query)]
 
 
 class SqlCatalogues:

@@ -8,6 +8,8 @@ from echodesk_billing.entrypoints.web.schemas import (
     CallbackTaken,
     CapturePayment,
     CreatePayment,
+    Invoices,
+    InvoiceView,
     Nothing,
     PaymentCreated,
     PaymentStatus,
@@ -69,6 +71,11 @@ async def release(call: Call[Nothing]) -> PaymentStatus:
     """`POST /api/payments/<order_id>/release/`."""
     order = await call.uses.preauthorisation.release(call.who, call.request.match_info["order_id"])
     return PaymentStatus.of(order, call.language)
+
+
+async def invoices(call: Call[Nothing]) -> Invoices:
+    """`GET /api/payments/invoices/`."""
+    return Invoices(invoices=[InvoiceView.of(invoice) for invoice in await call.uses.views.invoices(call.who)])
 
 
 async def timeline(call: Call[Nothing]) -> Timeline:

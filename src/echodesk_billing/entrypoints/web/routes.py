@@ -15,6 +15,7 @@ from echodesk_billing.entrypoints.web.schemas import (
     CreatePayment,
     Done,
     Health,
+    Invoices,
     MaybeCard,
     MySubscription,
     PackageView,
@@ -92,6 +93,14 @@ ROUTES = (
         summary="Everything that happened to a payment",
         gives=Timeline,
         scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="GET",
+        path="/api/payments/invoices/",
+        handler=payments.invoices,
+        summary="Invoices, newest first",
+        gives=Invoices,
+        scope=Scope.READ,
     ),
     Route(
         method="GET",

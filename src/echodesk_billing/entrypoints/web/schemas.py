@@ -12,6 +12,7 @@ from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import OrderTimeline, SubscriptionView
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue, Package
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.order import Order
@@ -254,6 +255,45 @@ class Timeline(Struct, frozen=True, kw_only=True):
             ],
             refunds=_refunds(order),
         )
+
+
+class InvoiceView(Struct, frozen=True, kw_only=True):
+    """An invoice. There are no PDFs yet: `pdf_url` is null and `pdf_generated` false."""
+
+    id: int
+    invoice_number: str
+    amount: Decimal
+    currency: str
+    description: str
+    package_name: str
+    agent_count: int
+    invoice_date: datetime
+    paid_date: datetime
+    due_date: datetime
+    pdf_url: str | None = None
+    pdf_generated: bool = False
+
+    @classmethod
+    def of(cls, invoice: Invoice) -> InvoiceView:
+        """From an invoice; it is issued when it is paid, so that its three dates are one."""
+        return cls(
+            id=invoice.id,
+            invoice_number=invoice.number,
+            amount=invoice.amount.amount,
+            currency=invoice.amount.currency,
+            description=invoice.description,
+            package_name=invoice.package_name,
+            agent_count=invoice.seats,
+            invoice_date=invoice.issued_at,
+            paid_date=invoice.issued_at,
+            due_date=invoice.issued_at,
+        )
+
+
+class Invoices(Struct, frozen=True, kw_only=True):
+    """The tenant's invoices, newest first."""
+
+    invoices: list[InvoiceView]
 
 
 class CardChoice(Struct, frozen=True, kw_only=True):

@@ -74,6 +74,42 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_inbox_order_id"), ["order_id"], unique=False)
 
     op.create_table(
+        "invoices",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("series", sa.String(length=16), nullable=False),
+        sa.Column("serial", sa.Integer(), nullable=False),
+        sa.Column("tenant_id", sa.String(length=63), nullable=False),
+        sa.Column("order_id", sa.String(length=25), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("package_name", sa.Text(), nullable=False),
+        sa.Column("seats", sa.Integer(), nullable=False),
+        sa.Column("issued_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
+        sa.UniqueConstraint("order_id", name=op.f("uq_invoices_order_id")),
+        sa.UniqueConstraint("series", "serial", name=op.f("uq_invoices_series_serial")),
+    )
+    with op.batch_alter_table("invoices", schema=None) as batch_op:
+        batch_op.create_index("ix_invoices_tenant", ["tenant_id", "id"], unique=False)
+
+    op.create_table(
+        "journal",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("tenant_id", sa.String(length=63), nullable=False),
+        sa.Column("order_id", sa.String(length=25), nullable=False),
+        sa.Column("debit", sa.String(length=80), nullable=False),
+        sa.Column("credit", sa.String(length=80), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_journal")),
+    )
+    with op.batch_alter_table("journal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_journal_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
         "leases",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("owner", sa.String(length=64), nullable=False),
@@ -171,6 +207,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_outbox_tenant", ["tenant_id", "id"], unique=False)
 
     op.create_table(
+        "serials",
+        sa.Column("series", sa.String(length=16), nullable=False),
+        sa.Column("last", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("series", name=op.f("pk_serials")),
+    )
+    op.create_table(
         "subscriptions",
         sa.Column("tenant_id", sa.String(length=63), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
@@ -205,6 +247,7 @@ def downgrade() -> None:
 
     op.drop_table("tokens")
     op.drop_table("subscriptions")
+    op.drop_table("serials")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index("ix_outbox_tenant")
         batch_op.drop_index(
@@ -237,6 +280,14 @@ def downgrade() -> None:
 
     op.drop_table("order_steps")
     op.drop_table("leases")
+    with op.batch_alter_table("journal", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_journal_order_id"))
+
+    op.drop_table("journal")
+    with op.batch_alter_table("invoices", schema=None) as batch_op:
+        batch_op.drop_index("ix_invoices_tenant")
+
+    op.drop_table("invoices")
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_inbox_order_id"))
 
