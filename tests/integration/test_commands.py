@@ -139,7 +139,9 @@ async def test_status_and_order_list_show_what_is_there(service: Service, client
     assert [step["event"] for step in shown["history"]] == ["create", "begin", "complete"]
     assert [entry["verdict"] for entry in shown["callbacks"]] == ["valid"]
     assert "complete (callback)" in (await service.command("order", "show", payment["order_id"]))[1]
-    assert json.loads((await service.command("status", "--json"))[1])["orders"]["completed"] >= 1
+    told = json.loads((await service.command("status", "--json"))[1])
+    assert told["orders"]["completed"] >= 1
+    assert "GEL" in {money["currency"] for money in told["bank_balance"]}
     assert "completed" in (await service.command("status"))[1]
 
 

@@ -28,6 +28,10 @@ def tenant_account(tenant_id: str) -> str:
     return f"tenant:{tenant_id}"
 
 
+def _positive_amount(_entry: object, _field: object, value: Money) -> None:
+    positive(value, "the amount of an entry")
+
+
 @frozen(kw_only=True)
 class Entry:
     """One amount, from the account it is credited to, to the account it is debited to. Entries are never changed.
@@ -46,11 +50,7 @@ class Entry:
     at: datetime
     debit: str
     credit: str
-    amount: Money = field()
-
-    @amount.validator
-    def _is_positive(self, _field: object, value: Money) -> None:
-        positive(value, "the amount of an entry")
+    amount: Money = field(validator=_positive_amount)
 
 
 def entries(event: Event) -> tuple[Entry, ...]:

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.container import Container
+from echodesk_billing.domain import books
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Order
@@ -155,12 +156,13 @@ def status(as_json: AsJson = False) -> None:
     """Orders by state, and what is in doubt or needs a person."""
 
     async def work(container: Container, _settings: Settings) -> None:
-        counts, attention = await container.storage().read(
-            lambda uow: (uow.orders.count_by_state(), uow.orders.needing_attention(20))
+        counts, attention, held = await container.storage().read(
+            lambda uow: (uow.orders.count_by_state(), uow.orders.needing_attention(20), uow.books.balance(books.BANK))
         )
         open_orders = await container.storage().read(lambda uow: uow.orders.listed(None, OrderState.CREATED, 20))
         value = {
             "orders": counts,
+            "bank_balance": list(held.values()),
             "in_doubt": [{"order_id": order.id, "since": order.created_at} for order in open_orders],
             "needs_attention": [{"order_id": order.id, "reasons": order.attention} for order in attention],
         }
@@ -170,6 +172,7 @@ def status(as_json: AsJson = False) -> None:
             for state in OrderState:
                 doubt = "echodesk-billing reconcile asks the bank" if state is OrderState.CREATED else ""
                 table.add_row(state, str(counts.get(state, 0)), doubt if counts.get(state) else "")
+            table.add_row("held at the bank, by the books", ", ".join(map(str, held.values())), "")
             for order in attention:
                 table.add_row(f"{order.id} needs attention", "", "; ".join(order.attention))
             return table
