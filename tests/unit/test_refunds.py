@@ -108,6 +108,7 @@ async def test_a_refund_that_fails_later_is_told_once_and_may_be_tried_again(wor
     order = await world.order(order.id)
     assert (order.state, order.refunds[0].state) == (OrderState.COMPLETED, RefundState.FAILED)
     assert "failed: code 162" in order.attention[0]
+    assert order.check_at is None
     assert len([event for event in await world.events() if isinstance(event, OrderMismatch)]) == 1
     order, again = await world.refunds.refund(OPERATOR, order.id)
     assert again.amount == gel("145.00")
@@ -152,3 +153,17 @@ def test_success_after_failure_is_believed() -> None:
     assert order.state is OrderState.REFUNDED
     order.observe(report(S.COMPLETED, refunds=(refund("a1", "145.00", failed="162"),)), NOW)
     assert (order.state, order.refunded) == (OrderState.REFUNDED, gel("145.00"))
+    assert [one.state for one in order.refunds] == [RefundState.COMPLETED]
+
+
+async def test_a_refund_that_takes_its_time_is_asked_about_until_it_has_gone(world: World) -> None:
+    order = await world.buy_and_pay()
+    order, _ = await world.refunds.refund(OPERATOR, order.id)
+    for _ in range(3):
+        world.clock.advance(hours=1)
+        assert len([one async for one in world.reconcile.run()]) == 1
+    world.bank.give_back(order)
+    world.clock.advance(hours=1)
+    assert [one.after async for one in world.reconcile.run()] == ["refunded"]
+    world.clock.advance(hours=1)
+    assert [one async for one in world.reconcile.run()] == []
