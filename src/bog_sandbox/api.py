@@ -266,9 +266,26 @@ async def _after(request: web.Request, response: web.Response, fault: Fault | No
         _hang_up(request)
     elif fault.kind == "garbage":
         return web.Response(status=200, text="<html>oops", content_type="text/html")
+    elif fault.kind == "empty":
+        return _json(200, {})
+    elif fault.kind == "created":
+        response.set_status(201)
+    elif fault.kind == "cut":
+        return await _half(request, response)
     elif fault.kind == "slow":
         return await _drip(request, response, fault.seconds)
     return response
+
+
+async def _half(request: web.Request, response: web.Response) -> web.StreamResponse:
+    """The first half of an answer, and then nobody is there any more."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    broken = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
+    broken.content_length = len(body) + 1
+    await broken.prepare(request)
+    await broken.write(body[: len(body) // 2])
+    _hang_up(request)
+    return broken
 
 
 async def _drip(request: web.Request, response: web.Response, seconds: float) -> web.StreamResponse:

@@ -9,7 +9,18 @@ from attrs import define
 from bog_sandbox.orders import Json
 from bog_sandbox.validation import Refused
 
-CALL_KINDS = ("delay", "drop_before_effect", "drop_after_effect", "status", "garbage", "slow", "expire_token")
+CALL_KINDS = (
+    "delay",
+    "drop_before_effect",
+    "drop_after_effect",
+    "status",
+    "garbage",
+    "slow",
+    "expire_token",
+    "cut",
+    "empty",
+    "created",
+)
 CALLBACK_KINDS = ("drop", "duplicate", "reorder", "delay", "corrupt_signature", "unsigned")
 DEFAULT_SECONDS = 5.0
 CALLBACK = "callback"

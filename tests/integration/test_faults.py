@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import (
@@ -72,6 +72,11 @@ FAULTS = [
     Fault("a redirect elsewhere", "status", GatewayNonsense, GatewayNonsense, {"status": 302}),
     Fault("200 with garbage", "garbage", GatewayNonsense, None),
     Fault("401 in flight", "expire_token", None, None, {"times": 1}),
+    Fault("reset in the middle of the answer", "cut", GatewayTimeout, GatewayTimeout),
+    Fault("200 without id and link", "empty", GatewayNonsense, None),
+    Fault("201", "created", None, None),
+    Fault("nobody listens", "address", GatewayUnavailable, GatewayUnavailable, {"address": "http://127.0.0.1:9"}),
+    Fault("no TLS there", "address", GatewayUnavailable, GatewayUnavailable, {"address": "https://{bank}"}),
     Fault("token service down", "status", GatewayUnavailable, GatewayUnavailable, {"status": 503}, on_token=True),
 ]
 
@@ -82,6 +87,11 @@ class Scene:
 
     billing: Billing
     bank: Bank
+
+    def look_for_the_bank_at(self, address: str) -> None:
+        """Let the client call another address: one where nobody listens, or one that speaks no TLS."""
+        gateway = self.billing._container.gateway()
+        gateway._access = evolve(gateway._access, api_base_url=f"{address}/payments/v1")
 
     async def sold(self, **more: Any) -> Order:
         """A payment that was made and found out."""
@@ -160,7 +170,7 @@ class Changing:
 
     def seen(self, fault: Fault) -> Seen:
         """What the caller should get."""
-        if self.is_optional and not fault.on_token:
+        if self.is_optional and not fault.on_token and fault.kind != "address":
             return None
         if self.is_unread and fault.kind == "slow":
             return GatewayTimeout
@@ -200,7 +210,9 @@ async def scene(bank: Bank, tmp_path: Path) -> AsyncIterator[Scene]:
 async def test_each_fault_against_each_changing_call(scene: Scene, call: Changing, fault: Fault) -> None:
     act = await call.prepare(scene)
     more = {"times": 99, **fault.more}
-    if fault.on_token:
+    if fault.kind == "address":
+        scene.look_for_the_bank_at(fault.more["address"].format(bank=scene.bank.url.removeprefix("http://")))
+    elif fault.on_token:
         await scene.bank.fault("/payments/v1", "expire_token")
         await scene.bank.fault(TOKEN, fault.kind, **more)
     else:
@@ -209,6 +221,7 @@ async def test_each_fault_against_each_changing_call(scene: Scene, call: Changin
     assert await broken_states(scene) == []
 
     await scene.bank.control("DELETE", "faults")
+    scene.look_for_the_bank_at(scene.bank.url)
     for _ in range(2):  # what was asked for in the first round has come about in the second
         found = await scene.billing.reconcile(older_than=timedelta(0))
         assert [one for one in found if one.problem] == []
