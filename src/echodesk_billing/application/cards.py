@@ -54,21 +54,22 @@ class SavedCards:
         if not self._gateway.is_configured:
             raise GatewayNotConfigured
         now = await self._clock.now()
-        order, created = Order.create(
-            order_id=self._ids.order_id(Purpose.CARD),
-            idempotency_key=self._ids.idempotency_key(),
-            tenant_id=who.tenant_id,
-            purpose=Purpose.CARD,
-            amount=self._shop.card_check,
-            request=self._shop.card_request(who, make_default=make_default),
-            at=now,
-        )
 
-        def work(uow: UnitOfWork) -> None:
+        def work(uow: UnitOfWork) -> Order:
+            order, created = Order.create(
+                order_id=self._ids.order_id(Purpose.CARD),
+                idempotency_key=self._ids.idempotency_key(),
+                tenant_id=who.tenant_id,
+                purpose=Purpose.CARD,
+                amount=self._shop.card_check,
+                request=self._shop.card_request(who, make_default=make_default),
+                at=now,
+            )
             uow.orders.add(order)
             uow.outbox.add([created])
+            return order
 
-        await self._storage.transact(work)
+        order = await self._storage.transact(work)
         log.info("order.created", order_id=order.id, tenant_id=order.tenant_id, amount=str(order.amount))
         return await self._placement.place(order)
 
