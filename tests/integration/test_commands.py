@@ -101,6 +101,7 @@ async def test_tokens_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> N
         (("status",), {"DATABASE_URL": "mysql://x"}, 2, "DATABASE_URL"),
         (("status",), {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, 1, "database"),
         (("order", "show", "SUB-0"), {}, 1, "Payment not found"),
+        (("subscription", "show", "nobody"), {}, 1, "No active subscription found"),
         (("order", "list", "--state", "odd"), {}, 2, "odd"),
         (("order", "list", "--limit", "0"), {}, 2, "limit"),
         (("fly",), {}, 2, "No such command"),
@@ -139,6 +140,10 @@ async def test_status_and_order_list_show_what_is_there(service: Service, client
     assert [step["event"] for step in shown["history"]] == ["create", "begin", "complete"]
     assert [entry["verdict"] for entry in shown["callbacks"]] == ["valid"]
     assert "complete (callback)" in (await service.command("order", "show", payment["order_id"]))[1]
+    _, printed = await service.command("subscription", "show", tenant, "--json")
+    mine = json.loads(printed)
+    assert (mine["state"], mine["has_access"], len(mine["cards"]), len(mine["invoices"])) == ("active", True, 1, 1)
+    assert "Business, 3 seats, 147.00 GEL a month" in (await service.command("subscription", "show", tenant))[1]
     told = json.loads((await service.command("status", "--json"))[1])
     assert told["orders"]["completed"] >= 1
     assert "GEL" in {money["currency"] for money in told["bank_balance"]}

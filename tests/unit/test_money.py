@@ -83,3 +83,13 @@ def test_sums_are_exact(one: int, other: int) -> None:
     total = Money.from_minor(one, Currency.GEL) + Money.from_minor(other, Currency.GEL)
     assert total.minor == one + other
     assert (total - Money.from_minor(other, Currency.GEL)).minor == one
+
+
+def test_amounts_of_one_currency_are_ordered() -> None:
+    small, large = gel("1.00"), gel("2.00")
+    assert small < large
+    assert small <= gel("1.00")
+    assert large > small
+    assert large >= small
+    assert not gel("0.00")
+    assert str(large) == "2.00 GEL"

@@ -21,9 +21,9 @@ from rich.table import Table
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.container import Container
 from echodesk_billing.domain import books
-from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.errors import BillingError, NoActiveSubscription
 from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.order import Order, Step
 from echodesk_billing.domain.response_codes import response_code
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev
@@ -46,9 +46,11 @@ cli = typer.Typer(
     help="Billing of EchoDesk through the Bank of Georgia.",
 )
 order_commands = typer.Typer(no_args_is_help=True, help="Payments, one by one.")
+subscription_commands = typer.Typer(no_args_is_help=True, help="What tenants have.")
 catalogue_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
 token_commands = typer.Typer(no_args_is_help=True, help="Access tokens.")
 cli.add_typer(order_commands, name="order")
+cli.add_typer(subscription_commands, name="subscription")
 cli.add_typer(catalogue_commands, name="catalogue")
 cli.add_typer(token_commands, name="token")
 
@@ -269,11 +271,10 @@ def order_show(order_id: str, as_json: AsJson = False) -> None:
             table = _table("", "")
             for name, value in _facts(order):
                 table.add_row(name, value)
-            for step in steps:
-                moved = f"{step.before or '-'} → {step.after}"
-                table.add_row(f"{step.at:%Y-%m-%d %H:%M:%S}", f"{step.event} ({step.source}) {moved} {step.detail}")
-            for entry in callbacks:
-                table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", f"callback {entry.verdict} {entry.digest[:12]}")
+            told = [(step.at, _step_line(step)) for step in steps]
+            told += [(entry.at, f"callback {entry.verdict} {entry.digest[:12]}") for entry in callbacks]
+            for at, line in sorted(told, key=lambda pair: pair[0]):
+                table.add_row(f"{at:%Y-%m-%d %H:%M:%S}", line)
             return table
 
         _print({**_order_json(order), "history": steps, "callbacks": callbacks}, table, as_json=as_json)
@@ -330,6 +331,50 @@ def order_refund(
             lambda: f"Asked the bank to give back {refund.amount}, {left}. Refund {refund.id}.",
             as_json=as_json,
         )
+
+    _run(work)
+
+
+@subscription_commands.command("show")
+def subscription_show(tenant: str, as_json: AsJson = False) -> None:
+    """A tenant's subscription as it is now, with its cards and invoices."""
+    who = Principal(tenant_id=tenant, tenant_name=tenant, user_id="cli", scopes=frozenset({Scope.READ}))
+
+    async def work(container: Container, _settings: Settings) -> None:
+        view = await container.views().subscription(who)
+        subscription = view.subscription
+        if subscription is None:
+            raise NoActiveSubscription
+        cards, invoices = await container.cards().listed(who), await container.views().invoices(who)
+        value = {
+            "tenant_id": tenant,
+            "state": subscription.state,
+            "has_access": subscription.has_access(view.now),
+            "plan": subscription.plan,
+            "anchor": subscription.anchor,
+            "paid_until": subscription.paid_until,
+            "next_period": subscription.next_period,
+            "cards": cards,
+            "invoices": invoices,
+        }
+
+        def table() -> Table:
+            table = _table("", "")
+            table.add_row("tenant", tenant)
+            table.add_row("state", f"{subscription.state}, {'access' if value['has_access'] else 'no access'}")
+            if subscription.plan is not None:
+                seats = subscription.plan.selection.seats
+                table.add_row("plan", f"{subscription.plan.name}, {seats} seats, {subscription.plan.price} a month")
+            if subscription.paid_until is not None:
+                table.add_row("paid until", f"{subscription.paid_until:%Y-%m-%d %H:%M} UTC")
+            for card in cards:
+                default = ", the default" if card.is_default else ""
+                table.add_row("card", f"{card.masked_number} {card.kind} {card.mandate}{default}")
+            for invoice in invoices:
+                table.add_row("invoice", f"{invoice.number} {invoice.amount} {invoice.issued_at:%Y-%m-%d}")
+            return table
+
+        _print(value, table, as_json=as_json)
 
     _run(work)
 
@@ -441,6 +486,10 @@ def token_revoke(prefix: str, as_json: AsJson = False) -> None:
         return 0 if revoked else FAILED
 
     _run(work)
+
+
+def _step_line(step: Step) -> str:
+    return f"{step.event} ({step.source}) {step.before or '-'} → {step.after} {step.detail}".rstrip()
 
 
 def _facts(order: Order) -> Sequence[tuple[str, str]]:
