@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         MalformedCallback,
     )
     from echodesk_billing.ports.storage import StorageUnavailable
+    from echodesk_billing.ports.usage import Usage
     from echodesk_billing.settings import InvalidSettings, Settings, load_settings
 
 _WHERE = {
@@ -119,6 +120,7 @@ _WHERE = {
         "MalformedCallback",
     ),
     "ports.storage": ("StorageUnavailable",),
+    "ports.usage": ("Usage",),
     "settings": ("InvalidSettings", "Settings", "load_settings"),
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
@@ -189,6 +191,7 @@ __all__ = [
     "SubscriptionEnded",
     "SubscriptionRenewed",
     "Theme",
+    "Usage",
     "Wallet",
     "load_settings",
 ]

@@ -31,6 +31,7 @@ from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.storage import StorageUnavailable
+from echodesk_billing.ports.usage import UsageMeter
 from echodesk_billing.settings import Settings, load_settings
 
 E = TypeVar("E", bound=Event)
@@ -73,12 +74,15 @@ class Billing:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings | Mapping[str, str] | None = None) -> AsyncIterator[Billing]:
+    async def open(
+        cls, settings: Settings | Mapping[str, str] | None = None, *, usage: UsageMeter | None = None
+    ) -> AsyncIterator[Billing]:
         """Billing on `settings`, until the block ends.
 
         Args:
             settings: an object of `load_settings`, a mapping of the same variables as in the environment, or None
                 for `.env` and the environment themselves.
+            usage: tells how much of its plan a tenant uses; all figures are zero without it.
 
         Raises:
             InvalidSettings: a variable is wrong or missing.
@@ -86,6 +90,8 @@ class Billing:
         """
         chosen = settings if isinstance(settings, Settings) else load_settings(settings)
         async with open_container(chosen) as container:
+            if usage is not None:
+                container.usage.override(usage)
             if problem := await container.storage().problem():
                 raise StorageUnavailable(problem)
             redelivery = asyncio.create_task(every(REDELIVER_EVERY_SECONDS, container.relay().run, "relay"))

@@ -26,6 +26,7 @@ from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import Capture, PaymentOptions, SaveCard, Wallet
 from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.usage import UsageMeter
 from echodesk_billing.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -50,20 +51,21 @@ class Billing:
     Use it as `with Billing.open(settings) as billing:`, or keep one for the life of the process.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, usage: UsageMeter | None = None) -> None:
         self._settings = settings
+        self._usage = usage
         self._lock = threading.Lock()
         self._running: _Running | None = None
         self._handlers: list[tuple[type[Event], Handler[Any]]] = []
 
     @classmethod
-    def open(cls, settings: Settings | Mapping[str, str] | None = None) -> Self:
+    def open(cls, settings: Settings | Mapping[str, str] | None = None, *, usage: UsageMeter | None = None) -> Self:
         """As `echodesk_billing.Billing.open`.
 
         Raises:
             InvalidSettings: a variable is wrong or missing.
         """
-        return cls(settings if isinstance(settings, Settings) else load_settings(settings))
+        return cls(settings if isinstance(settings, Settings) else load_settings(settings), usage)
 
     def __enter__(self) -> Self:
         self._here()
@@ -219,7 +221,7 @@ class Billing:
         thread = threading.Thread(target=loop.run_forever, name="echodesk-billing", daemon=True)
         thread.start()
         stack = contextlib.AsyncExitStack()
-        opening = stack.enter_async_context(facade.Billing.open(self._settings))
+        opening = stack.enter_async_context(facade.Billing.open(self._settings, usage=self._usage))
         try:
             billing = asyncio.run_coroutine_threadsafe(opening, loop).result()
         except BaseException:

@@ -20,6 +20,7 @@ from echodesk_billing import (
     OrderCompleted,
     OrderNotFound,
     StorageUnavailable,
+    Usage,
 )
 from echodesk_billing.sync import Billing as SyncBilling
 from tests.builders import catalogue
@@ -145,3 +146,23 @@ async def test_many_threads_share_one_sync_billing(environment: dict[str, str]) 
 
     await asyncio.to_thread(run)
     assert failures == []
+
+
+class TwoUsers:
+    """What a CRM would count."""
+
+    async def usage(self, tenant_id: str) -> Usage:
+        return Usage(users=2 if tenant_id == "acme" else 0)
+
+
+async def test_a_crm_tells_what_is_used(environment: dict[str, str]) -> None:
+    async with Billing.open(environment, usage=TwoUsers()) as billing:
+        assert (await billing.subscription("acme")).usage == Usage(users=2)
+    async with Billing.open(environment) as billing:
+        assert (await billing.subscription("acme")).usage == Usage()
+
+    def without_a_loop() -> Usage:
+        with SyncBilling.open(environment, usage=TwoUsers()) as billing:
+            return billing.subscription("acme").usage
+
+    assert await asyncio.to_thread(without_a_loop) == Usage(users=2)
