@@ -74,12 +74,7 @@ class ChargeSavedCard:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Charge:
-            stored = uow.subscriptions.get(who.tenant_id)
-            if stored is None or stored.plan is None:
-                raise NoActiveSubscription
-            subscription = uow.subscriptions.lock(who.tenant_id)
-            period = subscription.period_to_renew(now)
-            plan = stored.plan
+            period, plan = _next_period(uow, who, now)
             if selection is not None:
                 plan = pricing.plan(uow.catalogues.current(), selection, plan.price.currency)
             if (running := uow.orders.open_renewal(who.tenant_id, period)) is not None:
@@ -127,3 +122,14 @@ class ChargeSavedCard:
             tenant_id=order.tenant_id, at=now, order_id=order.id, payment_url=order.payment_url or "", reason=reason
         )
         await self._storage.transact(lambda uow: uow.outbox.add([event]))
+
+
+def _next_period(uow: UnitOfWork, who: Principal, now: datetime) -> tuple[int, Plan]:
+    """The period to charge and the plan that runs, of the subscription, which is locked."""
+    if uow.subscriptions.get(who.tenant_id) is None:
+        raise NoActiveSubscription
+    subscription = uow.subscriptions.lock(who.tenant_id)
+    period = subscription.period_to_renew(now)
+    if subscription.plan is None:
+        raise NoActiveSubscription
+    return period, subscription.plan
