@@ -21,6 +21,7 @@ from bog_sandbox.faults import Fault, Faults
 from bog_sandbox.orders import Card, Json, Order, receipt
 from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
+from bog_sandbox.wire import answer, read_body
 
 TOKEN_PATH = "/auth/realms/bog/protocol/openid-connect/token"  # noqa: S105 - a path
 API = "/payments/v1"
@@ -86,14 +87,14 @@ class Api:
         """`POST …/token`, as a Keycloak server answers it."""
         form = await request.post()
         if form.get("grant_type") != "client_credentials":
-            return _json(400, {"error": "unsupported_grant_type", "error_description": "Unsupported grant_type"})
+            return answer(400, {"error": "unsupported_grant_type", "error_description": "Unsupported grant_type"})
         if _basic(request) != (self.credentials.client_id, self.credentials.client_secret):
-            return _json(
+            return answer(
                 401, {"error": "invalid_client", "error_description": "Invalid client or Invalid client credentials"}
             )
         token = _jwt()
         self._tokens[token] = self.clock.now() + timedelta(seconds=self.credentials.token_seconds)
-        return _json(
+        return answer(
             200,
             {
                 "access_token": token,
@@ -107,7 +108,7 @@ class Api:
 
     async def create(self, request: web.Request) -> web.Response:
         """`POST /ecommerce/orders`."""
-        body = await _body(request)
+        body = await read_body(request)
         order = self.bank.create(body, _language(request))
         config = body.get("config") or {}
         google, apple = config.get("google_pay") or {}, config.get("apple_pay") or {}
@@ -115,47 +116,47 @@ class Api:
             return self._google(request, order, google)
         if apple.get("external"):
             accept = {"href": f"{_base(request)}{API}/ecommerce/orders/{order.id}/payment"}
-            return _json(200, {"id": order.id, "_links": {**_details(request, order), "accept": accept}})
-        return _json(200, _created(request, order))
+            return answer(200, {"id": order.id, "_links": {**_details(request, order), "accept": accept}})
+        return answer(200, _created(request, order))
 
     async def create_with_saved_card(self, request: web.Request) -> web.Response:
         """`POST /ecommerce/orders/{parent}`: the customer is present and finds the card filled in."""
         parent = self.bank.parent(request.match_info["id"], "recurrent")
         if not parent.saved:
             raise Refused(400, f"order_id {parent.id}: the saved card was deleted")
-        order = self.bank.create(await _body(request), _language(request), parent)
+        order = self.bank.create(await read_body(request), _language(request), parent)
         order.option = "recurrent"
-        return _json(200, _created(request, order))
+        return answer(200, _created(request, order))
 
     async def complete_apple_pay(self, request: web.Request) -> web.Response:
         """`POST /ecommerce/orders/{id}/payment`: the second step of Apple Pay on the merchant's own page."""
         order = self.bank.get(request.match_info["id"])
         if not ((order.request.get("config") or {}).get("apple_pay") or {}).get("external"):
             raise Refused(400, f"order_id {order.id} was not started for Apple Pay")
-        if not (await _body(request)).get("apple_pay_token"):
+        if not (await read_body(request)).get("apple_pay_token"):
             raise Refused(400, "apple_pay_token is required")
         self.bank.pay(order, Payment(card=_APPLE_CARD))
-        return _json(200, _done(request, order))
+        return answer(200, _done(request, order))
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """`POST /ecommerce/orders/{parent}/subscribe`: an automatic charge of the parent's amount."""
         parent = self.bank.parent(request.match_info["id"], "subscription")
-        order = self.bank.subscribe(parent, await _body(request))
-        return _json(200, {"id": order.id, "_links": _details(request, order)})
+        order = self.bank.subscribe(parent, await read_body(request))
+        return answer(200, {"id": order.id, "_links": _details(request, order)})
 
     async def receipt(self, request: web.Request) -> web.Response:
         """`GET /receipt/{id}`."""
-        return _json(200, receipt(self.bank.get(request.match_info["id"])))
+        return answer(200, receipt(self.bank.get(request.match_info["id"])))
 
     async def refund(self, request: web.Request) -> web.Response:
         """`POST /payment/refund/{id}`."""
         order = self.bank.get(request.match_info["id"])
-        return _received(self.bank.refund(order, _amount(await _body(request, optional=True))))
+        return _received(self.bank.refund(order, _amount(await read_body(request, optional=True))))
 
     async def approve(self, request: web.Request) -> web.Response:
         """`POST /payment/authorization/approve/{id}`."""
         order = self.bank.get(request.match_info["id"])
-        return _received(self.bank.approve(order, _amount(await _body(request, optional=True))))
+        return _received(self.bank.approve(order, _amount(await read_body(request, optional=True))))
 
     async def release(self, request: web.Request) -> web.Response:
         """`POST /payment/authorization/cancel/{id}`."""
@@ -181,15 +182,15 @@ class Api:
         if "3ds" in google["google_pay_token"].lower():
             order.card = _GOOGLE_CARD
             self.bank.begin_payment(order)
-            return _json(200, {**_created(request, order, "/3ds"), "status": order.status})
+            return answer(200, {**_created(request, order, "/3ds"), "status": order.status})
         self.bank.pay(order, Payment(card=_GOOGLE_CARD))
-        return _json(200, _done(request, order))
+        return answer(200, _done(request, order))
 
     def _authorised(self, handler: Any) -> Any:
         async def serve(request: web.Request) -> web.Response:
             kind, _, token = request.headers.get("Authorization", "").partition(" ")
             if kind != "Bearer" or self._tokens.get(token, self.clock.now()) <= self.clock.now():
-                return _json(401, {"message": "Unauthorized"})
+                return answer(401, {"message": "Unauthorized"})
             response: web.Response = await handler(request)
             return response
 
@@ -207,7 +208,7 @@ class Api:
             try:
                 response: web.Response = await handler(request)
             except Refused as refused:
-                response = _json(refused.status, {"message": refused.message})
+                response = answer(refused.status, {"message": refused.message})
             if key and request.method in CHANGING:
                 body = response.body if isinstance(response.body, bytes) else b""
                 self.store.put("answer", place, Answered(status=response.status, body=body))
@@ -267,7 +268,7 @@ async def _after(request: web.Request, response: web.Response, fault: Fault | No
     elif fault.kind == "garbage":
         return web.Response(status=200, text="<html>oops", content_type="text/html")
     elif fault.kind == "empty":
-        return _json(200, {})
+        return answer(200, {})
     elif fault.kind == "created":
         response.set_status(201)
     elif fault.kind == "cut":
@@ -304,33 +305,12 @@ def _hang_up(request: web.Request) -> None:
         request.transport.abort()
 
 
-def _json(status: int, document: Json) -> web.Response:
-    return web.Response(
-        status=status,
-        body=json.dumps(document, ensure_ascii=False, default=str).encode(),
-        content_type="application/json",
-    )
-
-
-async def _body(request: web.Request, *, optional: bool = False) -> Json:
-    raw = await request.read()
-    if not raw and optional:
-        return {}
-    try:
-        document = json.loads(raw, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
-    if not isinstance(document, dict):
-        raise Refused(400, "the body is not a JSON object")
-    return document
-
-
 def _amount(body: Json) -> Decimal | None:
     return None if body.get("amount") is None else validation.amount(body["amount"], "amount")
 
 
 def _received(action_id: str) -> web.Response:
-    return _json(200, {"key": "request_received", "message": "The request was received", "action_id": action_id})
+    return answer(200, {"key": "request_received", "message": "The request was received", "action_id": action_id})
 
 
 def _created(request: web.Request, order: Order, page: str = "/") -> Json:

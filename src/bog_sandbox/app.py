@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from bog_sandbox.faults import Faults
 from bog_sandbox.page import Page
 from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
+from bog_sandbox.wire import answer
 
 
 @frozen(kw_only=True)
@@ -81,5 +81,4 @@ async def _refusals(
     try:
         return await handler(request)
     except Refused as refused:
-        body = json.dumps({"message": refused.message}).encode()
-        return web.Response(status=refused.status, body=body, content_type="application/json")
+        return answer(refused.status, {"message": refused.message})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
-from typing import Any
 
 from aiohttp import web
 
@@ -13,8 +11,9 @@ from bog_sandbox.api import Api
 from bog_sandbox.bank import Payment
 from bog_sandbox.callbacks import Callbacks
 from bog_sandbox.clock import Clock
-from bog_sandbox.orders import Card, Json, receipt, zoned
+from bog_sandbox.orders import Card, receipt, zoned
 from bog_sandbox.validation import Refused
+from bog_sandbox.wire import answer, read_body
 
 SIGNATURES = ("valid", "none", "corrupt")
 
@@ -49,7 +48,7 @@ class Control:
 
     async def pay(self, request: web.Request) -> web.Response:
         """The customer pays without a browser."""
-        body = await _body(request)
+        body = await read_body(request, optional=True)
         order = self._bank.get(str(body.get("order_id", "")))
         card = str(body.get("card", "")).replace(" ", "")
         if not card.isdigit():
@@ -68,19 +67,19 @@ class Control:
                 discount=discount,
             ),
         )
-        return _json(receipt(order))
+        return answer(200, receipt(order))
 
     async def orders(self, _request: web.Request) -> web.Response:
         """Receipts, oldest first."""
-        return _json(self._bank.receipts())
+        return answer(200, self._bank.receipts())
 
     async def calls(self, _request: web.Request) -> web.Response:
         """Every API call received, oldest first."""
-        return _json(self._api.calls)
+        return answer(200, self._api.calls)
 
     async def callbacks(self, _request: web.Request) -> web.Response:
         """Every callback, oldest first."""
-        return _json([callback.as_json() for callback in self._callbacks.sent])
+        return answer(200, [callback.as_json() for callback in self._callbacks.sent])
 
     async def resend(self, request: web.Request) -> web.Response:
         """Deliver a callback once more; answered when it was."""
@@ -88,17 +87,17 @@ class Control:
         found = [callback for callback in self._callbacks.sent if str(callback.n) == number]
         if not found:
             raise Refused(404, f"there is no callback {number}")
-        kind = (await _body(request)).get("signature", "valid")
+        kind = (await read_body(request, optional=True)).get("signature", "valid")
         if kind not in SIGNATURES:
             raise Refused(400, f"signature must be one of {', '.join(SIGNATURES)}")
         await self._callbacks.resend(found[0], kind)
-        return _json(found[0].as_json())
+        return answer(200, found[0].as_json())
 
     async def break_something(self, request: web.Request) -> web.Response:
         """Let something go wrong."""
-        fault = faults.read(await _body(request))
+        fault = faults.read(await read_body(request, optional=True))
         self._api.faults.add(fault)
-        return _json({"path": fault.path, "kind": fault.kind, "times": fault.times}, 201)
+        return answer(201, {"path": fault.path, "kind": fault.kind, "times": fault.times})
 
     async def mend(self, _request: web.Request) -> web.Response:
         """Let nothing more go wrong."""
@@ -116,14 +115,14 @@ class Control:
 
     async def time(self, _request: web.Request) -> web.Response:
         """What time it is here."""
-        return _json({"now": zoned(self._clock.now())})
+        return answer(200, {"now": zoned(self._clock.now())})
 
     async def advance(self, request: web.Request) -> web.Response:
         """Move time on."""
-        seconds = (await _body(request)).get("advance")
+        seconds = (await read_body(request, optional=True)).get("advance")
         if isinstance(seconds, bool) or not isinstance(seconds, int | Decimal) or not 0 <= seconds <= 10**9:
             raise Refused(400, "advance must be a number of seconds, zero or more")
-        return _json({"now": zoned(self._clock.advance(float(seconds)))})
+        return answer(200, {"now": zoned(self._clock.advance(float(seconds)))})
 
     async def public_key(self, _request: web.Request) -> web.Response:
         """The key that callbacks can be verified with."""
@@ -131,7 +130,7 @@ class Control:
 
     async def card_outcome(self, request: web.Request) -> web.Response:
         """Let every payment with a card end with a code, until `code` is null."""
-        number, code = request.match_info["number"], (await _body(request)).get("code")
+        number, code = request.match_info["number"], (await read_body(request, optional=True)).get("code")
         if code is None:
             self._bank.card_codes.pop(number, None)
         else:
@@ -141,21 +140,5 @@ class Control:
     async def refund_outcome(self, request: web.Request) -> web.Response:
         """Let the next refund of an order fail with a code."""
         order = self._bank.get(request.match_info["id"])
-        self._bank.refund_codes[order.id] = str((await _body(request)).get("code", "162"))
+        self._bank.refund_codes[order.id] = str((await read_body(request, optional=True)).get("code", "162"))
         return web.Response(status=204)
-
-
-async def _body(request: web.Request) -> Json:
-    raw = await request.read()
-    try:
-        document = json.loads(raw or b"{}", parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
-    if not isinstance(document, dict):
-        raise Refused(400, "the body is not a JSON object")
-    return document
-
-
-def _json(document: Any, status: int = 200) -> web.Response:
-    body = json.dumps(document, ensure_ascii=False, default=str).encode()
-    return web.Response(status=status, body=body, content_type="application/json")

@@ -394,16 +394,16 @@ class Order:
     def _change_refund(self, refund_id: str, **changes: Any) -> None:  # noqa: ANN401 - fields of a refund
         self.refunds = tuple(evolve(one, **changes) if one.id == refund_id else one for one in self.refunds)
 
-    def _note(self, event: str, source: Source, at: datetime, detail: str) -> None:
-        """A line of the history that moves nothing."""
-        self.steps.append(Step(at=at, event=event, source=source, before=self.state, after=self.state, detail=detail))
+    def _note(self, event: str, source: Source, at: datetime, detail: str, before: OrderState | None = None) -> None:
+        """A line of the history; it moved nothing where no state before it is given."""
+        was = before or self.state
+        self.steps.append(Step(at=at, event=event, source=source, before=was, after=self.state, detail=detail))
         self.updated_at = at
 
     def _move(self, event: str, source: Source, at: datetime, detail: str = "") -> None:
         before = self.state
         lifecycle.fire(self, event)
-        self.steps.append(Step(at=at, event=event, source=source, before=before, after=self.state, detail=detail))
-        self.updated_at = at
+        self._note(event, source, at, detail, before)
         if self.is_settled:
             self.check_at = None
 

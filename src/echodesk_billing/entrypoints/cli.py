@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.container import Container
 from echodesk_billing.domain import books
 from echodesk_billing.domain.errors import BillingError, NoActiveSubscription
@@ -38,6 +37,7 @@ from echodesk_billing.settings import InvalidSettings, Settings, hide_password, 
 FAILED = 1
 WRONG_USE = 2
 PAGE_WIDTH = 200
+OPERATOR = Principal(tenant_id="", tenant_name="", user_id="cli", scopes=frozenset({Scope.OPERATOR}))
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -260,12 +260,8 @@ def order_show(order_id: str, as_json: AsJson = False) -> None:
     """One order with its history and the callbacks that spoke of it."""
 
     async def work(container: Container, _settings: Settings) -> None:
-        order = await container.storage().read(lambda uow: uow.orders.get(order_id, None))
-        if order is None:
-            raise OrderNotFound
-        steps, callbacks = await container.storage().read(
-            lambda uow: (uow.orders.history(order.id), uow.inbox.of_order(order.id))
-        )
+        timeline = await container.views().timeline(OPERATOR, order_id)
+        order, steps, callbacks = timeline.order, timeline.history, timeline.callbacks
 
         def table() -> Table:
             table = _table("", "")
@@ -323,8 +319,7 @@ def order_refund(
         raise typer.BadParameter(f"{amount!r} is not an amount such as 10.50", param_hint="--amount") from None
 
     async def work(container: Container, _settings: Settings) -> None:
-        operator = Principal(tenant_id="", tenant_name="", user_id="cli", scopes=frozenset({Scope.OPERATOR}))
-        order, refund = await container.refunds().refund(operator, order_id, wanted, reason)
+        order, refund = await container.refunds().refund(OPERATOR, order_id, wanted, reason)
         left = "all of it" if refund.amount == order.captured else f"of {order.captured}"
         _print(
             {"order_id": order.id, "refund_id": refund.id, "amount": refund.amount, "state": refund.state},
