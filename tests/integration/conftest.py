@@ -142,7 +142,7 @@ async def service_environment(bank: Bank, database_url: str, signer: Signer) -> 
         "BOG_CALLBACK_PUBLIC_KEY": await bank.control("GET", "public-key") + signer.public_pem,
         "DATABASE_URL": database_url,
         "BILLING_PORT": port,
-        "BILLING_BANK_TIMEOUT_SECONDS": "1.5",
+        "BILLING_BANK_TIMEOUT_SECONDS": "4",
         "BILLING_RECONCILE_EVERY_SECONDS": "0",
         "BILLING_BREAKER_FAILURES": "1000000",
         "BILLING_RATE_LIMIT_PER_TOKEN": "100000/minute",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stamina
 from attrs import define, evolve, field
 
 from bog_sandbox.callbacks import Signer
@@ -201,9 +202,10 @@ async def scene(bank: Bank, tmp_path: Path) -> AsyncIterator[Scene]:
         "BILLING_BANK_TIMEOUT_SECONDS": "0.6",
         "BILLING_BREAKER_FAILURES": "1000",
     }
-    async with Billing.open({**environment, **changes}) as billing:
-        await billing.load_catalogue(catalogue())
-        yield Scene(billing, bank)
+    with stamina.set_testing(True, attempts=3, cap=True):  # the three attempts without the pauses between them
+        async with Billing.open({**environment, **changes}) as billing:
+            await billing.load_catalogue(catalogue())
+            yield Scene(billing, bank)
 
 
 @pytest.mark.parametrize(("call", "fault"), TABLE)

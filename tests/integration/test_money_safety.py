@@ -145,7 +145,7 @@ async def newest_bank_order(bank: Bank) -> str:
 async def test_a_bank_that_answers_too_late_is_504_and_reconcile_finds_the_order(
     service: Service, client: Client, bank: Bank
 ) -> None:
-    await bank.fault("/ecommerce/orders", "delay", seconds=3)
+    await bank.fault("/ecommerce/orders", "delay", seconds=6)
     answer = await client.post(CREATE, {"package_id": 1})
     assert (answer.status, "being found out" in answer.body["detail"]) == (504, True)
     code, printed = await service.command("reconcile", "--json")
