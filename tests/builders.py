@@ -83,7 +83,7 @@ def an_order(*, order_id: str = ORDER_ID, tenant_id: str = "acme", **changes: An
         order_id=order_id,
         idempotency_key=f"00000000-0000-4000-8000-{order_id[-12:].lower()}",
         tenant_id=tenant_id,
-        purpose=Purpose.SUBSCRIPTION,
+        purpose=changes.pop("purpose", Purpose.SUBSCRIPTION),
         amount=changes.pop("amount", plan.price),
         plan=plan,
         period=changes.pop("period", 0),

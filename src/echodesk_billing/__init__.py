@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from echodesk_billing.domain.errors import (
         AmountTooLarge,
         BillingError,
+        ChangeRefused,
         IllegalTransition,
         InvalidMoney,
         InvalidSelection,
+        NameTaken,
         NoActiveSubscription,
-        SelectionChangeUnsupported,
+        NothingScheduled,
+        TrialRefused,
     )
     from echodesk_billing.domain.events import (
         CardForgotten,
@@ -33,10 +36,18 @@ if TYPE_CHECKING:
         OrderRefunded,
         OrderRejected,
         PaymentActionRequired,
+        ReminderDue,
         SubscriptionActivated,
         SubscriptionCancelled,
+        SubscriptionChanged,
+        SubscriptionChangeScheduled,
         SubscriptionEnded,
+        SubscriptionPastDue,
         SubscriptionRenewed,
+        SubscriptionResumed,
+        SubscriptionSuspended,
+        TenantRegistered,
+        TrialStarted,
     )
     from echodesk_billing.domain.money import Currency, Money
     from echodesk_billing.domain.payment_request import (
@@ -64,6 +75,7 @@ if TYPE_CHECKING:
     )
     from echodesk_billing.ports.storage import StorageUnavailable
     from echodesk_billing.ports.usage import Usage
+    from echodesk_billing.ports.vault import VaultClosed
     from echodesk_billing.settings import InvalidSettings, Settings, load_settings
 
 _WHERE = {
@@ -72,11 +84,14 @@ _WHERE = {
     "domain.errors": (
         "AmountTooLarge",
         "BillingError",
+        "ChangeRefused",
         "IllegalTransition",
         "InvalidMoney",
         "InvalidSelection",
+        "NameTaken",
         "NoActiveSubscription",
-        "SelectionChangeUnsupported",
+        "NothingScheduled",
+        "TrialRefused",
     ),
     "domain.events": (
         "CardForgotten",
@@ -90,10 +105,18 @@ _WHERE = {
         "OrderRefunded",
         "OrderRejected",
         "PaymentActionRequired",
+        "ReminderDue",
         "SubscriptionActivated",
         "SubscriptionCancelled",
+        "SubscriptionChanged",
+        "SubscriptionChangeScheduled",
         "SubscriptionEnded",
+        "SubscriptionPastDue",
         "SubscriptionRenewed",
+        "SubscriptionResumed",
+        "SubscriptionSuspended",
+        "TenantRegistered",
+        "TrialStarted",
     ),
     "domain.money": ("Currency", "Money"),
     "domain.payment_request": (
@@ -121,6 +144,7 @@ _WHERE = {
     ),
     "ports.storage": ("StorageUnavailable",),
     "ports.usage": ("Usage",),
+    "ports.vault": ("VaultClosed",),
     "settings": ("InvalidSettings", "Settings", "load_settings"),
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
@@ -149,6 +173,7 @@ __all__ = [
     "CardNotFound",
     "CardSaved",
     "Catalogue",
+    "ChangeRefused",
     "Currency",
     "Event",
     "Feature",
@@ -167,7 +192,9 @@ __all__ = [
     "Loan",
     "MalformedCallback",
     "Money",
+    "NameTaken",
     "NoActiveSubscription",
+    "NothingScheduled",
     "OrderCompleted",
     "OrderCorrected",
     "OrderCreated",
@@ -180,18 +207,27 @@ __all__ = [
     "PaymentMethod",
     "PaymentOptions",
     "PricingModel",
+    "ReminderDue",
     "SaveCard",
-    "SelectionChangeUnsupported",
     "Settings",
     "Split",
     "SplitPart",
     "StorageUnavailable",
     "SubscriptionActivated",
     "SubscriptionCancelled",
+    "SubscriptionChangeScheduled",
+    "SubscriptionChanged",
     "SubscriptionEnded",
+    "SubscriptionPastDue",
     "SubscriptionRenewed",
+    "SubscriptionResumed",
+    "SubscriptionSuspended",
+    "TenantRegistered",
     "Theme",
+    "TrialRefused",
+    "TrialStarted",
     "Usage",
+    "VaultClosed",
     "Wallet",
     "load_settings",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import aiohttp
 from dependency_injector import containers, providers
 
@@ -11,22 +13,27 @@ from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.adapters.usage import NoUsage
+from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.catalogues import LoadCatalogue
-from echodesk_billing.application.changes import Cancel
+from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.ordering import Ordering
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
+from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
+from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.shop import Shop
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.entrypoints.web.calls import UseCases
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.settings import Settings
@@ -57,6 +64,18 @@ def _shop(settings: Settings) -> Shop:
         ttl_minutes=settings.order_ttl_minutes,
         time_zone=settings.time_zone,
         card_check=Money.parse(settings.card_check_amount),
+        grace=timedelta(days=settings.grace_days),
+        registration_url=settings.registration_url,
+    )
+
+
+def _policy(settings: Settings) -> RenewalPolicy:
+    return RenewalPolicy(
+        ahead=timedelta(hours=settings.renew_ahead_hours),
+        retries=settings.retries(),
+        grace=timedelta(days=settings.grace_days),
+        reminders=settings.reminders(),
+        trial=timedelta(days=settings.trial_days),
     )
 
 
@@ -75,16 +94,25 @@ class Container(containers.DeclarativeContainer):
 
     tokens = providers.Singleton(Tokens, storage, clock, ids)
     access = tokens
-    settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone)
-    placement = providers.Singleton(Placement, storage, gateway, clock, settlement)
+    vault = providers.Singleton(FernetVault, settings.provided.encryption_keys)
+    policy = providers.Singleton(_policy, settings)
     shop = providers.Singleton(_shop, settings)
-    checkout = providers.Singleton(Checkout, storage, gateway, clock, ids, placement, settlement, shop)
+    ordering = providers.Singleton(Ordering, ids)
+    settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone, policy)
+    placement = providers.Singleton(Placement, gateway, settlement)
+    checkout = providers.Singleton(Checkout, storage, gateway, clock, ordering, placement, settlement, shop)
     refunds = providers.Singleton(RefundPayment, storage, gateway, clock, ids)
     preauthorisation = providers.Singleton(Preauthorisation, storage, gateway, settlement)
-    cards = providers.Singleton(SavedCards, storage, gateway, clock, ids, placement, shop)
-    charging = providers.Singleton(ChargeSavedCard, storage, gateway, clock, ids, placement, shop)
+    cards = providers.Singleton(SavedCards, storage, gateway, clock, ordering, placement, shop)
+    charging = providers.Singleton(ChargeSavedCard, storage, gateway, clock, ordering, placement, shop, policy)
+    renew = providers.Singleton(Renew, storage, clock, charging, policy)
+    register = providers.Singleton(
+        Register, storage, gateway, clock, ordering, placement, shop, vault, settings.provided.registration_time
+    )
     callbacks = providers.Singleton(ReceiveCallback, storage, gateway, clock, settlement)
-    cancel = providers.Singleton(Cancel, storage, clock)
+    cancel = providers.Singleton(Cancel, storage, clock, policy)
+    change_plan = providers.Singleton(ChangePlan, storage, clock, checkout, policy)
+    start_trial = providers.Singleton(StartTrial, storage, clock, shop, policy)
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement, refunds, cards)
     views = providers.Singleton(Views, storage, clock, usage)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
@@ -97,6 +125,9 @@ class Container(containers.DeclarativeContainer):
         refunds=refunds,
         preauthorisation=preauthorisation,
         cards=cards,
+        change_plan=change_plan,
+        start_trial=start_trial,
+        register=register,
         views=views,
         storage=storage,
         gateway=gateway,

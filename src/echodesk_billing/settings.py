@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from dotenv import dotenv_values
 from msgspec import Meta, field
 
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys
+from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.domain.errors import BillingError, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
 
@@ -55,6 +57,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     breaker_failures: Annotated[int, Meta(ge=1)] = field(default=5, name="BILLING_BREAKER_FAILURES")
     breaker_seconds: Annotated[float, Meta(gt=0)] = field(default=15.0, name="BILLING_BREAKER_SECONDS")
     card_check_amount: str = field(default="1.00", name="BILLING_CARD_CHECK_AMOUNT")
+    renew_ahead_hours: Annotated[float, Meta(ge=0, le=336)] = field(default=0.0, name="BILLING_RENEW_AHEAD_HOURS")
+    retry_after: str = field(default="4h, 3d, 7d", name="BILLING_RETRY_AFTER")
+    grace_days: Annotated[float, Meta(ge=0, le=28)] = field(default=7.0, name="BILLING_GRACE_DAYS")
+    remind_before: str = field(default="7d, 3d", name="BILLING_REMIND_BEFORE")
+    trial_days: Annotated[int, Meta(ge=0, le=366)] = field(default=0, name="BILLING_TRIAL_DAYS")
+    registration_minutes: Annotated[int, Meta(ge=15)] = field(default=60, name="BILLING_REGISTRATION_MINUTES")
+    registration_url: str = field(default="", name="BILLING_REGISTRATION_URL")
+    encryption_key_list: str = field(default="", name="BILLING_ENCRYPTION_KEYS")
+    work_every_seconds: Annotated[float, Meta(ge=0)] = field(default=1.0, name="BILLING_WORK_EVERY_SECONDS")
+    work_concurrency: Annotated[int, Meta(ge=1, le=100)] = field(default=8, name="BILLING_WORK_CONCURRENCY")
+    bank_calls_per_second: Annotated[float, Meta(gt=0)] = field(default=50.0, name="BILLING_BANK_CALLS_PER_SECOND")
     reconcile_every_seconds: Annotated[float, Meta(ge=0)] = field(default=15.0, name="BILLING_RECONCILE_EVERY_SECONDS")
     token_rate_limit: str = field(default="300/minute", name="BILLING_RATE_LIMIT_PER_TOKEN")
     address_rate_limit: str = field(default="600/minute", name="BILLING_RATE_LIMIT_PER_ADDRESS")
@@ -70,6 +83,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def callback_url(self) -> str:
         """The public address of our webhook."""
         return self.api_domain + "/api/payments/webhook/"
+
+    @property
+    def encryption_keys(self) -> tuple[str, ...]:
+        """Fernet keys, the newest first."""
+        return tuple(key.strip() for key in self.encryption_key_list.split(",") if key.strip())
+
+    @property
+    def registration_time(self) -> timedelta:
+        """How long a name is reserved for whoever has not paid yet."""
+        return timedelta(minutes=self.registration_minutes)
+
+    def retries(self) -> tuple[timedelta, ...]:
+        """How long after the first decline a charge is tried again."""
+        return _durations(self.retry_after)
+
+    def reminders(self) -> tuple[timedelta, ...]:
+        """How long before something expires the customer is reminded."""
+        return _durations(self.remind_before)
 
     def callback_keys(self) -> tuple[RSAPublicKey, ...]:
         """The keys that may have signed a callback: the configured ones, else the bank's published one."""
@@ -153,7 +184,44 @@ def _check_address(name: str, value: str) -> None:
         raise InvalidSettings(f"{name} is {value!r}: plain http is for this machine only, use https://")
 
 
+def _durations(text: str) -> tuple[timedelta, ...]:
+    """`4h, 3d` as lengths of time.
+
+    Raises:
+        ValueError: a part is no number of hours or days.
+    """
+    units = {"h": timedelta(hours=1), "d": timedelta(days=1)}
+    durations = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        found = re.fullmatch(r"(\d{1,4})([hd])", part)
+        if found is None:
+            raise ValueError(part)
+        durations.append(int(found[1]) * units[found[2]])
+    return tuple(durations)
+
+
+def _check_renewals(settings: Settings) -> None:
+    for name, value in (
+        ("BILLING_RETRY_AFTER", settings.retry_after),
+        ("BILLING_REMIND_BEFORE", settings.remind_before),
+    ):
+        try:
+            _durations(value)
+        except ValueError:
+            raise InvalidSettings(f"{name} is {value!r}: it must be hours and days such as 4h, 3d, 7d") from None
+    try:
+        FernetVault(settings.encryption_keys)
+    except ValueError:
+        raise InvalidSettings(
+            "BILLING_ENCRYPTION_KEYS is wrong: each key must be 32 bytes in URL-safe base64, as "
+            "cryptography.fernet.Fernet.generate_key() makes them, with commas between"
+        ) from None
+    if settings.registration_url:
+        _check_address("BILLING_REGISTRATION_URL", settings.registration_url)
+
+
 def _check_others(settings: Settings, *, local_bank: bool) -> None:
+    _check_renewals(settings)
     try:
         settings.callback_keys()
     except ValueError as error:

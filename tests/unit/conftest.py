@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from attrs import Factory, define
+from cryptography.fernet import Fernet
 
 from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.adapters.usage import NoUsage
+from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.catalogues import LoadCatalogue
-from echodesk_billing.application.changes import Cancel
+from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.ordering import Ordering
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
+from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
+from echodesk_billing.application.renewals import Renew, Renewed
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.shop import Shop, Terms
 from echodesk_billing.application.tokens import Tokens
@@ -29,6 +35,8 @@ from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import SaveCard
 from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.domain.subscription import Subscription
 from tests.builders import catalogue, gel, principal
 from tests.fake_bank import CountingIds, FakeBank, FakeClock
@@ -43,6 +51,7 @@ SHOP = Shop(
 )
 
 
+POLICY = RenewalPolicy(trial=timedelta(days=14))
 NO_CARD = Terms(save_card=SaveCard.NO)
 
 
@@ -54,19 +63,26 @@ class World:
     clock: FakeClock = Factory(FakeClock)
     ids: CountingIds = Factory(CountingIds)
     handlers: Handlers = Factory(Handlers)
+    policy: RenewalPolicy = POLICY
 
     def __attrs_post_init__(self) -> None:
         self.storage = MemoryStorage(self.ids)
-        self.settlement = Settlement(self.storage, self.clock, "Asia/Tbilisi")
-        self.placement = Placement(self.storage, self.bank, self.clock, self.settlement)
-        bank = (self.storage, self.bank, self.clock, self.ids)
-        self.checkout = Checkout(*bank, self.placement, self.settlement, SHOP)
-        self.refunds = RefundPayment(*bank)
-        self.cards = SavedCards(*bank, self.placement, SHOP)
-        self.charging = ChargeSavedCard(*bank, self.placement, SHOP)
+        self.settlement = Settlement(self.storage, self.clock, "Asia/Tbilisi", self.policy)
+        self.placement = Placement(self.bank, self.settlement)
+        self.ordering = Ordering(self.ids)
+        bank = (self.storage, self.bank, self.clock)
+        self.checkout = Checkout(*bank, self.ordering, self.placement, self.settlement, SHOP)
+        self.refunds = RefundPayment(*bank, self.ids)
+        self.cards = SavedCards(*bank, self.ordering, self.placement, SHOP)
+        self.charging = ChargeSavedCard(*bank, self.ordering, self.placement, SHOP, self.policy)
+        self.renew = Renew(self.storage, self.clock, self.charging, self.policy)
+        self.vault = FernetVault([Fernet.generate_key().decode()])
+        self.register = Register(*bank, self.ordering, self.placement, SHOP, self.vault, timedelta(hours=1))
         self.preauthorisation = Preauthorisation(self.storage, self.bank, self.settlement)
         self.callbacks = ReceiveCallback(self.storage, self.bank, self.clock, self.settlement)
-        self.cancel = Cancel(self.storage, self.clock)
+        self.cancel = Cancel(self.storage, self.clock, self.policy)
+        self.change_plan = ChangePlan(self.storage, self.clock, self.checkout, self.policy)
+        self.start_trial = StartTrial(self.storage, self.clock, SHOP, self.policy)
         self.reconcile = Reconcile(
             self.storage, self.bank, self.clock, self.placement, self.settlement, self.refunds, self.cards
         )
@@ -93,6 +109,26 @@ class World:
         self.bank.pay(order)
         await self.hear(order)
         return await self.order(order.id)
+
+    async def renewals(self) -> list[Renewed]:
+        """Do what is due."""
+        return [one async for one in self.renew.run()]
+
+    async def charge_due(self, code: str = "100") -> Order:
+        """The one charge that is due, answered by the bank with a code."""
+        (renewed,) = await self.renewals()
+        assert renewed.order_id is not None
+        order = await self.order(renewed.order_id)
+        await self.answer(order, code)
+        return await self.order(order.id)
+
+    async def answer(self, order: Order, code: str = "100") -> None:
+        """The bank answers to a charge, and calls back."""
+        if code == "100":
+            self.bank.pay(order)
+        else:
+            self.bank.pay(order, status=BankStatus.REJECTED, code=code)
+        await self.hear(order)
 
     async def order(self, order_id: str) -> Order:
         order = await self.storage.read(lambda uow: uow.orders.get(order_id, None))

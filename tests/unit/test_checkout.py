@@ -1,18 +1,21 @@
 """Buying: an order here, a payment page there, one of each."""
 
 import pytest
+from attrs import evolve
 
 from echodesk_billing import (
+    Currency,
     GatewayNonsense,
     GatewayNotConfigured,
     GatewayRefused,
     GatewayTimeout,
     GatewayUnavailable,
     InvalidSelection,
-    SelectionChangeUnsupported,
 )
 from echodesk_billing.domain.lifecycle import OrderState
-from tests.builders import gel
+from echodesk_billing.domain.order import Purpose
+from echodesk_billing.domain.pricing import Selection
+from tests.builders import catalogue, gel, principal
 from tests.unit.conftest import World
 
 
@@ -96,13 +99,36 @@ async def test_what_is_not_sold_makes_no_order(world: World) -> None:
     assert await world.orders() == []
 
 
-async def test_a_running_subscription_pays_ahead_or_refuses_another_selection(world: World) -> None:
-    order = await world.buy()
-    world.bank.pay(order)
-    await world.hear(order)
-    assert (await world.buy()).period == 1
-    with pytest.raises(SelectionChangeUnsupported):
-        await world.buy(package_id=1)
+async def test_buying_what_runs_pays_the_next_period_at_the_agreed_price(world: World) -> None:
+    await world.buy_and_pay()
+    dearer = catalogue().packages[1].prices | {Currency.GEL: gel("999.00")}
+    await world.load_catalogue.load(evolve(catalogue(), packages=(evolve(catalogue().packages[1], prices=dearer),)))
+    again = await world.buy()
+    assert (again.period, again.amount, again.purpose) == (1, gel("145.00"), Purpose.SUBSCRIPTION)
+
+
+async def test_buying_something_dearer_while_it_runs_is_an_upgrade_now(world: World) -> None:
+    await world.buy_and_pay()
+    upgrade = await world.buy_and_pay(package_id=1, seats=4)
+    assert (upgrade.purpose, upgrade.amount) == (Purpose.UPGRADE, gel("200.00"))
+    subscription = await world.subscription()
+    assert subscription.running_plan(world.clock.moment).price == gel("200.00")
+
+
+async def test_buying_something_cheaper_while_it_runs_pays_the_next_period_and_changes_then(world: World) -> None:
+    await world.buy_and_pay()
+    order = await world.buy_and_pay(package_id=1, seats=1)
+    assert (order.purpose, order.amount, order.period) == (Purpose.SUBSCRIPTION, gel("50.00"), 1)
+    subscription = await world.subscription()
+    assert subscription.running_plan(world.clock.moment).price == gel("145.00")
+    assert subscription.plan_of(1).price == gel("50.00")
+    assert subscription.next_period == 2
+
+
+async def test_paid_time_keeps_its_currency(world: World) -> None:
+    await world.buy_and_pay(package_id=1)
+    with pytest.raises(InvalidSelection, match="Paid time in GEL is left"):
+        await world.checkout.buy(principal("acme"), Selection(package_id=1, seats=2), currency=Currency.EUR)
 
 
 async def test_a_new_catalogue_does_not_change_what_was_agreed(world: World) -> None:

@@ -1,19 +1,22 @@
 """What a payment buys, and until when."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from echodesk_billing import (
+    IllegalTransition,
     NoActiveSubscription,
     OrderMismatch,
-    SelectionChangeUnsupported,
     SubscriptionActivated,
     SubscriptionCancelled,
     SubscriptionEnded,
     SubscriptionRenewed,
+    SubscriptionResumed,
 )
 from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.domain.subscription import Subscription
 from tests.builders import NOW, a_plan, an_order, report
@@ -24,6 +27,12 @@ MARCH = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
 
 def new() -> Subscription:
     return Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+
+
+def a_paid_order(**changes: Any) -> Order:
+    order = an_order(**changes)
+    order.observe(report(BankStatus.COMPLETED, external_order_id=order.id, transferred=order.amount), NOW)
+    return order
 
 
 def active() -> Subscription:
@@ -41,17 +50,19 @@ def test_the_first_payment_activates_and_sets_the_anchor() -> None:
     assert (subscription.anchor, subscription.paid_until) == (NOW, FEBRUARY)
 
 
-def test_access_ends_with_the_paid_period() -> None:
+def test_access_outlives_the_paid_period_by_the_grace() -> None:
     subscription = active()
     assert subscription.has_access(NOW)
-    assert subscription.has_access(FEBRUARY - timedelta(seconds=1))
-    assert not subscription.has_access(FEBRUARY)
+    assert subscription.is_paid(FEBRUARY - timedelta(seconds=1))
+    assert not subscription.is_paid(FEBRUARY)
+    assert subscription.has_access(FEBRUARY + timedelta(days=7, seconds=-1))
+    assert not subscription.has_access(FEBRUARY + timedelta(days=7))
 
 
 def test_paying_ahead_adds_a_period_counted_from_the_anchor() -> None:
     subscription = active()
     middle = NOW + timedelta(days=10)
-    assert subscription.period_to_pay(a_plan(), middle) == 1
+    assert subscription.first_unpaid(middle) == 1
     events = subscription.on_payment(an_order(order_id="SUB-000000000001", period=1), middle)
     assert [type(event) for event in events] == [SubscriptionRenewed]
     assert subscription.paid_until == MARCH
@@ -68,15 +79,10 @@ def test_a_period_paid_twice_buys_nothing_and_is_told() -> None:
     assert subscription.paid_until == FEBRUARY
 
 
-def test_another_selection_is_not_sold_while_one_runs() -> None:
-    with pytest.raises(SelectionChangeUnsupported, match="Cancel first"):
-        active().period_to_pay(a_plan(1, 3), NOW)
-
-
 def test_after_a_gap_the_running_period_is_paid_and_the_anchor_stays() -> None:
     subscription = active()
     may = datetime(2026, 5, 10, tzinfo=UTC)
-    period = subscription.period_to_pay(a_plan(), may)
+    period = subscription.first_unpaid(may)
     subscription.on_payment(an_order(period=period), may)
     assert subscription.anchor == NOW
     assert subscription.paid_until == datetime(2026, 5, 31, 9, 30, tzinfo=UTC)
@@ -99,9 +105,47 @@ def test_cancelled_at_once_has_no_access() -> None:
 
 
 def test_there_is_nothing_to_cancel_before_or_after() -> None:
-    for subscription in (new(), active()):
+    ended = active()
+    ended.cancel(NOW, immediately=True)
+    for subscription in (new(), ended):
         with pytest.raises(NoActiveSubscription):
             subscription.cancel(FEBRUARY, immediately=False)
+
+
+def test_cancelling_in_grace_ends_at_once() -> None:
+    subscription = active()
+    events = subscription.cancel(FEBRUARY + timedelta(days=1), immediately=False)
+    assert [type(event) for event in events] == [SubscriptionCancelled, SubscriptionEnded]
+    assert not subscription.has_access(FEBRUARY + timedelta(days=1))
+
+
+def test_a_cancellation_can_be_taken_back_until_the_end() -> None:
+    subscription = active()
+    subscription.cancel(NOW, immediately=False)
+    assert [type(event) for event in subscription.resume(FEBRUARY - timedelta(days=1))] == [SubscriptionResumed]
+    assert subscription.state is SubscriptionState.ACTIVE
+    subscription.cancel(NOW, immediately=False)
+    with pytest.raises(NoActiveSubscription):
+        subscription.resume(FEBRUARY)
+    assert subscription.state is SubscriptionState.ENDED
+
+
+def test_only_a_cancellation_can_be_taken_back() -> None:
+    with pytest.raises(IllegalTransition, match="resume is not possible"):
+        active().resume(NOW)
+
+
+def test_an_automatic_charge_that_a_cancellation_overtook_is_given_back() -> None:
+    for immediately in (False, True):
+        subscription = active()
+        charge = a_paid_order(order_id="REN-000000000001", period=1, purpose=Purpose.RENEWAL)
+        subscription.cancel(NOW, immediately=immediately)
+        (told,) = subscription.on_payment(charge, NOW + timedelta(minutes=1))
+        assert isinstance(told, OrderMismatch)
+        assert "was cancelled before this charge went through" in told.reason
+        assert [one.amount for one in charge.pending_refunds] == [charge.amount]
+        assert subscription.paid_until == FEBRUARY
+        assert not subscription.is_running
 
 
 def test_a_cancelled_subscription_ends_when_its_time_has_passed() -> None:
@@ -115,7 +159,7 @@ def test_buying_after_the_end_starts_a_new_anchor_with_a_new_period_number() -> 
     subscription = active()
     subscription.cancel(NOW, immediately=False)
     june = datetime(2026, 6, 15, 8, tzinfo=UTC)
-    period = subscription.period_to_pay(a_plan(1, 2), june)
+    period = subscription.first_unpaid(june)
     events = subscription.on_payment(an_order(plan=a_plan(1, 2), period=period), june)
     assert [type(event) for event in events] == [SubscriptionEnded, SubscriptionActivated]
     assert (subscription.anchor, subscription.paid_until) == (june, datetime(2026, 7, 15, 8, tzinfo=UTC))

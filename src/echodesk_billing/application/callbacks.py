@@ -10,7 +10,7 @@ from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRe
 from echodesk_billing.application.settlement import Outcome, Settled, Settlement
 from echodesk_billing.domain.report import BankReport
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayNotConfigured, MalformedCallback, Verdict
+from echodesk_billing.ports.gateway import Gateway, MalformedCallback, Verdict, require_configured
 from echodesk_billing.ports.storage import InboxEntry, Storage
 
 log = structlog.get_logger()
@@ -68,8 +68,7 @@ class ReceiveCallback:
         asked = await self._known_as(report)
         if asked is None:
             return Settled(outcome=Outcome.UNKNOWN_ORDER)
-        if not self._gateway.is_configured:
-            raise GatewayNotConfigured
+        require_configured(self._gateway)
         receipt = await self._gateway.receipt(asked)
         return await self._settlement.apply(receipt, entry if verdict is Verdict.VALID else None)
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import structlog
 
 from echodesk_billing.application.errors import CardNotFound
+from echodesk_billing.application.ordering import Ordering, tell_created
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.shop import Shop
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.keys import derived_key
-from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.order import Order
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayNotConfigured, GatewayRefused
-from echodesk_billing.ports.ids import Ids
+from echodesk_billing.ports.gateway import Gateway, GatewayRefused, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
@@ -27,12 +27,12 @@ class SavedCards:
     """What a tenant may do with its cards. The card itself never touches us: the bank keeps it."""
 
     def __init__(
-        self, storage: Storage, gateway: Gateway, clock: Clock, ids: Ids, placement: Placement, shop: Shop
+        self, storage: Storage, gateway: Gateway, clock: Clock, ordering: Ordering, placement: Placement, shop: Shop
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._ids = ids
+        self._ordering = ordering
         self._placement = placement
         self._shop = shop
 
@@ -51,26 +51,13 @@ class SavedCards:
         Raises:
             GatewayError: the bank did not give a payment page.
         """
-        if not self._gateway.is_configured:
-            raise GatewayNotConfigured
+        require_configured(self._gateway)
         now = await self._clock.now()
-
-        def work(uow: UnitOfWork) -> Order:
-            order, created = Order.create(
-                order_id=self._ids.order_id(Purpose.CARD),
-                idempotency_key=self._ids.idempotency_key(),
-                tenant_id=who.tenant_id,
-                purpose=Purpose.CARD,
-                amount=self._shop.card_check,
-                request=self._shop.card_request(who, make_default=make_default),
-                at=now,
-            )
-            uow.orders.add(order)
-            uow.outbox.add([created])
-            return order
-
-        order = await self._storage.transact(work)
-        log.info("order.created", order_id=order.id, tenant_id=order.tenant_id, amount=str(order.amount))
+        request = self._shop.card_request(who, make_default=make_default)
+        order = await self._storage.transact(
+            lambda uow: self._ordering.add_card_check(uow, who, self._shop.card_check, request, now)
+        )
+        tell_created(order)
         return await self._placement.place(order)
 
     async def set_default(self, who: Principal, card_id: int) -> Card:

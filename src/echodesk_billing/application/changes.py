@@ -1,24 +1,166 @@
-"""Changing a subscription that runs."""
+"""Changing a subscription: its plan, its seats and features, trying it, cancelling it, taking that back."""
 
 from __future__ import annotations
 
-import structlog
+import enum
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from echodesk_billing.domain.errors import NoActiveSubscription
-from echodesk_billing.domain.subscription import Subscription
+import structlog
+from attrs import frozen
+
+from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.shop import Shop
+from echodesk_billing.domain import pricing
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.errors import ChangeRefused, NoActiveSubscription
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.pricing import Plan, Selection
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.domain.subscription import Preview, Purchase, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
 
+Wanted = Callable[[Selection], Selection]
 
-class Cancel:
-    """Ends a subscription, by default when the paid period does."""
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
+class When(enum.StrEnum):
+    """When a change is to hold: paid now, from the next period, or now exactly where it costs more."""
+
+    NOW = "now"
+    LATER = "later"
+    NOW_IF_DEARER = "now if dearer"
+
+
+@frozen(kw_only=True)
+class Changed:
+    """A change of plan.
+
+    Args:
+        before: the plan that ran when it was asked for.
+        preview: what it does.
+        order: where one has to pay for it now; else it is scheduled.
+    """
+
+    before: Plan
+    preview: Preview
+    order: Order | None = None
+
+
+class ChangePlan:
+    """Upgrades now, and changes from the next period on. A preview gives the exact figures first."""
+
+    def __init__(self, storage: Storage, clock: Clock, checkout: Checkout, policy: RenewalPolicy) -> None:
         self._storage = storage
         self._clock = clock
+        self._checkout = checkout
+        self._policy = policy
+
+    async def preview(self, who: Principal, wanted: Wanted) -> Changed:
+        """What a change would do.
+
+        Args:
+            wanted: the new selection, made of the running one.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: the catalogue has no such thing.
+            ChangeRefused: it is what runs, or of another currency.
+        """
+        now = await self._clock.now()
+
+        def look(uow: UnitOfWork) -> Changed:
+            subscription = uow.subscriptions.get(who.tenant_id)
+            if subscription is None or not subscription.is_running:
+                raise NoActiveSubscription
+            return _foresee(subscription, uow.catalogues.current(), wanted, now)
+
+        return await self._storage.read(look)
+
+    async def change(
+        self,
+        who: Principal,
+        wanted: Wanted,
+        when: When,
+        *,
+        effective: datetime | None = None,
+        distinct: bool = False,
+    ) -> Changed:
+        """Change the plan.
+
+        Args:
+            wanted: the new selection, made of what the tenant has, or has asked for last.
+            effective: not before this, where it is scheduled.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: the catalogue has no such thing.
+            ChangeRefused: it is what runs, of another currency, or no upgrade.
+            GatewayError: the bank did not give a payment page.
+        """
+        foreseen = await self.preview(who, wanted) if when is not When.LATER else None
+        if foreseen is not None and (when is When.NOW or foreseen.preview.is_immediate):
+            return await self._upgrade(who, wanted, distinct=distinct)
+        return await self._schedule(who, wanted, effective)
+
+    async def drop_schedule(self, who: Principal) -> Subscription:
+        """Forget what is scheduled.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            NothingScheduled: nothing is.
+        """
+
+        def change(subscription: Subscription, _: datetime) -> list[Event]:
+            subscription.drop_schedule()
+            return []
+
+        return await _on_subscription(self._storage, self._clock, self._policy, who, change)
+
+    async def _upgrade(self, who: Principal, wanted: Wanted, *, distinct: bool) -> Changed:
+        foreseen: list[Changed] = []
+
+        def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
+            foreseen[:] = [_foresee(subscription, catalogue, wanted, now)]
+            return subscription.upgrade(foreseen[0].preview.plan, now)
+
+        order = await self._checkout.start(who, decide, distinct=distinct, known=True)
+        return Changed(before=foreseen[0].before, preview=foreseen[0].preview, order=order)
+
+    async def _schedule(self, who: Principal, wanted: Wanted, effective: datetime | None) -> Changed:
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> Changed:
+            subscription = _locked(uow, who)
+            has = subscription.planned
+            if has is None:
+                raise NoActiveSubscription
+            before = subscription.plan_of(subscription.first_unpaid(now))
+            plan = pricing.plan(uow.catalogues.current(), wanted(has), before.price.currency)
+            if plan.selection == has:
+                raise ChangeRefused(f"{plan.name} with the same seats is what runs, or is scheduled, already")
+            uow.outbox.add(subscription.schedule(plan, now, effective))
+            subscription.plan_next(now, self._policy)
+            uow.subscriptions.save(subscription)
+            return Changed(before=before, preview=subscription.scheduled(plan, now))
+
+        changed = await self._storage.transact(work)
+        log.info("subscription.change_scheduled", tenant_id=who.tenant_id, plan=changed.preview.plan.name)
+        return changed
+
+
+class Cancel:
+    """Ends a subscription, by default when the paid period does, and takes that back."""
+
+    def __init__(self, storage: Storage, clock: Clock, policy: RenewalPolicy) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._policy = policy
 
     async def cancel(self, who: Principal, *, immediately: bool = False) -> Subscription:
         """Cancel the subscription of the tenant; cancelling twice is cancelling once.
@@ -26,16 +168,88 @@ class Cancel:
         Raises:
             NoActiveSubscription: there is none.
         """
+        subscription = await _on_subscription(
+            self._storage,
+            self._clock,
+            self._policy,
+            who,
+            lambda running, now: running.cancel(now, immediately=immediately),
+        )
+        log.info("subscription.cancelled", tenant_id=who.tenant_id, immediately=immediately)
+        return subscription
+
+    async def resume(self, who: Principal) -> Subscription:
+        """Take a cancellation back, until the paid time ends.
+
+        Raises:
+            NoActiveSubscription: there is none, or it has ended.
+            IllegalTransition: it is not cancelled.
+        """
+        subscription = await _on_subscription(
+            self._storage, self._clock, self._policy, who, lambda cancelled, now: cancelled.resume(now)
+        )
+        log.info("subscription.resumed", tenant_id=who.tenant_id)
+        return subscription
+
+
+class StartTrial:
+    """Gives a tenant access to a plan for nothing, once."""
+
+    def __init__(self, storage: Storage, clock: Clock, shop: Shop, policy: RenewalPolicy) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._shop = shop
+        self._policy = policy
+
+    async def start(self, who: Principal, selection: Selection, *, currency: Currency = Currency.GEL) -> Subscription:
+        """Start the tenant's trial.
+
+        Raises:
+            InvalidSelection: the catalogue has no such thing.
+            TrialRefused: there are no trials, or the tenant had its own or a subscription.
+        """
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Subscription:
-            if uow.subscriptions.get(who.tenant_id) is None:
-                raise NoActiveSubscription
+            plan = pricing.plan(uow.catalogues.current(), selection, currency)
+            uow.subscriptions.add(self._shop.subscription(who))
             subscription = uow.subscriptions.lock(who.tenant_id)
-            uow.outbox.add(subscription.cancel(now, immediately=immediately))
+            uow.outbox.add(subscription.start_trial(plan, self._policy, now))
+            subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)
             return subscription
 
         subscription = await self._storage.transact(work)
-        log.info("subscription.cancelled", tenant_id=who.tenant_id, immediately=immediately)
+        log.info("trial.started", tenant_id=who.tenant_id, ends_at=subscription.trial_ends_at)
         return subscription
+
+
+async def _on_subscription(
+    storage: Storage,
+    clock: Clock,
+    policy: RenewalPolicy,
+    who: Principal,
+    change: Callable[[Subscription, datetime], Sequence[Event]],
+) -> Subscription:
+    now = await clock.now()
+
+    def work(uow: UnitOfWork) -> Subscription:
+        subscription = _locked(uow, who)
+        uow.outbox.add(change(subscription, now))
+        subscription.plan_next(now, policy)
+        uow.subscriptions.save(subscription)
+        return subscription
+
+    return await storage.transact(work)
+
+
+def _locked(uow: UnitOfWork, who: Principal) -> Subscription:
+    if uow.subscriptions.get(who.tenant_id) is None:
+        raise NoActiveSubscription
+    return uow.subscriptions.lock(who.tenant_id)
+
+
+def _foresee(subscription: Subscription, catalogue: Catalogue, wanted: Wanted, now: datetime) -> Changed:
+    before = subscription.running_plan(now)
+    plan = pricing.plan(catalogue, wanted(before.selection), before.price.currency)
+    return Changed(before=before, preview=subscription.preview(plan, now))

@@ -5,23 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 
 import structlog
-from attrs import frozen
+from attrs import evolve, frozen
 
+from echodesk_billing.application.ordering import Ordering
 from echodesk_billing.application.placement import Placement
-from echodesk_billing.application.shop import Shop, Terms
+from echodesk_billing.application.shop import ASKED, Shop, Terms
 from echodesk_billing.domain import pricing
-from echodesk_billing.domain.card import Card, obstacle
+from echodesk_billing.domain.card import obstacle
 from echodesk_billing.domain.errors import NoActiveSubscription
-from echodesk_billing.domain.events import PaymentActionRequired
+from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.pricing import Plan, Selection
+from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.domain.subscription import Purchase, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayNotConfigured
-from echodesk_billing.ports.ids import Ids
+from echodesk_billing.ports.gateway import Gateway, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
+
+DECLINED = "the last charge of the saved card was declined"
 
 
 @frozen(kw_only=True)
@@ -45,16 +49,18 @@ class ChargeSavedCard:
         storage: Storage,
         gateway: Gateway,
         clock: Clock,
-        ids: Ids,
+        ordering: Ordering,
         placement: Placement,
         shop: Shop,
+        policy: RenewalPolicy,
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._ids = ids
+        self._ordering = ordering
         self._placement = placement
         self._shop = shop
+        self._policy = policy
 
     async def charge(self, who: Principal, selection: Selection | None = None) -> Charge:
         """Charge the next unpaid period, once however often this is called.
@@ -69,67 +75,60 @@ class ChargeSavedCard:
 
         Source: domain.md, Subscription, "A mandate is for one exact amount".
         """
-        if not self._gateway.is_configured:
-            raise GatewayNotConfigured
+        require_configured(self._gateway)
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Charge:
-            period, plan = _next_period(uow, who, now)
+            if uow.subscriptions.get(who.tenant_id) is None:
+                raise NoActiveSubscription
+            subscription = uow.subscriptions.lock(who.tenant_id)
+            owed = subscription.renewal(now)
             if selection is not None:
-                plan = pricing.plan(uow.catalogues.current(), selection, plan.price.currency)
-            if (running := uow.orders.open_renewal(who.tenant_id, period)) is not None:
-                return Charge(order=running)
-            card = next(iter(uow.cards.active_of(who.tenant_id)), None)
-            hindrance = obstacle(card, plan.price, now)
-            chargeable = None if hindrance else card
-            for earlier in uow.orders.open_of(who.tenant_id):
-                if hindrance and (earlier.purpose, earlier.plan, earlier.period) == (Purpose.MANUAL, plan, period):
-                    return Charge(order=earlier, obstacle=hindrance)
-            return Charge(order=self._order(uow, who, plan, period, chargeable, now), obstacle=hindrance)
+                catalogue = uow.catalogues.current()
+                owed = evolve(owed, plan=pricing.plan(catalogue, selection, owed.plan.price.currency))
+            charge, events = self.start(uow, who, subscription, evolve(owed, purpose=Purpose.RENEWAL), now)
+            subscription.plan_next(now, self._policy)
+            uow.subscriptions.save(subscription)
+            uow.outbox.add(events)
+            return charge
 
         charge = await self._storage.transact(work)
-        order, is_new = charge.order, charge.order.bank_order_id is None
+        return evolve(charge, order=await self.carry(charge))
+
+    def start(
+        self, uow: UnitOfWork, who: Principal, subscription: Subscription, owed: Purchase, now: datetime
+    ) -> tuple[Charge, list[Event]]:
+        """Store the order that charges what is owed, or that the customer is asked to pay, unless there is one.
+
+        Args:
+            subscription: locked; to be saved by the caller.
+            owed: `RENEWAL` where the card may be tried, `MANUAL` where it may not.
+        """
+        if (running := uow.orders.open_renewal(who.tenant_id, owed.period)) is not None:
+            subscription.charging(owed.period)
+            return Charge(order=running), []
+        card = next(iter(uow.cards.active_of(who.tenant_id)), None)
+        hindrance = obstacle(card, owed.plan.price, now) if owed.purpose is Purpose.RENEWAL else DECLINED
+        if hindrance is None:
+            subscription.charging(owed.period)
+            request = self._shop.request(who, owed.plan, Terms(), card)
+            return Charge(order=self._ordering.add(uow, who, owed, request, now)), []
+        asked = evolve(owed, purpose=Purpose.MANUAL)
+        is_what_runs = owed.plan == subscription.plan_of(owed.period)
+        events = subscription.asked(owed.period, now) if is_what_runs else []
+        for earlier in uow.orders.open_of(who.tenant_id):
+            if (earlier.purpose, earlier.plan, earlier.period) == (asked.purpose, asked.plan, asked.period):
+                return Charge(order=earlier, obstacle=hindrance), events
+        request = self._shop.request(who, owed.plan, ASKED)
+        order = self._ordering.add(uow, who, asked, request, now, ask=hindrance)
+        return Charge(order=order, obstacle=hindrance), events
+
+    async def carry(self, charge: Charge) -> Order:
+        """Carry a stored charge to the bank, unless it is there.
+
+        Raises:
+            GatewayError: the bank did not take it up; the order is found out by reconciliation.
+        """
+        order = charge.order
         log.info("charge.started", order_id=order.id, tenant_id=order.tenant_id, obstacle=charge.obstacle)
-        if is_new:
-            order = await self._placement.place(order)
-        if is_new and charge.obstacle is not None:
-            await self._ask_the_customer(order, charge.obstacle)
-        return Charge(order=order, obstacle=charge.obstacle)
-
-    def _order(
-        self, uow: UnitOfWork, who: Principal, plan: Plan, period: int, card: Card | None, now: datetime
-    ) -> Order:
-        """A stored order for the period: charged to `card`, or with a payment page."""
-        purpose = Purpose.RENEWAL if card else Purpose.MANUAL
-        order, created = Order.create(
-            order_id=self._ids.order_id(purpose),
-            idempotency_key=self._ids.idempotency_key(),
-            tenant_id=who.tenant_id,
-            purpose=purpose,
-            amount=plan.price,
-            plan=plan,
-            period=period,
-            request=self._shop.request(who, plan, Terms(), card),
-            at=now,
-        )
-        uow.orders.add(order)
-        uow.outbox.add([created])
-        return order
-
-    async def _ask_the_customer(self, order: Order, reason: str) -> None:
-        now = await self._clock.now()
-        event = PaymentActionRequired(
-            tenant_id=order.tenant_id, at=now, order_id=order.id, payment_url=order.payment_url or "", reason=reason
-        )
-        await self._storage.transact(lambda uow: uow.outbox.add([event]))
-
-
-def _next_period(uow: UnitOfWork, who: Principal, now: datetime) -> tuple[int, Plan]:
-    """The period to charge and the plan that runs, of the subscription, which is locked."""
-    if uow.subscriptions.get(who.tenant_id) is None:
-        raise NoActiveSubscription
-    subscription = uow.subscriptions.lock(who.tenant_id)
-    period = subscription.period_to_renew(now)
-    if subscription.plan is None:
-        raise NoActiveSubscription
-    return period, subscription.plan
+        return order if order.bank_order_id else await self._placement.place(order)

@@ -1,43 +1,42 @@
-"""Buying: a customer chooses, an order is made, the bank shows a payment page."""
+"""Buying: whatever leads a customer to a payment page."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import structlog
+from collections.abc import Callable
+from datetime import datetime
 
 from echodesk_billing.application.errors import CardNotFound, OrderNotFound
+from echodesk_billing.application.ordering import Ordering, tell_created
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.shop import Shop, Terms
-from echodesk_billing.domain import pricing
 from echodesk_billing.domain.card import Card
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.errors import NoActiveSubscription
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import SaveCard, Wallet
 from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.subscription import Purchase, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayNotConfigured
-from echodesk_billing.ports.ids import Ids
+from echodesk_billing.ports.gateway import Gateway, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
-log = structlog.get_logger()
-
-DOUBLE_CLICK = timedelta(minutes=1)
 AT_ONCE = Terms()
+
+Decide = Callable[[Subscription, Catalogue, datetime], Purchase]
 
 
 class Checkout:
-    """Starts a payment for a month of a selection."""
+    """Starts payments; the subscription decides what each of them pays for."""
 
     def __init__(
         self,
         storage: Storage,
         gateway: Gateway,
         clock: Clock,
-        ids: Ids,
+        ordering: Ordering,
         placement: Placement,
         settlement: Settlement,
         shop: Shop,
@@ -45,7 +44,7 @@ class Checkout:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._ids = ids
+        self._ordering = ordering
         self._placement = placement
         self._settlement = settlement
         self._shop = shop
@@ -60,7 +59,7 @@ class Checkout:
         wallet_token: str = "",
         distinct: bool = False,
     ) -> Order:
-        """Make an order for the next period of `selection` and get its payment page.
+        """Buy a month of `selection`: the next period, an upgrade now, or a change that is paid ahead.
 
         Args:
             buyer: whose tenant buys.
@@ -75,42 +74,78 @@ class Checkout:
             The order: with `payment_url`, or, with a wallet, already paid or waiting for its second step.
 
         Raises:
-            InvalidSelection: the catalogue has no such thing.
+            InvalidSelection: the catalogue has no such thing, or paid time of another currency is left.
             CardNotFound: there is no such recurrent card.
-            SelectionChangeUnsupported: the subscription runs with another selection.
             GatewayError: the bank did not give a payment page; see `Placement.place`.
+
+        Source: domain.md, "Buying while active".
         """
-        if not self._gateway.is_configured:
-            raise GatewayNotConfigured
+
+        def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
+            return subscription.purchase(catalogue, selection, currency, now)
+
+        return await self.start(buyer, decide, terms=terms, wallet_token=wallet_token, distinct=distinct)
+
+    async def pay_now(self, buyer: Principal, *, distinct: bool = False) -> Order:
+        """Pay the next period by hand, the customer being present; that makes the new mandate.
+
+        Raises:
+            NoActiveSubscription: there is nothing that runs on.
+            GatewayError: the bank did not give a payment page.
+        """
+        return await self.start(buyer, lambda running, _, now: running.renewal(now), distinct=distinct, known=True)
+
+    async def reactivate(self, buyer: Principal, *, distinct: bool = False) -> Order:
+        """Pay for a suspended or ended subscription to run again.
+
+        Raises:
+            NoActiveSubscription: there never was one.
+            IllegalTransition: it is neither suspended nor ended.
+            InvalidSelection: what it was is not sold any more.
+            GatewayError: the bank did not give a payment page.
+        """
+        return await self.start(
+            buyer,
+            lambda ended, catalogue, now: ended.reactivation(catalogue, now),
+            distinct=distinct,
+            known=True,
+        )
+
+    async def start(
+        self,
+        buyer: Principal,
+        decide: Decide,
+        *,
+        terms: Terms = AT_ONCE,
+        wallet_token: str = "",
+        distinct: bool = False,
+        known: bool = False,
+    ) -> Order:
+        """Make the order that `decide` asks for and get its payment page.
+
+        Args:
+            decide: asked with the locked subscription, the catalogue and the time.
+            known: the tenant must have a subscription already.
+
+        Raises:
+            NoActiveSubscription: it has none, and must.
+            GatewayError: the bank did not give a payment page.
+        """
+        require_configured(self._gateway)
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Order:
-            plan = pricing.plan(uow.catalogues.current(), selection, currency)
             card = _present_card(uow, buyer, terms.card_id)
-            uow.subscriptions.add(Subscription(tenant_id=buyer.tenant_id, time_zone=self._shop.time_zone))
-            period = uow.subscriptions.lock(buyer.tenant_id).period_to_pay(plan, now)
-            order, created = Order.create(
-                order_id=self._ids.order_id(Purpose.SUBSCRIPTION),
-                idempotency_key=self._ids.idempotency_key(),
-                tenant_id=buyer.tenant_id,
-                purpose=Purpose.SUBSCRIPTION,
-                amount=plan.price,
-                plan=plan,
-                period=period,
-                request=self._shop.request(buyer, plan, terms, card),
-                at=now,
-            )
-            for earlier in uow.orders.open_of(buyer.tenant_id):
-                if _same_click(earlier, order, distinct=distinct):
-                    return earlier
-            uow.orders.add(order)
-            uow.outbox.add([created])
-            return order
+            if known and uow.subscriptions.get(buyer.tenant_id) is None:
+                raise NoActiveSubscription
+            uow.subscriptions.add(self._shop.subscription(buyer))
+            subscription = uow.subscriptions.lock(buyer.tenant_id)
+            purchase = decide(subscription, uow.catalogues.current(), now)
+            request = self._shop.request(buyer, purchase.plan, terms, card)
+            return self._ordering.once(uow, buyer, purchase, request, now, distinct=distinct)
 
         order = await self._storage.transact(work)
-        log.info(
-            "order.created", order_id=order.id, tenant_id=order.tenant_id, amount=str(order.amount), state=order.state
-        )
+        tell_created(order)
         return order if order.payment_url else await self._placement.place(order, wallet_token)
 
     async def complete_apple_pay(self, who: Principal, order_id: str, wallet_token: str) -> Order:
@@ -138,13 +173,3 @@ def _present_card(uow: UnitOfWork, buyer: Principal, card_id: int | None) -> Car
         if card.id == card_id and card.kind is SaveCard.RECURRENT:
             return card
     raise CardNotFound
-
-
-def _same_click(earlier: Order, order: Order, *, distinct: bool) -> bool:
-    """Whether an open order is what is being ordered now, so that a double click makes one order.
-
-    An order that has no payment page yet is always taken up again: nobody can have paid it (docs/adr/0006).
-    """
-    same = (earlier.plan, earlier.period, earlier.request) == (order.plan, order.period, order.request)
-    fresh = not distinct and order.created_at - earlier.created_at < DOUBLE_CLICK
-    return same and (earlier.payment_url is None or fresh)

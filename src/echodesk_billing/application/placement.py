@@ -10,9 +10,7 @@ from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import SaveCard
 from echodesk_billing.domain.report import BankStatus
-from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused
-from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
 
@@ -20,10 +18,8 @@ log = structlog.get_logger()
 class Placement:
     """Creates a stored order at the bank. May be repeated: the order's idempotency key makes it one order there."""
 
-    def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, settlement: Settlement) -> None:
-        self._storage = storage
+    def __init__(self, gateway: Gateway, settlement: Settlement) -> None:
         self._gateway = gateway
-        self._clock = clock
         self._settlement = settlement
 
     async def place(self, order: Order, wallet_token: str = "") -> Order:
@@ -48,7 +44,7 @@ class Placement:
             report = await self._gateway.create_order(order, wallet_token)
         except GatewayRefused as refusal:
             reason = str(refusal)
-            await self._refuse(order.id, reason)
+            await self._settlement.refuse(order.id, reason)
             bound.error("order.refused_by_bank", reason=reason)
             raise
         except GatewayError as error:
@@ -67,14 +63,3 @@ class Placement:
             log.warning("card.not_saved", order_id=order.id, tenant_id=order.tenant_id, reason=str(error))
             return False
         return True
-
-    async def _refuse(self, order_id: str, reason: str) -> None:
-        now = await self._clock.now()
-
-        def work(uow: UnitOfWork) -> None:
-            order = uow.orders.lock(order_id, "")
-            if order is not None:
-                uow.outbox.add(order.refuse(reason, now))
-                uow.orders.save(order)
-
-        await self._storage.transact(work)

@@ -15,7 +15,7 @@ from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.order import Order
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayNotConfigured, GatewayRefused
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
@@ -65,8 +65,7 @@ class Reconcile:
         Raises:
             GatewayNotConfigured: the bank cannot be asked.
         """
-        if not self._gateway.is_configured:
-            raise GatewayNotConfigured
+        require_configured(self._gateway)
         now = await self._clock.now()
         due = now if older_than is None else FAR_FUTURE
         seen: set[str] = set()

@@ -12,7 +12,7 @@ from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.refund import Refund
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayNotConfigured, GatewayRefused
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused, require_configured
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
@@ -44,8 +44,7 @@ class RefundPayment:
             GatewayRefused: the bank said no; the refund has failed.
             GatewayError: the outcome is unknown; reconciliation asks again under the same key.
         """
-        if not self._gateway.is_configured:
-            raise GatewayNotConfigured
+        require_configured(self._gateway)
         now = await self._clock.now()
         refund_id = self._ids.idempotency_key()
 

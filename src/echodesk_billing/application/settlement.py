@@ -11,10 +11,19 @@ from attrs import evolve, frozen
 
 from echodesk_billing.domain import books, invoice
 from echodesk_billing.domain.card import Card
-from echodesk_billing.domain.events import Event, InvoiceIssued, OrderCompleted, OrderCorrected, OrderMismatch
+from echodesk_billing.domain.events import (
+    Event,
+    InvoiceIssued,
+    OrderCompleted,
+    OrderCorrected,
+    OrderMismatch,
+    OrderRejected,
+)
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.report import BankReport
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.domain.report import BankReport, ReportedCard
+from echodesk_billing.domain.response_codes import RetryAdvice, response_code
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
 
@@ -47,15 +56,16 @@ class Settled:
 
 
 class Settlement:
-    """Merges reports of the bank into orders, and payments into subscriptions.
+    """Merges reports of the bank into orders, and what they mean into subscriptions, cards and books.
 
     Callback, receipt, the answer to a call, reconciliation: the same code, lock, books and events for all.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, time_zone: str) -> None:
+    def __init__(self, storage: Storage, clock: Clock, time_zone: str, policy: RenewalPolicy) -> None:
         self._storage = storage
         self._clock = clock
         self._time_zone = time_zone
+        self._policy = policy
 
     async def apply(self, report: BankReport, callback: InboxEntry | None = None) -> Settled:
         """Merge `report`, in one transaction with the record of the callback that brought it.
@@ -65,61 +75,117 @@ class Settlement:
             read the receipt and apply that. `UNKNOWN_ORDER` says that no order fits: nothing was changed.
         """
         now = await self._clock.now()
-        series = invoice.series_of(now, self._time_zone)
-        settled = await self._storage.transact(lambda uow: _settle(uow, report, callback, now, series))
+        settled = await self._storage.transact(lambda uow: self._settle(uow, report, callback, now))
         _tell(settled, report)
         return settled
 
+    async def refuse(self, order_id: str, reason: str) -> None:
+        """Take the bank's refusal to create an order: nothing was paid, and nothing will be."""
+        now = await self._clock.now()
 
-def _settle(uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime, series: str) -> Settled:
-    order = uow.orders.lock(report.external_order_id, report.bank_order_id)
-    if order is None:
-        return Settled(outcome=Outcome.UNKNOWN_ORDER)
-    if order.wants_confirmation(report):
-        return Settled(outcome=Outcome.UNCONFIRMED, order=order)
-    if callback and not uow.inbox.record(evolve(callback, order_id=order.id)):
-        return Settled(outcome=Outcome.DUPLICATE, order=order)
-    before = evolve(order)
-    events: list[Event] = list(order.observe(report, now))
-    for event in tuple(events):
-        uow.books.post(books.entries(event))
-        if isinstance(event, OrderCompleted | OrderCorrected):
-            events += _on_payment(uow, order, report, now)
-            events.append(_issue_invoice(uow, order, event, series))
-    if order == before:
-        return Settled(outcome=Outcome.UNCHANGED, order=order)
-    uow.orders.save(order)
-    return Settled(outcome=Outcome.APPLIED, order=order, events=uow.outbox.add(events))
+        def work(uow: UnitOfWork) -> None:
+            order = uow.orders.lock(order_id, "")
+            if order is not None:
+                events = self._follow(uow, order, None, order.refuse(reason, now), now)
+                uow.orders.save(order)
+                uow.outbox.add(events)
 
+        await self._storage.transact(work)
 
-def _on_payment(uow: UnitOfWork, order: Order, report: BankReport, now: datetime) -> Sequence[Event]:
-    """What a payment buys, and the card it saved."""
-    events: list[Event] = []
-    if order.plan is not None:
+    def _settle(self, uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime) -> Settled:
+        order = uow.orders.lock(report.external_order_id, report.bank_order_id)
+        if order is None:
+            return Settled(outcome=Outcome.UNKNOWN_ORDER)
+        if order.wants_confirmation(report):
+            return Settled(outcome=Outcome.UNCONFIRMED, order=order)
+        if callback and not uow.inbox.record(evolve(callback, order_id=order.id)):
+            return Settled(outcome=Outcome.DUPLICATE, order=order)
+        before = evolve(order)
+        events = self._follow(uow, order, report.card, order.observe(report, now), now)
+        if order == before:
+            return Settled(outcome=Outcome.UNCHANGED, order=order)
+        uow.orders.save(order)
+        return Settled(outcome=Outcome.APPLIED, order=order, events=uow.outbox.add(events))
+
+    def _follow(
+        self, uow: UnitOfWork, order: Order, card: ReportedCard | None, events: Sequence[Event], now: datetime
+    ) -> list[Event]:
+        """What the events of an order mean for books, subscription, card, registration and invoice."""
+        all_events: list[Event] = []
+        for event in events:
+            all_events.append(event)
+            uow.books.post(books.entries(event))
+            match event:
+                case OrderCompleted() | OrderCorrected():
+                    all_events += self._on_payment(uow, order, card, now)
+                    all_events.append(self._issue_invoice(uow, order, event))
+                case OrderRejected():
+                    all_events += self._on_rejection(uow, order, event, now)
+        return all_events
+
+    def _on_payment(
+        self, uow: UnitOfWork, order: Order, reported: ReportedCard | None, now: datetime
+    ) -> Sequence[Event]:
+        """What a payment buys, and the card it saved."""
+        events: list[Event] = []
+        if order.plan is not None:
+            subscription = uow.subscriptions.lock(order.tenant_id)
+            events += subscription.on_payment(order, now)
+            subscription.plan_next(now, self._policy)
+            uow.subscriptions.save(subscription)
+        if order.purpose is Purpose.REGISTRATION and not order.pending_refunds:
+            events += _on_registration(uow, order, now)
+        if reported is not None:
+            events += self._keep_card(uow, order, reported, now)
+        if order.purpose is Purpose.CARD:
+            order.give_back_card_check(now)
+        return events
+
+    def _on_rejection(self, uow: UnitOfWork, order: Order, event: OrderRejected, now: datetime) -> Sequence[Event]:
+        """A declined renewal is tried again, or its customer asked; a refusal without a code cannot be repeated."""
+        if order.purpose is not Purpose.RENEWAL:
+            return []
+        advice = response_code(event.code).advice if event.code else RetryAdvice.CUSTOMER_PRESENT
         subscription = uow.subscriptions.lock(order.tenant_id)
-        events += subscription.on_payment(order, now)
+        events = subscription.on_decline(order, event.code, advice, self._policy, now)
+        subscription.plan_next(now, self._policy)
         uow.subscriptions.save(subscription)
-    if report.card is not None:
+        return events
+
+    def _keep_card(self, uow: UnitOfWork, order: Order, reported: ReportedCard, now: datetime) -> Sequence[Event]:
+        """Keep the card that paid. Where it paid for the subscription, older mandates of it are forgotten."""
         others = uow.cards.active_of(order.tenant_id)
-        card, saved = Card.save(order, report.card, now, is_first=not others)
+        is_mandate = order.plan is not None and not order.pending_refunds
+        card, saved = Card.save(order, reported, now, is_first=not others, is_mandate=is_mandate)
+        card.plan_reminder(self._policy, now)
+        events: list[Event] = [saved]
         for other in others:
-            if card.is_default and other.is_default:
+            if is_mandate and card.is_default and card.is_same_card(other):
+                events += other.forget(now)
+                uow.cards.save(other)
+            elif card.is_default and other.is_default:
                 other.is_default = False
                 uow.cards.save(other)
         uow.cards.add(card)
-        events.append(saved)
-    if order.purpose is Purpose.CARD:
-        order.give_back_card_check(now)
+        return events
+
+    def _issue_invoice(self, uow: UnitOfWork, order: Order, paid: OrderCompleted | OrderCorrected) -> InvoiceIssued:
+        series = invoice.series_of(paid.at, self._time_zone)
+        issued = Invoice.of(order, paid.captured, paid.at, series=series, serial=uow.books.next_serial(series))
+        uow.books.issue(issued)
+        return InvoiceIssued(
+            tenant_id=order.tenant_id, at=paid.at, order_id=order.id, number=issued.number, amount=issued.amount
+        )
+
+
+def _on_registration(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:
+    """The tenant comes to life."""
+    registration = uow.registrations.lock(order.id)
+    if registration is None:
+        raise AssertionError(f"{order.subject} pays for a registration that is gone")
+    events = registration.on_payment(now)
+    uow.registrations.save(registration)
     return events
-
-
-def _issue_invoice(uow: UnitOfWork, order: Order, paid: OrderCompleted | OrderCorrected, series: str) -> InvoiceIssued:
-    serial = uow.books.next_serial(series)
-    issued = Invoice.of(order, paid.captured, paid.at, series=series, serial=serial)
-    uow.books.issue(issued)
-    return InvoiceIssued(
-        tenant_id=order.tenant_id, at=paid.at, order_id=order.id, number=issued.number, amount=issued.amount
-    )
 
 
 def _tell(settled: Settled, report: BankReport) -> None:

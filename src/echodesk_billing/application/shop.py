@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from datetime import timedelta
+
+from attrs import evolve, frozen
 
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.masking import mask_email, mask_name
@@ -15,9 +17,11 @@ from echodesk_billing.domain.payment_request import (
     Wallet,
 )
 from echodesk_billing.domain.pricing import Plan
+from echodesk_billing.domain.subscription import DEFAULT_GRACE, Subscription
 from echodesk_billing.ports.access import Principal
 
 AS_USUAL = PaymentOptions()
+LONGEST_TTL_MINUTES = 1440
 
 
 @frozen(kw_only=True)
@@ -31,6 +35,7 @@ class Terms:
         wallet: where the card was collected on the merchant's own page.
         card_id: of a saved recurrent card to pay with, the customer being present.
         options: what most payments leave as it is.
+        ttl_minutes: how long the order can be paid; as the shop has it where None.
     """
 
     language: str = "ka"
@@ -39,6 +44,10 @@ class Terms:
     wallet: Wallet = Wallet.NONE
     card_id: int | None = None
     options: PaymentOptions = AS_USUAL
+    ttl_minutes: int | None = None
+
+
+ASKED = Terms(ttl_minutes=LONGEST_TTL_MINUTES)
 
 
 @frozen(kw_only=True)
@@ -52,6 +61,8 @@ class Shop:
         ttl_minutes: how long an order can be paid.
         time_zone: whose calendar months new subscriptions count.
         card_check: what is charged, and given back, to save a card without buying anything.
+        grace: how long access of new subscriptions outlives the paid period while a payment is owed.
+        registration_url: where the browser returns to after a registration; the tenant's pages where empty.
     """
 
     product_name: str
@@ -60,6 +71,17 @@ class Shop:
     ttl_minutes: int
     time_zone: str
     card_check: Money
+    grace: timedelta = DEFAULT_GRACE
+    registration_url: str = ""
+
+    def subscription(self, buyer: Principal) -> Subscription:
+        """A subscription that waits for its first payment."""
+        return Subscription(
+            tenant_id=buyer.tenant_id,
+            tenant_name=buyer.tenant_name,
+            time_zone=self.time_zone,
+            grace=self.grace,
+        )
 
     def request(self, buyer: Principal, plan: Plan, terms: Terms, card: Card | None = None) -> PaymentRequest:
         """What the bank is asked to show `buyer` for a month of `plan`, or to charge to `card`.
@@ -81,9 +103,17 @@ class Shop:
             wallet=terms.wallet,
             parent_order_id=card.bank_order_id if card else None,
             is_automatic=card is not None and card.kind is SaveCard.AUTOMATIC,
-            ttl_minutes=self.ttl_minutes,
+            ttl_minutes=terms.ttl_minutes or self.ttl_minutes,
             options=terms.options,
         )
+
+    def registration_request(self, buyer: Principal, plan: Plan, terms: Terms) -> PaymentRequest:
+        """What the bank is asked to show somebody whose tenant does not exist yet."""
+        request = self.request(buyer, plan, terms)
+        if not self.registration_url:
+            return request
+        page = self.registration_url.replace("{tenant}", buyer.tenant_id)
+        return evolve(request, success_url=page + "/success", fail_url=page + "/failed")
 
     def card_request(self, buyer: Principal, *, make_default: bool) -> PaymentRequest:
         """What the bank is asked to show `buyer` who adds a card."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
@@ -16,6 +17,14 @@ class Period:
     number: int
     start: datetime
     end: datetime
+
+    def left_at(self, moment: datetime) -> Fraction:
+        """Which part of it is still to come at `moment`: 1 before it starts, 0 after its end."""
+        left = self.end - min(max(self.start, moment), self.end)
+        return Fraction(left // _TICK, (self.end - self.start) // _TICK)
+
+
+_TICK = timedelta(microseconds=1)
 
 
 def months_after(anchor: datetime, months: int, time_zone: str) -> datetime:
@@ -50,9 +59,14 @@ def period(anchor: datetime, anchor_period: int, number: int, time_zone: str) ->
 
 
 def period_at(anchor: datetime, anchor_period: int, moment: datetime, time_zone: str) -> Period:
-    """The period that `moment`, not before `anchor`, lies in."""
+    """The period that `moment` lies in; before `anchor` periods are counted backwards from it."""
     zone = ZoneInfo(time_zone)
     start, local = anchor.astimezone(zone), moment.astimezone(zone)
     months = (local.year - start.year) * 12 + local.month - start.month
     found = period(anchor, anchor_period, anchor_period + months, time_zone)
     return found if found.start <= moment else period(anchor, anchor_period, found.number - 1, time_zone)
+
+
+def days_after(moment: datetime, days: int, time_zone: str) -> datetime:
+    """The moment `days` calendar days after `moment`, at the same wall-clock time in `time_zone`, in UTC."""
+    return (moment.astimezone(ZoneInfo(time_zone)) + timedelta(days=days)).astimezone(UTC)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import calendar
 import enum
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from attrs import define
 
-from echodesk_billing.domain.events import CardForgotten, CardSaved
+from echodesk_billing.domain.events import CardForgotten, CardSaved, ReminderDue
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import SaveCard
+from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import ReportedCard
 
 
@@ -35,6 +36,7 @@ class Card:
         mandate: amount and currency of the parent order.
         masked_number: as the bank shows it.
         expiry: month and year, `12/30`; empty where the bank did not say.
+        remind_at: when the customer is to be reminded that it expires; None where there is nothing to remind of.
 
     Source: domain.md, Subscription, "A mandate is for one exact amount".
     """
@@ -51,10 +53,19 @@ class Card:
     saved_at: datetime
     is_default: bool = False
     state: CardState = CardState.ACTIVE
+    remind_at: datetime | None = None
 
     @classmethod
-    def save(cls, order: Order, reported: ReportedCard, at: datetime, *, is_first: bool) -> tuple[Card, CardSaved]:
-        """The card that paid `order`; a tenant's first card is its default, and one that was asked to be."""
+    def save(
+        cls, order: Order, reported: ReportedCard, at: datetime, *, is_first: bool, is_mandate: bool = False
+    ) -> tuple[Card, CardSaved]:
+        """The card that paid `order`.
+
+        Args:
+            is_first: the tenant has no other, so that this is its default.
+            is_mandate: it paid for the subscription and may be charged again, so that it is the default now.
+        """
+        chosen = is_mandate and reported.kind is SaveCard.AUTOMATIC
         card = cls(
             tenant_id=order.tenant_id,
             order_id=order.id,
@@ -65,18 +76,44 @@ class Card:
             brand=reported.brand,
             expiry=reported.expiry,
             saved_at=at,
-            is_default=is_first or order.request.makes_default,
+            is_default=is_first or chosen or order.request.makes_default,
         )
         return card, CardSaved(tenant_id=order.tenant_id, at=at, order_id=order.id, masked_number=card.masked_number)
 
-    def is_expired(self, now: datetime) -> bool:
-        """Whether its month has passed; a card whose expiry is not known is not taken for expired."""
+    @property
+    def expires_at(self) -> datetime | None:
+        """The end of its month, UTC; None where the bank did not say, or said nothing that can be read."""
         month, slash, year = self.expiry.partition("/")
         if not slash or not month.isdigit() or not year.isdigit() or not 1 <= int(month) <= 12:  # noqa: PLR2004
-            return False
+            return None
         full_year = int(year) + (2000 if len(year) == 2 else 0)  # noqa: PLR2004
         last_day = calendar.monthrange(full_year, int(month))[1]
-        return now.astimezone(UTC).date() > datetime(full_year, int(month), last_day, tzinfo=UTC).date()
+        return datetime(full_year, int(month), last_day, tzinfo=UTC) + timedelta(days=1)
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its month has passed; a card whose expiry is not known is not taken for expired."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    def plan_reminder(self, policy: RenewalPolicy, since: datetime) -> None:
+        """Set when the customer is to be reminded next, after `since`."""
+        moments = policy.reminders_before(self.expires_at) if self.expires_at else []
+        self.remind_at = min((moment for moment, _ in moments if moment > since), default=None)
+
+    def remind(self, now: datetime, policy: RenewalPolicy) -> list[ReminderDue]:
+        """Remind of the expiry where the time for it has come, and set the next time. Only of the default card."""
+        since, expiry = self.remind_at, self.expires_at
+        self.plan_reminder(policy, now)
+        if since is None or expiry is None or not self.is_default or now >= expiry:
+            return []
+        came = [days for moment, days in policy.reminders_before(expiry) if moment <= now]
+        return [ReminderDue(tenant_id=self.tenant_id, at=now, what="card", days=min(came), expires_at=expiry)]
+
+    def is_same_card(self, other: Card) -> bool:
+        """Whether two mandates are of one and the same plastic card."""
+        mine, theirs = (
+            (card.tenant_id, card.kind, card.masked_number, card.brand, card.expiry) for card in (self, other)
+        )
+        return mine == theirs
 
     def forget(self, at: datetime) -> list[CardForgotten]:
         """Make it unusable; the bank is told next. Forgetting twice is forgetting once."""

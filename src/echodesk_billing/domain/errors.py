@@ -75,12 +75,24 @@ class NoActiveSubscription(BillingError):
         super().__init__("No active subscription found")
 
 
-class SelectionChangeUnsupported(BillingError):
-    """A running subscription was to be bought with another selection."""
+class ChangeRefused(BillingError):
+    """A change of plan that is not possible now; the message says why, and what is."""
 
-    def __init__(self, state: str) -> None:
-        super().__init__(
-            f"The subscription is {state} with another selection: this call pays the next period of the same "
-            "package and seats. Cancel first, or buy the same selection."
-        )
-        self.state = state
+
+class NothingScheduled(BillingError):
+    """A scheduled change was to be dropped, and there is none."""
+
+    def __init__(self) -> None:
+        super().__init__("No scheduled change found")
+
+
+class TrialRefused(BillingError):
+    """A trial that the tenant may not have; the message says why."""
+
+
+class NameTaken(BillingError):
+    """A tenant's name is used or reserved by someone else."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The name {name!r} is taken: choose another")
+        self.name = name

@@ -135,6 +135,93 @@ class SubscriptionRenewed(SubscriptionEvent):
 
 
 @frozen(kw_only=True)
+class SubscriptionPastDue(SubscriptionEvent):
+    """A period could not be charged; access lasts until `access_until`.
+
+    Args:
+        code: of the bank, where a charge was declined.
+        retry_at: when it is tried again by itself; None where the customer has to act.
+    """
+
+    code: str | None
+    retry_at: datetime | None
+    access_until: datetime
+
+
+@frozen(kw_only=True)
+class SubscriptionSuspended(SubscriptionEvent):
+    """A tenant has no access any more until it pays."""
+
+
+@frozen(kw_only=True)
+class SubscriptionChanged(SubscriptionEvent):
+    """Another plan holds from now on.
+
+    Args:
+        order_id: what was paid for it; None where the change was scheduled.
+        plan_name: of the new plan.
+        price: a month of it.
+        extra_days: what the unused value of the old plan became.
+    """
+
+    order_id: str | None
+    plan_name: str
+    price: Money
+    extra_days: int = 0
+
+
+@frozen(kw_only=True)
+class SubscriptionChangeScheduled(SubscriptionEvent):
+    """Another plan will hold from `effective_at` on."""
+
+    plan_name: str
+    price: Money
+    effective_at: datetime
+
+
+@frozen(kw_only=True)
+class SubscriptionResumed(SubscriptionEvent):
+    """A cancelled subscription runs on."""
+
+
+@frozen(kw_only=True)
+class TrialStarted(SubscriptionEvent):
+    """A tenant may try a plan for nothing until `ends_at`."""
+
+    plan_name: str
+    ends_at: datetime
+
+
+@frozen(kw_only=True)
+class ReminderDue(Event):
+    """The customer should act before something expires.
+
+    Args:
+        what: `period` or `trial`, where nothing will be charged by itself at its end, or `card`.
+        days: how many days are left, one of the days in the settings.
+        expires_at: when it expires.
+    """
+
+    what: str
+    days: int
+    expires_at: datetime
+
+
+@frozen(kw_only=True)
+class TenantRegistered(OrderEvent):
+    """A tenant's first order is paid: the CRM creates the tenant. `tenant_id` is the schema's name.
+
+    What the CRM passed along is not in the event: it is asked for by `order_id`, and kept encrypted.
+    """
+
+    name: str
+    admin_email: str
+    admin_first_name: str
+    admin_last_name: str
+    language: str
+
+
+@frozen(kw_only=True)
 class SubscriptionCancelled(SubscriptionEvent):
     """No further period will be charged; access lasts until `access_until`."""
 
@@ -161,7 +248,15 @@ EVENT_TYPES: dict[str, type[Event]] = {
         PaymentActionRequired,
         SubscriptionActivated,
         SubscriptionRenewed,
+        SubscriptionPastDue,
+        SubscriptionSuspended,
+        SubscriptionChanged,
+        SubscriptionChangeScheduled,
+        SubscriptionResumed,
         SubscriptionCancelled,
         SubscriptionEnded,
+        TrialStarted,
+        ReminderDue,
+        TenantRegistered,
     )
 }

@@ -18,6 +18,7 @@ from echodesk_billing.domain.events import (
     OrderMismatch,
     OrderRefunded,
     OrderRejected,
+    PaymentActionRequired,
 )
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import OrderState
@@ -39,6 +40,8 @@ class Purpose(enum.StrEnum):
     SUBSCRIPTION = "SUB"
     RENEWAL = "REN"
     MANUAL = "MAN"
+    UPGRADE = "UPG"
+    REGISTRATION = "REG"
     CARD = "CARD"
 
 
@@ -71,6 +74,7 @@ class Order:
         captured: what the card really paid, once it has.
         attention: why a person has to look; empty when all is well.
         saves_card: whether the bank agreed to keep the card; None where it was not asked.
+        ask: why the customer has to be asked to come and pay; nobody asked for the order's page.
         check_at: when to ask the bank about it, if nothing is heard before; None when it is settled.
         version: counts the saved changes.
         steps: the history made since it was loaded.
@@ -97,6 +101,7 @@ class Order:
     reject_reason: str | None = None
     attention: tuple[str, ...] = ()
     saves_card: bool | None = None
+    ask: str | None = None
     check_at: datetime | None = None
     version: int = 0
     steps: list[Step] = field(factory=list, eq=False)
@@ -114,6 +119,7 @@ class Order:
         at: datetime,
         plan: Plan | None = None,
         period: int | None = None,
+        ask: str | None = None,
     ) -> tuple[Order, OrderCreated]:
         """A new order, to be stored before the bank hears of it: for one period of a plan, or to save a card."""
         order = cls(
@@ -127,6 +133,7 @@ class Order:
             updated_at=at,
             plan=plan,
             period=period,
+            ask=ask,
             check_at=at + FIRST_CHECK_AFTER,
         )
         order.steps.append(Step(at=at, event="create", source=Source.REQUEST, before="", after=order.state))
@@ -187,10 +194,10 @@ class Order:
         if self.wants_confirmation(report):
             return []
         self.bank_order_id = report.bank_order_id
+        events = self._ask_the_customer(report, at)
         self.payment_url = self.payment_url or report.payment_url
         if self.saves_card is None:
             self.saves_card = report.saves_card
-        events: list[OrderEvent] = []
         for event in lifecycle.order_path(self.state, _TARGETS[BankStatus(report.status)]):
             events += self._advance(event, report, at)
         if self.is_paid:
@@ -287,6 +294,16 @@ class Order:
         """Plan the next question to the bank: after as long as the order is old, from a minute to an hour."""
         wait = min(max(at - self.created_at, FIRST_CHECK_AFTER), LONGEST_CHECK_INTERVAL)
         self.check_at = None if self.is_settled else at + wait
+
+    def _ask_the_customer(self, report: BankReport, at: datetime) -> list[OrderEvent]:
+        """Once the bank has given the page of an order that nobody waits for, the customer is told its address."""
+        if self.ask is None or self.payment_url is not None or report.payment_url is None:
+            return []
+        return [
+            PaymentActionRequired(
+                tenant_id=self.tenant_id, at=at, order_id=self.id, payment_url=report.payment_url, reason=self.ask
+            )
+        ]
 
     def _misfit(self, report: BankReport) -> str | None:
         """Why the report cannot be true of this order; None when it can."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from echodesk_billing.domain.catalogue import Catalogue, Limits, PricingModel
 from echodesk_billing.domain.errors import InvalidSelection
@@ -40,6 +40,37 @@ class Selection:
         if not 1 <= self.seats <= MOST_SEATS:
             raise InvalidSelection("agent_count", f"Choose from 1 to {MOST_SEATS} seats, not {self.seats}")
 
+    def with_feature(self, key: str) -> Selection:
+        """The same with one more feature.
+
+        Raises:
+            InvalidSelection: it is of a package, or has the feature.
+        """
+        self._require_features()
+        if key in self.features:
+            raise InvalidSelection("feature_id", f"{key} is there already")
+        return evolve(self, features=(*self.features, key))
+
+    def without_feature(self, key: str) -> Selection:
+        """The same with one feature less.
+
+        Raises:
+            InvalidSelection: it is of a package, lacks the feature, or has no other.
+        """
+        self._require_features()
+        left = tuple(feature for feature in self.features if feature != key)
+        if left == self.features:
+            raise InvalidSelection("feature_id", f"{key} is not there")
+        if not left:
+            raise InvalidSelection("feature_id", f"{key} is the last feature: cancel the subscription instead")
+        return evolve(self, features=left)
+
+    def _require_features(self) -> None:
+        if self.package_id is not None:
+            raise InvalidSelection(
+                "feature_id", "The subscription is of a package: choose another package instead of single features"
+            )
+
 
 @frozen(kw_only=True)
 class Plan:
@@ -60,6 +91,12 @@ class Plan:
     limits: Limits
     features: tuple[str, ...]
     pricing_model: PricingModel
+
+    def is_of(self, selection: Selection) -> bool:
+        """Whether it is what `selection` asks for; the seats of a flat package do not matter."""
+        if self.pricing_model is PricingModel.CRM:
+            return self.selection.package_id == selection.package_id
+        return self.selection == selection
 
 
 def plan(catalogue: Catalogue, selection: Selection, currency: Currency) -> Plan:

@@ -1,26 +1,83 @@
-"""A tenant's subscription: what is paid, until when, and whether it gives access."""
+"""A tenant's subscription: what is paid, until when, whether it gives access, and what has to be done next."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from attrs import define
+from attrs import define, frozen
 
-from echodesk_billing.domain import calendar, lifecycle
+from echodesk_billing.domain import calendar, lifecycle, pricing, proration
 from echodesk_billing.domain.calendar import Period
-from echodesk_billing.domain.errors import NoActiveSubscription, SelectionChangeUnsupported
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.errors import (
+    ChangeRefused,
+    IllegalTransition,
+    InvalidSelection,
+    NoActiveSubscription,
+    NothingScheduled,
+    TrialRefused,
+)
 from echodesk_billing.domain.events import (
     Event,
     OrderMismatch,
+    ReminderDue,
     SubscriptionActivated,
     SubscriptionCancelled,
+    SubscriptionChanged,
+    SubscriptionChangeScheduled,
     SubscriptionEnded,
+    SubscriptionPastDue,
     SubscriptionRenewed,
+    SubscriptionResumed,
+    SubscriptionSuspended,
+    TrialStarted,
 )
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import SubscriptionState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.pricing import Plan
+from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.pricing import Plan, Selection
+from echodesk_billing.domain.renewal import RenewalPolicy, reminder
+from echodesk_billing.domain.response_codes import RetryAdvice
+
+_S = SubscriptionState
+DEFAULT_GRACE = RenewalPolicy().grace
+
+
+@frozen(kw_only=True)
+class PlanChange:
+    """`plan` holds from period `period` on."""
+
+    period: int
+    plan: Plan
+
+
+@frozen(kw_only=True)
+class Purchase:
+    """What an order is to pay: a plan, for a period, and how it comes into force."""
+
+    purpose: Purpose
+    plan: Plan
+    period: int
+
+
+@frozen(kw_only=True)
+class Preview:
+    """What an upgrade or a change would do, were it paid or scheduled at once.
+
+    Args:
+        plan: the new one.
+        is_immediate: it costs more and is paid now; otherwise it holds from the next period.
+        effective_at: when it comes into force.
+        extra_days: what the unused value of the old plan becomes.
+        paid_until: the end of what is paid then.
+    """
+
+    plan: Plan
+    is_immediate: bool
+    effective_at: datetime
+    extra_days: int
+    paid_until: datetime
 
 
 @define(kw_only=True)
@@ -28,11 +85,23 @@ class Subscription:
     """The one subscription of a tenant.
 
     Args:
-        plan: what it gives, at the price that was agreed; None until the first payment.
+        tenant_name: for the payment pages that renewals need.
         time_zone: whose calendar months are counted, an IANA name.
-        anchor: when period `anchor_period` began; never moves while the subscription runs.
+        grace: how long access outlives the paid period while a payment is owed.
+        plan: what it gives, at the price that was agreed; None until the first payment or trial.
+        changes: plans that hold from later periods on, earliest first.
+        started_at: since when the present plan and anchor count.
+        anchor: when period `anchor_period` began; moves only with an upgrade or a new start.
         next_period: number of the first period that is not paid. Periods are numbered through the tenant's whole
             life, so a period number is never used twice.
+        trial_ends_at: the end of the one trial a tenant may have.
+        charged_period: the period whose automatic charge is under way.
+        asked_period: the period for which the customer was asked to come and pay.
+        failures: how many charges of the present period were declined.
+        first_failed_at: when the first of them was.
+        retry_at: when the next is made.
+        tended_at: up to when what comes by time has been done.
+        due_at: when something is to be done next; None where only the customer can move it.
         version: counts the saved changes.
 
     Source: domain.md, Subscription.
@@ -40,12 +109,26 @@ class Subscription:
 
     tenant_id: str
     time_zone: str
+    tenant_name: str = ""
+    grace: timedelta = DEFAULT_GRACE
     state: SubscriptionState = SubscriptionState.INCOMPLETE
     plan: Plan | None = None
+    changes: tuple[PlanChange, ...] = ()
+    started_at: datetime | None = None
     anchor: datetime | None = None
     anchor_period: int = 0
     next_period: int = 0
+    trial_ends_at: datetime | None = None
+    charged_period: int | None = None
+    asked_period: int | None = None
+    failures: int = 0
+    first_failed_at: datetime | None = None
+    retry_at: datetime | None = None
+    tended_at: datetime | None = None
+    due_at: datetime | None = None
     version: int = 0
+
+    # What it is now.
 
     @property
     def subject(self) -> str:
@@ -54,77 +137,296 @@ class Subscription:
 
     @property
     def paid_until(self) -> datetime | None:
-        """The end of the last paid period; None before the first payment."""
-        if self.anchor is None:
+        """The end of the last paid period, or of the trial; None before both."""
+        return None if self.anchor is None else self._period(self.anchor, self.next_period - 1).end
+
+    @property
+    def access_until(self) -> datetime | None:
+        """When access ends unless something is paid: with the paid time, or, where a payment is owed, with grace."""
+        until = self.paid_until
+        if until is None or self.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED):
             return None
-        return self._period(self.anchor, self.next_period - 1).end
+        if self.state in (_S.ACTIVE, _S.PAST_DUE):
+            return max(until, self.first_failed_at or until) + self.grace
+        return until
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it renews itself, or would if it were paid."""
+        return self.state in (_S.TRIALING, _S.ACTIVE, _S.PAST_DUE)
 
     @property
     def upcoming(self) -> Period | None:
         """The next period to pay; None where nothing further is charged."""
-        if self.anchor is None or self.state is not SubscriptionState.ACTIVE:
-            return None
-        return self._period(self.anchor, self.next_period)
+        return self._period(self.anchor, self.next_period) if self.anchor and self.is_running else None
 
     def has_access(self, now: datetime) -> bool:
-        """Whether the tenant may use the product: exactly while a paid period runs."""
-        running = self.state in (SubscriptionState.ACTIVE, SubscriptionState.CANCELLED)
-        return running and self.paid_until is not None and now < self.paid_until
+        """Whether the tenant may use the product: exactly while paid, in trial, or in grace."""
+        until = self.access_until
+        return until is not None and now < until
 
-    def period_to_pay(self, plan: Plan, now: datetime) -> int:
-        """The number of the period that an order for `plan` made now would pay.
+    def is_paid(self, now: datetime) -> bool:
+        """Whether paid time, not trial nor grace, is left."""
+        until = self.paid_until
+        in_trial = self.state is _S.TRIALING or self.next_period == 0
+        return self.has_access(now) and not in_trial and until is not None and now < until
 
-        It is the next that is not paid, or the one that runs now where the paid ones have run out.
+    def plan_of(self, period: int) -> Plan:
+        """The plan that holds in a period.
 
         Raises:
-            SelectionChangeUnsupported: it runs with another selection.
+            NoActiveSubscription: there has been none yet.
+        """
+        held = [change.plan for change in self.changes if change.period <= period]
+        plan = held[-1] if held else self.plan
+        if plan is None:
+            raise NoActiveSubscription
+        return plan
+
+    # What a customer may buy or change.
+
+    def purchase(self, catalogue: Catalogue, selection: Selection, currency: Currency, now: datetime) -> Purchase:
+        """What buying `selection` now means: a first or further period, an upgrade, or a change that is paid ahead.
+
+        Raises:
+            InvalidSelection: the catalogue has no such thing, or paid time of another currency is left.
 
         Source: domain.md, "Buying while active".
         """
-        if self.has_access(now) and self.plan is not None and self.plan.selection != plan.selection:
-            raise SelectionChangeUnsupported(self.state)
-        return self._first_unpaid(now)
+        period = self.first_unpaid(now)
+        if self.is_running or self.state in (_S.CANCELLED, _S.SUSPENDED):
+            kept = self.plan_of(period)
+            if kept.is_of(selection) and kept.price.currency is currency:
+                return Purchase(purpose=Purpose.SUBSCRIPTION, plan=kept, period=period)
+        plan = pricing.plan(catalogue, selection, currency)
+        if not self.is_paid(now):
+            return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
+        running = self.plan_of(self._number_at(now))
+        if running.price.currency is not currency:
+            raise InvalidSelection("currency", f"Paid time in {running.price.currency} is left: pay in it, or cancel")
+        purpose = Purpose.UPGRADE if plan.price > running.price else Purpose.SUBSCRIPTION
+        return Purchase(purpose=purpose, plan=plan, period=period)
 
-    def period_to_renew(self, now: datetime) -> int:
-        """The number of the period that a charge made now would pay.
+    def upgrade(self, plan: Plan, now: datetime) -> Purchase:
+        """What an upgrade to `plan` now has to pay.
+
+        Raises:
+            NoActiveSubscription: it does not run.
+            ChangeRefused: the plan costs no more than the running one.
+        """
+        preview = self.preview(plan, now)
+        if not preview.is_immediate:
+            raise ChangeRefused(f"{plan.name} costs no more than the running plan: change from the next period instead")
+        purpose = Purpose.UPGRADE if self.is_paid(now) else Purpose.SUBSCRIPTION
+        return Purchase(purpose=purpose, plan=plan, period=self.first_unpaid(now))
+
+    def renewal(self, now: datetime) -> Purchase:
+        """What pays the next period by hand: the plan that holds in it.
 
         Raises:
             NoActiveSubscription: it does not run on.
         """
-        if self.state is not SubscriptionState.ACTIVE:
+        if not (self.is_running or self.state is _S.SUSPENDED):
             raise NoActiveSubscription
-        return self._first_unpaid(now)
+        period = self.first_unpaid(now)
+        return Purchase(purpose=Purpose.MANUAL, plan=self.plan_of(period), period=period)
+
+    def reactivation(self, catalogue: Catalogue, now: datetime) -> Purchase:
+        """What brings a suspended or ended subscription back: what it was, at its price, or at today's once it ended.
+
+        Raises:
+            NoActiveSubscription: there never was one.
+            IllegalTransition: it is neither suspended nor ended.
+            InvalidSelection: what it was is not sold any more.
+        """
+        if self.plan is None:
+            raise NoActiveSubscription
+        if self.state is _S.SUSPENDED:
+            return self.renewal(now)
+        if self.state is not _S.ENDED and not (self.state is _S.CANCELLED and not self.has_access(now)):
+            raise IllegalTransition(self.subject, "reactivate", self.state)
+        plan = pricing.plan(catalogue, self.plan.selection, self.plan.price.currency)
+        return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=self.next_period)
+
+    def running_plan(self, now: datetime) -> Plan:
+        """The plan that holds now.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+        """
+        self._require_running()
+        return self.plan_of(self._number_at(now))
+
+    def preview(self, plan: Plan, now: datetime) -> Preview:
+        """What changing to `plan` does.
+
+        Raises:
+            NoActiveSubscription: it does not run.
+            ChangeRefused: the plan is the running one, or of another currency.
+        """
+        running = self.running_plan(now)
+        if plan.price.currency is not running.price.currency:
+            raise ChangeRefused(f"The subscription runs in {running.price.currency}: a change keeps the currency")
+        if plan.selection == running.selection:
+            raise ChangeRefused(f"{plan.name} with the same seats is what runs now")
+        dearer, days = plan.price > running.price, 0
+        upcoming = self._period(self._anchor(), self.first_unpaid(now))
+        until = upcoming.end if dearer else upcoming.start
+        if dearer and self.is_paid(now):
+            days = self._extra_days(plan, now)
+            anchor = calendar.days_after(now, days, self.time_zone)
+            until = calendar.months_after(anchor, 1, self.time_zone)
+        effective_at = now if dearer else max(now, upcoming.start)
+        return Preview(plan=plan, is_immediate=dearer, effective_at=effective_at, extra_days=days, paid_until=until)
+
+    def schedule(self, plan: Plan, at: datetime, effective: datetime | None = None) -> list[Event]:
+        """Have `plan` hold from the next unpaid period on, or from the first that begins at `effective` or later.
+
+        A change scheduled before for the same time or later is replaced.
+
+        Raises:
+            NoActiveSubscription: it does not run.
+            ChangeRefused: the plan is of another currency.
+        """
+        self._require_running()
+        number = max(self.next_period, self.first_unpaid(at))
+        while effective is not None and self._period(self._anchor(), number).start < effective:
+            number += 1
+        before = self.plan_of(number)
+        if before.price.currency is not plan.price.currency:
+            raise ChangeRefused(f"The subscription runs in {before.price.currency}: a change keeps the currency")
+        self.changes = tuple(change for change in self.changes if change.period < number)
+        if self.plan_of(number) == plan:
+            return []
+        return self._adopt(plan, number, None, at)
+
+    def scheduled(self, plan: Plan, now: datetime) -> Preview:
+        """What scheduling `plan` led to: from when it holds."""
+        starts = [self._period(self._anchor(), one.period).start for one in self.changes if one.plan == plan]
+        return Preview(
+            plan=plan,
+            is_immediate=False,
+            effective_at=starts[-1] if starts else now,
+            extra_days=0,
+            paid_until=self._paid_until(),
+        )
+
+    def drop_schedule(self) -> None:
+        """Forget scheduled changes; those that are paid stay.
+
+        Raises:
+            NothingScheduled: there is none.
+        """
+        kept = tuple(change for change in self.changes if change.period < self.next_period)
+        if kept == self.changes:
+            raise NothingScheduled
+        self.changes = kept
+
+    @property
+    def planned(self) -> Selection | None:
+        """What the tenant has or has asked for last, to which single features and seats are added."""
+        latest = self.changes[-1].plan if self.changes else self.plan
+        return latest.selection if latest and self.is_running else None
+
+    # What happens to it.
+
+    def start_trial(self, plan: Plan, policy: RenewalPolicy, at: datetime) -> list[Event]:
+        """Give access to `plan` for nothing, once, for as long as the settings say.
+
+        Raises:
+            TrialRefused: the settings know no trial, or the tenant had its own or a subscription before.
+        """
+        if not policy.trial:
+            raise TrialRefused("There are no trials: BILLING_TRIAL_DAYS is not set")
+        if self.state is not _S.INCOMPLETE:
+            raise TrialRefused(f"{self.subject} is {self.state}: a trial comes before everything else, once")
+        lifecycle.fire(self, "start_trial")
+        self.plan, self.started_at, self.tended_at = plan, at, at
+        self.anchor = self.trial_ends_at = at + policy.trial
+        self.anchor_period = self.next_period
+        return [TrialStarted(tenant_id=self.tenant_id, at=at, plan_name=plan.name, ends_at=self.anchor)]
 
     def on_payment(self, order: Order, at: datetime) -> list[Event]:
         """Take the payment of the period that the order carries.
 
-        While a subscription runs the period is added behind the paid ones, counted from the anchor. Otherwise a
-        new anchor starts at `at`. A cancelled subscription that is paid for runs on. A second payment of a period
-        that is paid already (two tabs) buys nothing: it is told, and the money goes back.
+        While a subscription runs the period is added behind the paid ones, counted from the anchor, also when it is
+        paid late. Otherwise a new anchor starts at `at`. A cancelled subscription that its customer pays for runs
+        on. What buys nothing is told, and the money goes back: a period that is paid already (two tabs), an
+        automatic charge that a cancellation overtook, an upgrade that a dearer one overtook.
         """
-        if order.period is None or order.period < self.next_period:
-            return self._give_back(order, at)
+        if reason := self._buys_nothing(order, at):
+            return self._give_back(order, reason, at)
         events = self.on_time(at)
-        first = self.state in (SubscriptionState.INCOMPLETE, SubscriptionState.ENDED)
-        if first:
-            lifecycle.fire(self, "activate")
+        if order.purpose is Purpose.UPGRADE and self.is_paid(at):
+            return [*events, *self._on_upgrade(order, at)]
+        first = self.anchor is None or self.state is _S.ENDED
+        activates = first or self._never_paid
+        if first or (activates and not self.has_access(at)):
             self.anchor, self.anchor_period = at, self.next_period
-        elif self.state is SubscriptionState.CANCELLED:
-            lifecycle.fire(self, "resume")
-        self.plan = order.plan
-        self.next_period = self._first_unpaid(at) + 1
-        paid_until = self._paid_until()
-        told: type[SubscriptionActivated | SubscriptionRenewed] = (
-            SubscriptionActivated if first else SubscriptionRenewed
-        )
-        return [*events, told(tenant_id=self.tenant_id, at=at, order_id=order.id, paid_until=paid_until)]
+        number = self.next_period if activates else self.first_unpaid(at)
+        if order.purpose is not Purpose.RENEWAL:  # whose number is unique in the database already
+            order.period = number
+        self._run_on()
+        self.next_period = number + 1
+        if activates:
+            self.plan, self.changes, self.started_at = order.plan, (), at
+        elif order.plan is not None and order.plan != self.plan_of(number):
+            events += self._adopt(order.plan, number, order.id, at)
+        self._settle_debts(at)
+        until = self._paid_until()
+        told = SubscriptionActivated if activates else SubscriptionRenewed
+        return [*events, told(tenant_id=self.tenant_id, at=at, order_id=order.id, paid_until=until)]
 
-    def on_time(self, now: datetime) -> list[Event]:
-        """Do what became due by the passing of time: a cancelled subscription that has run out ends."""
-        if self.state is not SubscriptionState.CANCELLED or self.has_access(now):
+    def on_decline(
+        self, order: Order, code: str | None, advice: RetryAdvice, policy: RenewalPolicy, at: datetime
+    ) -> list[Event]:
+        """Take the decline of the period's automatic charge: it is tried again, or the customer is asked.
+
+        Declines of what a present customer tried to pay change nothing: there is a page in front of them.
+
+        Source: domain.md, Subscription, "Failure".
+        """
+        stale = order.period is None or order.period < self.next_period
+        if order.purpose is not Purpose.RENEWAL or stale or self.state not in (_S.ACTIVE, _S.PAST_DUE):
             return []
-        lifecycle.fire(self, "end")
-        return [SubscriptionEnded(tenant_id=self.tenant_id, at=now)]
+        self.charged_period = None
+        self.failures += 1
+        self.first_failed_at = self.first_failed_at or at
+        self.retry_at = policy.next_try(self.first_failed_at, self.failures, at, advice)
+        events = self._fall_due(code, at) if self.state is _S.ACTIVE else []
+        may_retry = advice in (RetryAdvice.LATER, RetryAdvice.SOON)
+        if may_retry and self.retry_at is None and at >= self._paid_until():
+            events += self._suspend(at)
+        return events
+
+    def on_time(self, now: datetime, policy: RenewalPolicy | None = None, *, chargeable: bool = False) -> list[Event]:
+        """Do what became due by the passing of time: plans change, trials and cancelled time end, grace runs out.
+
+        Args:
+            policy: whose reminders are told; none are without it.
+            chargeable: whether the saved card may be charged for the next period.
+        """
+        events = self._begin_changes(now)
+        if policy is not None:
+            events += self._remind(now, policy, chargeable=chargeable)
+        over = self.anchor is not None and now >= self._paid_until()
+        if self.state is _S.CANCELLED and over:
+            lifecycle.fire(self, "end")
+            events.append(SubscriptionEnded(tenant_id=self.tenant_id, at=now))
+        elif self.state is _S.TRIALING and over:
+            if chargeable:
+                lifecycle.fire(self, "activate")
+            else:
+                events += self._suspend(now)
+        elif self.state in (_S.ACTIVE, _S.PAST_DUE) and over and not self.has_access(now):
+            in_time = self.retry_at is not None and self.retry_at <= self._access_until()
+            never_tried = self.state is _S.ACTIVE and chargeable
+            if not in_time and not never_tried and self.charged_period != self.first_unpaid(now):
+                events += self._fall_due(None, now) if self.state is _S.ACTIVE else []
+                events += self._suspend(now)
+        elif self.state is _S.ACTIVE and over and self.asked_period == self.first_unpaid(now):
+            events += self._fall_due(None, now)
+        return events
 
     def cancel(self, at: datetime, *, immediately: bool) -> list[Event]:
         """Charge no further period. Access lasts until the paid one ends, or ends now. Nothing is refunded.
@@ -132,38 +434,228 @@ class Subscription:
         Raises:
             NoActiveSubscription: there is nothing to cancel.
         """
-        if not self.has_access(at):
+        events = self.on_time(at)
+        if self.state in (_S.INCOMPLETE, _S.ENDED):
             raise NoActiveSubscription
-        events: list[Event] = []
-        if self.state is SubscriptionState.ACTIVE:
+        if self.state is not _S.CANCELLED:
             lifecycle.fire(self, "cancel")
-            access_until = at if immediately else self._paid_until()
+            access_until = at if immediately else max(at, self._paid_until())
+            self._clear_debts()
             events.append(SubscriptionCancelled(tenant_id=self.tenant_id, at=at, access_until=access_until))
-        if immediately:
+        if immediately or at >= self._paid_until():
             lifecycle.fire(self, "end")
             events.append(SubscriptionEnded(tenant_id=self.tenant_id, at=at))
         return events
 
-    def _give_back(self, order: Order, at: datetime) -> list[Event]:
+    def resume(self, at: datetime) -> list[Event]:
+        """Take a cancellation back, until the paid time ends.
+
+        Raises:
+            NoActiveSubscription: there is none, or it has ended.
+            IllegalTransition: it is not cancelled.
+        """
+        events = self.on_time(at)
+        if self.state in (_S.INCOMPLETE, _S.ENDED):
+            raise NoActiveSubscription
+        lifecycle.fire(self, "resume_trial" if self._never_paid else "resume")
+        return [*events, SubscriptionResumed(tenant_id=self.tenant_id, at=at)]
+
+    # What renewals ask of it.
+
+    def owes(self, now: datetime, policy: RenewalPolicy) -> Purchase | None:
+        """The period that is to be charged, or the customer asked for, now; None where nothing is to be done.
+
+        Its purpose is `RENEWAL` where the card may be tried, `MANUAL` where only the customer can help.
+        """
+        if self.state not in (_S.ACTIVE, _S.PAST_DUE):
+            return None
+        period = self.first_unpaid(now)
+        if period in (self.charged_period, self.asked_period):
+            return None
+        plan = self.plan_of(period)
+        if self.state is _S.ACTIVE:
+            begins = self._period(self._anchor(), period).start - policy.ahead
+            return Purchase(purpose=Purpose.RENEWAL, plan=plan, period=period) if now >= begins else None
+        if self.retry_at is None:
+            return Purchase(purpose=Purpose.MANUAL, plan=plan, period=period)
+        return Purchase(purpose=Purpose.RENEWAL, plan=plan, period=period) if now >= self.retry_at else None
+
+    def charging(self, period: int) -> None:
+        """An automatic charge of the period is under way."""
+        self.charged_period = period
+        self.retry_at = None
+
+    def asked(self, period: int, now: datetime) -> list[Event]:
+        """The customer was asked to pay the period; once it has begun unpaid, the subscription is past due."""
+        self.asked_period = period
+        self.retry_at = None
+        return self._fall_due(None, now) if self.state is _S.ACTIVE and now >= self._paid_until() else []
+
+    def plan_next(self, now: datetime, policy: RenewalPolicy) -> None:
+        """Set when something is to be done next."""
+        self.due_at = self._next_due(now, policy)
+
+    def first_unpaid(self, now: datetime) -> int:
+        """The next period to pay; periods that passed unpaid are not charged for afterwards."""
+        running = self.is_running or self.state is _S.SUSPENDED
+        if self.anchor is None or not running or self._never_paid or now < self._paid_until():
+            return self.next_period
+        return max(self.next_period, self._number_at(now))
+
+    # How.
+
+    def _next_due(self, now: datetime, policy: RenewalPolicy) -> datetime | None:
+        if self.anchor is None or self.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED):
+            return None
+        if self.owes(now, policy) is not None:
+            return now
+        until = self._paid_until()
+        moments = [until, self._access_until(), *(moment for moment, _ in policy.reminders_before(until))]
+        moments += [self._period(self.anchor, change.period).start for change in self.changes]
+        moments += [until - policy.ahead] if self.state is _S.ACTIVE else []
+        moments += [self.retry_at] if self.retry_at else []
+        done_until = self.tended_at or now
+        return min((moment for moment in moments if moment > done_until), default=None)
+
+    def _remind(self, now: datetime, policy: RenewalPolicy, *, chargeable: bool) -> list[Event]:
+        since, self.tended_at = self.tended_at, now
+        if chargeable or self.state not in (_S.ACTIVE, _S.TRIALING):
+            return []
+        until = self._paid_until()
+        days = reminder(policy, until, since, now)
+        what = "trial" if self.state is _S.TRIALING else "period"
+        told = ReminderDue(tenant_id=self.tenant_id, at=now, what=what, days=days or 0, expires_at=until)
+        return [told] if days is not None else []
+
+    def _begin_changes(self, now: datetime) -> list[Event]:
+        events: list[Event] = []
+        while self.changes and self.anchor and self._period(self.anchor, self.changes[0].period).start <= now:
+            self.plan, self.changes = self.changes[0].plan, self.changes[1:]
+            events.append(self._changed(self.plan, None, now))
+        return events
+
+    def _adopt(self, plan: Plan, number: int, order_id: str | None, at: datetime) -> list[Event]:
+        """Have `plan` hold from period `number` on: at once where it has begun."""
+        start = self._period(self._anchor(), number).start
+        if start <= at:
+            self.plan, self.changes = plan, ()
+            return [self._changed(plan, order_id, at)]
+        earlier = (change for change in self.changes if change.period < number)
+        self.changes = (*earlier, PlanChange(period=number, plan=plan))
+        return [
+            SubscriptionChangeScheduled(
+                tenant_id=self.tenant_id, at=at, plan_name=plan.name, price=plan.price, effective_at=start
+            )
+        ]
+
+    def _on_upgrade(self, order: Order, at: datetime) -> list[Event]:
+        """The full new price was paid: a new anchor starts behind the days that the unused value buys."""
+        if order.plan is None:
+            raise AssertionError(f"{order.subject} upgrades to nothing")
+        promised = self._extra_days(order.plan, max(order.created_at, self.started_at or at))
+        days = max(promised, self._extra_days(order.plan, at))
+        self._run_on()
+        order.period = self.next_period
+        self.anchor, self.anchor_period = calendar.days_after(at, days, self.time_zone), self.next_period
+        self.next_period += 1
+        self.plan, self.changes, self.started_at = order.plan, (), at
+        self._settle_debts(at)
+        until = self._paid_until()
+        renewed = SubscriptionRenewed(tenant_id=self.tenant_id, at=at, order_id=order.id, paid_until=until)
+        return [self._changed(order.plan, order.id, at, days), renewed]
+
+    def _extra_days(self, plan: Plan, moment: datetime) -> int:
+        numbers = range(self._number_at(moment), self.next_period)
+        paid = [(self._period(self._anchor(), number), self.plan_of(number).price) for number in numbers]
+        return proration.extra_days(proration.unused_value(paid, moment), plan.price, moment, self.time_zone)
+
+    def _buys_nothing(self, order: Order, at: datetime) -> str | None:
+        """Why a payment buys nothing; None where it does."""
+        if order.purpose is Purpose.RENEWAL and self.state in (_S.CANCELLED, _S.ENDED):
+            return "the subscription was cancelled before this charge went through"
+        if order.purpose is Purpose.UPGRADE and self.is_paid(at):
+            running = self.plan_of(self._number_at(at))
+            dearer = order.plan is not None and order.plan.price.currency is running.price.currency
+            if not dearer or order.plan is None or order.plan.price <= running.price:
+                return f"the upgrade is not one any more: {running.name} runs at {running.price}"
+            return None
+        if order.period is None or order.period < self.next_period:
+            return f"period {order.period} was paid before"
+        return None
+
+    def _give_back(self, order: Order, reason: str, at: datetime) -> list[Event]:
         """Tell of a payment that buys nothing and ask for its refund, which reconciliation carries to the bank."""
         refund_id = derived_key(order.idempotency_key, "paid twice")
-        order.request_refund(None, refund_id=refund_id, reason="paid twice", at=at)
+        order.request_refund(None, refund_id=refund_id, reason=reason, at=at)
         order.check_at = at
-        reason = f"period {order.period} was paid before: this payment is refunded"
-        return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=order.id, reason=reason)]
+        if self.charged_period == order.period:
+            self.charged_period = None
+        told = f"{reason}: this payment is refunded"
+        return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=order.id, reason=told)]
 
-    def _first_unpaid(self, now: datetime) -> int:
-        """The next period to pay; periods that passed unpaid are not charged for afterwards."""
-        if self.anchor is None or self.state is not SubscriptionState.ACTIVE or self.has_access(now):
-            return self.next_period
-        running = calendar.period_at(self.anchor, self.anchor_period, now, self.time_zone)
-        return max(self.next_period, running.number)
+    def _run_on(self) -> None:
+        """Whatever it was, it is paid now."""
+        match self.state:
+            case _S.INCOMPLETE | _S.TRIALING | _S.ENDED:
+                lifecycle.fire(self, "activate")
+            case _S.PAST_DUE | _S.SUSPENDED:
+                lifecycle.fire(self, "recover")
+            case _S.CANCELLED:
+                lifecycle.fire(self, "resume")
+
+    def _fall_due(self, code: str | None, at: datetime) -> list[Event]:
+        lifecycle.fire(self, "fall_due")
+        told = SubscriptionPastDue(
+            tenant_id=self.tenant_id, at=at, code=code, retry_at=self.retry_at, access_until=self._access_until()
+        )
+        return [told]
+
+    def _suspend(self, at: datetime) -> list[Event]:
+        lifecycle.fire(self, "suspend")
+        self.retry_at = None
+        return [SubscriptionSuspended(tenant_id=self.tenant_id, at=at)]
+
+    def _clear_debts(self) -> None:
+        self.failures, self.first_failed_at, self.retry_at = 0, None, None
+        self.charged_period = self.asked_period = None
+
+    def _settle_debts(self, at: datetime) -> None:
+        self._clear_debts()
+        self.tended_at = at
+
+    def _changed(self, plan: Plan, order_id: str | None, at: datetime, extra_days: int = 0) -> SubscriptionChanged:
+        return SubscriptionChanged(
+            tenant_id=self.tenant_id,
+            at=at,
+            order_id=order_id,
+            plan_name=plan.name,
+            price=plan.price,
+            extra_days=extra_days,
+        )
+
+    @property
+    def _never_paid(self) -> bool:
+        """Whether there has been nothing but a trial."""
+        return self.trial_ends_at is not None and self.anchor == self.trial_ends_at and self.next_period == 0
+
+    def _require_running(self) -> None:
+        if not self.is_running:
+            raise NoActiveSubscription
+
+    def _number_at(self, moment: datetime) -> int:
+        return calendar.period_at(self._anchor(), self.anchor_period, moment, self.time_zone).number
 
     def _period(self, anchor: datetime, number: int) -> Period:
         return calendar.period(anchor, self.anchor_period, number, self.time_zone)
 
-    def _paid_until(self) -> datetime:
-        until = self.paid_until
-        if until is None:
+    def _anchor(self) -> datetime:
+        if self.anchor is None:
             raise AssertionError(f"{self.subject} runs without an anchor")
-        return until
+        return self.anchor
+
+    def _paid_until(self) -> datetime:
+        return self._period(self._anchor(), self.next_period - 1).end
+
+    def _access_until(self) -> datetime:
+        until = self.access_until
+        return self._paid_until() if until is None else until

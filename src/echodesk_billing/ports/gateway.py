@@ -62,6 +62,16 @@ class MalformedCallback(BillingError):
     """A callback's body is not what the bank sends; the message says what is wrong with it."""
 
 
+def require_configured(gateway: Gateway) -> None:
+    """Check that the bank can be asked at all.
+
+    Raises:
+        GatewayNotConfigured: there are no credentials.
+    """
+    if not gateway.is_configured:
+        raise GatewayNotConfigured
+
+
 class Verdict(enum.StrEnum):
     """What the signature of a callback is worth."""
 

@@ -22,6 +22,7 @@ from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.registration import Registration
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 
@@ -153,6 +154,21 @@ class Subscriptions(Protocol):
         """Store the changes of a subscription that was locked."""
         ...
 
+    def due(self, now: datetime, limit: int) -> Sequence[Subscription]:
+        """Subscriptions that have something due, longest due first."""
+        ...
+
+    def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
+        """Tenants whose subscription has something due, for this caller alone until `until`.
+
+        Whoever saves the subscription ends the claim. A claim whose holder died runs out.
+        """
+        ...
+
+    def listed(self, after: str, limit: int) -> Sequence[Subscription]:
+        """All subscriptions by tenant, those behind `after`."""
+        ...
+
 
 class Cards(Protocol):
     """Saved cards."""
@@ -175,6 +191,38 @@ class Cards(Protocol):
 
     def forgetting(self, limit: int) -> Sequence[Card]:
         """Cards that are forgotten here and perhaps not yet at the bank."""
+        ...
+
+    def to_remind(self, now: datetime, limit: int) -> Sequence[Card]:
+        """Usable cards whose time for a reminder has come, locked."""
+        ...
+
+
+class Registrations(Protocol):
+    """Registrations, one per order."""
+
+    def add(self, registration: Registration) -> None:
+        """Store a registration; nothing happens where its order has one."""
+        ...
+
+    def get(self, order_id: str) -> Registration | None:
+        """The registration that an order pays for."""
+        ...
+
+    def lock(self, order_id: str) -> Registration | None:
+        """The same for change."""
+        ...
+
+    def save(self, registration: Registration) -> None:
+        """Store the changes of a registration."""
+        ...
+
+    def of_name(self, schema_name: str) -> Sequence[Registration]:
+        """Every attempt to register a name."""
+        ...
+
+    def erase_payloads(self, before: datetime) -> int:
+        """Erase the payloads of registrations older than `before`; returns how many."""
         ...
 
 
@@ -300,6 +348,8 @@ class UnitOfWork(Protocol):
     def subscriptions(self) -> Subscriptions: ...
     @property
     def cards(self) -> Cards: ...
+    @property
+    def registrations(self) -> Registrations: ...
     @property
     def books(self) -> Books: ...
     @property

@@ -18,6 +18,7 @@ from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose, Step
+from echodesk_billing.domain.registration import Registration
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken, UnitOfWork
@@ -34,12 +35,13 @@ class _Sent:
 
 @define
 class _Memory:
-    """What is remembered. Lists and dictionaries only, so that a deep copy is a snapshot."""
+    """What is remembered."""
 
     orders: dict[str, Order] = Factory(dict)
     history: dict[str, list[Step]] = Factory(dict)
     subscriptions: dict[str, Subscription] = Factory(dict)
     cards: list[Card] = Factory(list)
+    registrations: dict[str, Registration] = Factory(dict)
     entries: list[Entry] = Factory(list)
     serials: dict[str, int] = Factory(dict)
     invoices: list[Invoice] = Factory(list)
@@ -49,6 +51,25 @@ class _Memory:
     relay: tuple[str, datetime] | None = None
     tokens: dict[str, StoredToken] = Factory(dict)
     answers: dict[tuple[str, str], Answer] = Factory(dict)
+
+    def copy(self) -> _Memory:
+        """A snapshot: entities are copied, values are shared because they never change."""
+        return _Memory(
+            orders={key: evolve(order, steps=list(order.steps)) for key, order in self.orders.items()},
+            history={key: list(steps) for key, steps in self.history.items()},
+            subscriptions={key: copy.copy(one) for key, one in self.subscriptions.items()},
+            cards=[copy.copy(card) for card in self.cards],
+            registrations={key: copy.copy(one) for key, one in self.registrations.items()},
+            entries=list(self.entries),
+            serials=dict(self.serials),
+            invoices=list(self.invoices),
+            catalogues=list(self.catalogues),
+            inbox=list(self.inbox),
+            outbox=[copy.copy(sent) for sent in self.outbox],
+            relay=self.relay,
+            tokens=dict(self.tokens),
+            answers=dict(self.answers),
+        )
 
 
 class MemoryStorage:
@@ -60,14 +81,14 @@ class MemoryStorage:
 
     async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run `work` on a copy; keep the copy when it returns."""
-        draft = copy.deepcopy(self._memory)
+        draft = self._memory.copy()
         result = work(_UnitOfWork(draft, self._ids))
         self._memory = draft
         return result
 
     async def read(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run `work` on a copy and drop the copy."""
-        return work(_UnitOfWork(copy.deepcopy(self._memory), self._ids))
+        return work(_UnitOfWork(self._memory.copy(), self._ids))
 
     async def migrate(self) -> list[str]:
         """Nothing to bring up to date."""
@@ -86,6 +107,7 @@ class _UnitOfWork:
         self.orders = _Orders(memory)
         self.subscriptions = _Subscriptions(memory)
         self.cards = _Cards(memory)
+        self.registrations = _Registrations(memory)
         self.books = _Books(memory)
         self.catalogues = _Catalogues(memory)
         self.inbox = _Inbox(memory)
@@ -177,6 +199,21 @@ class _Subscriptions:
         subscription.version += 1
         self._subscriptions[subscription.tenant_id] = subscription
 
+    def due(self, now: datetime, limit: int) -> Sequence[Subscription]:
+        waiting = [(one.due_at, one) for one in self._subscriptions.values() if one.due_at is not None]
+        due = sorted((pair for pair in waiting if pair[0] <= now), key=lambda pair: pair[0])
+        return [subscription for _, subscription in due[:limit]]
+
+    def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
+        claimed = self.due(now, limit)
+        for subscription in claimed:
+            subscription.due_at = until
+        return [subscription.tenant_id for subscription in claimed]
+
+    def listed(self, after: str, limit: int) -> Sequence[Subscription]:
+        tenants = sorted(tenant for tenant in self._subscriptions if tenant > after)
+        return [self._subscriptions[tenant] for tenant in tenants[:limit]]
+
 
 class _Cards:
     def __init__(self, memory: _Memory) -> None:
@@ -202,6 +239,36 @@ class _Cards:
 
     def forgetting(self, limit: int) -> Sequence[Card]:
         return [card for card in self._cards if card.state is CardState.FORGETTING][:limit]
+
+    def to_remind(self, now: datetime, limit: int) -> Sequence[Card]:
+        usable = [card for card in self._cards if card.state is CardState.ACTIVE]
+        return [card for card in usable if card.remind_at is not None and card.remind_at <= now][:limit]
+
+
+class _Registrations:
+    def __init__(self, memory: _Memory) -> None:
+        self._registrations = memory.registrations
+
+    def add(self, registration: Registration) -> None:
+        self._registrations.setdefault(registration.order_id, registration)
+
+    def get(self, order_id: str) -> Registration | None:
+        return self._registrations.get(order_id)
+
+    def lock(self, order_id: str) -> Registration | None:
+        return self._registrations.get(order_id)
+
+    def save(self, registration: Registration) -> None:
+        self._registrations[registration.order_id] = registration
+
+    def of_name(self, schema_name: str) -> Sequence[Registration]:
+        return [one for one in self._registrations.values() if one.applicant.schema_name == schema_name]
+
+    def erase_payloads(self, before: datetime) -> int:
+        old = [one for one in self._registrations.values() if one.sealed_payload and one.created_at < before]
+        for one in old:
+            one.sealed_payload = None
+        return len(old)
 
 
 class _Books:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,7 +19,8 @@ from echodesk_billing.domain.order import Order, Purpose, Step
 from echodesk_billing.domain.payment_request import PaymentRequest, SaveCard
 from echodesk_billing.domain.pricing import Plan
 from echodesk_billing.domain.refund import Refund
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
+from echodesk_billing.domain.subscription import PlanChange, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
 
@@ -56,6 +58,7 @@ def order_values(order: Order) -> Values:
         "attention": _document(order.attention),
         "needs_attention": bool(order.attention),
         "saves_card": order.saves_card,
+        "ask": order.ask,
         "check_at": order.check_at,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
@@ -84,6 +87,7 @@ def order(row: Row[Any]) -> Order:
         refunds=_value(row.refunds, tuple[Refund, ...]),
         attention=_value(row.attention, tuple[str, ...]),
         saves_card=row.saves_card,
+        ask=row.ask,
         check_at=row.check_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -120,6 +124,18 @@ def subscription_values(subscription: Subscription) -> Values:
         "anchor_period": subscription.anchor_period,
         "next_period": subscription.next_period,
         "version": subscription.version,
+        "tenant_name": subscription.tenant_name,
+        "grace_seconds": int(subscription.grace.total_seconds()),
+        "changes": _document(subscription.changes),
+        "started_at": subscription.started_at,
+        "trial_ends_at": subscription.trial_ends_at,
+        "charged_period": subscription.charged_period,
+        "asked_period": subscription.asked_period,
+        "failures": subscription.failures,
+        "first_failed_at": subscription.first_failed_at,
+        "retry_at": subscription.retry_at,
+        "tended_at": subscription.tended_at,
+        "due_at": subscription.due_at,
     }
 
 
@@ -134,6 +150,18 @@ def subscription(row: Row[Any]) -> Subscription:
         anchor_period=row.anchor_period,
         next_period=row.next_period,
         version=row.version,
+        tenant_name=row.tenant_name,
+        grace=timedelta(seconds=row.grace_seconds),
+        changes=_value(row.changes, tuple[PlanChange, ...]),
+        started_at=row.started_at,
+        trial_ends_at=row.trial_ends_at,
+        charged_period=row.charged_period,
+        asked_period=row.asked_period,
+        failures=row.failures,
+        first_failed_at=row.first_failed_at,
+        retry_at=row.retry_at,
+        tended_at=row.tended_at,
+        due_at=row.due_at,
     )
 
 
@@ -152,6 +180,7 @@ def card_values(card: Card) -> Values:
         "saved_at": card.saved_at,
         "is_default": card.is_default,
         "state": card.state.value,
+        "remind_at": card.remind_at,
     }
     return {"id": card.id, **values} if card.id else values
 
@@ -171,6 +200,32 @@ def card(row: Row[Any]) -> Card:
         saved_at=row.saved_at,
         is_default=row.is_default,
         state=CardState(row.state),
+        remind_at=row.remind_at,
+    )
+
+
+def registration_values(registration: Registration) -> Values:
+    """The columns of a registration."""
+    return {
+        "order_id": registration.order_id,
+        "schema_name": registration.applicant.schema_name,
+        "applicant": _document(registration.applicant),
+        "sealed_payload": registration.sealed_payload,
+        "state": registration.state.value,
+        "created_at": registration.created_at,
+        "expires_at": registration.expires_at,
+    }
+
+
+def registration(row: Row[Any]) -> Registration:
+    """A registration from its row."""
+    return Registration(
+        order_id=row.order_id,
+        applicant=_value(row.applicant, Applicant),
+        sealed_payload=bytes(row.sealed_payload) if row.sealed_payload else None,
+        state=RegistrationState(row.state),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
     )
 
 

@@ -73,6 +73,7 @@ orders = Table(
     Column("attention", Text, nullable=False),
     Column("needs_attention", Boolean, nullable=False),
     Column("saves_card", Boolean),
+    Column("ask", Text),
     Column("check_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -127,7 +128,21 @@ subscriptions = Table(
     Column("anchor_period", Integer, nullable=False),
     Column("next_period", Integer, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("tenant_name", Text, nullable=False, server_default=""),
+    Column("grace_seconds", Integer, nullable=False, server_default=str(7 * 24 * 3600)),
+    Column("changes", Text, nullable=False, server_default="[]"),
+    Column("started_at", UtcDateTime),
+    Column("trial_ends_at", UtcDateTime),
+    Column("charged_period", Integer),
+    Column("asked_period", Integer),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("first_failed_at", UtcDateTime),
+    Column("retry_at", UtcDateTime),
+    Column("tended_at", UtcDateTime),
+    Column("due_at", UtcDateTime),
 )
+_DUE = text("due_at IS NOT NULL")
+Index("ix_subscriptions_due", subscriptions.c.due_at, postgresql_where=_DUE, sqlite_where=_DUE)
 
 cards = Table(
     "cards",
@@ -145,9 +160,26 @@ cards = Table(
     Column("saved_at", UtcDateTime, nullable=False),
     Column("is_default", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("remind_at", UtcDateTime),
 )
+_REMIND = text("remind_at IS NOT NULL AND state = 'active'")
+Index("ix_cards_remind", cards.c.remind_at, postgresql_where=_REMIND, sqlite_where=_REMIND)
 _FORGETTING = text("state = 'forgetting'")
 Index("ix_cards_forgetting", cards.c.id, postgresql_where=_FORGETTING, sqlite_where=_FORGETTING)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("order_id", String(25), primary_key=True),
+    Column("schema_name", String(63), nullable=False, index=True),
+    Column("applicant", Text, nullable=False),
+    Column("sealed_payload", LargeBinary),
+    Column("state", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+_SEALED = text("sealed_payload IS NOT NULL")
+Index("ix_registrations_sealed", registrations.c.created_at, postgresql_where=_SEALED, sqlite_where=_SEALED)
 
 journal = Table(
     "journal",

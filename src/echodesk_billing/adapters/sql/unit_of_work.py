@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Connection, Table, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, Table, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql import rows, tables
@@ -20,6 +20,7 @@ from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose, Step
+from echodesk_billing.domain.registration import Registration
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
@@ -36,6 +37,7 @@ class SqlUnitOfWork:
         self.orders = SqlOrders(connection)
         self.subscriptions = SqlSubscriptions(connection)
         self.cards = SqlCards(connection)
+        self.registrations = SqlRegistrations(connection)
         self.books = SqlBooks(connection)
         self.catalogues = SqlCatalogues(connection)
         self.inbox = SqlInbox(connection)
@@ -206,6 +208,27 @@ class SqlSubscriptions:
         if changed.rowcount != 1:
             raise ConcurrentChange(f"{subscription.subject} was changed meanwhile")
 
+    def due(self, now: datetime, limit: int) -> Sequence[Subscription]:
+        """By the partial index ix_subscriptions_due."""
+        due_at = tables.subscriptions.c.due_at
+        query = select(tables.subscriptions).where(due_at <= now).order_by(due_at).limit(limit)
+        return [rows.subscription(row) for row in self._connection.execute(query)]
+
+    def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
+        """By the partial index ix_subscriptions_due, past rows that others are claiming."""
+        table = tables.subscriptions
+        chosen = select(table.c.tenant_id).where(table.c.due_at <= now).order_by(table.c.due_at).limit(limit)
+        tenants = list(self._connection.execute(chosen.with_for_update(skip_locked=True)).scalars())
+        if tenants:
+            self._connection.execute(update(table).where(table.c.tenant_id.in_(tenants)).values(due_at=until))
+        return tenants
+
+    def listed(self, after: str, limit: int) -> Sequence[Subscription]:
+        """By primary key."""
+        tenant_id = tables.subscriptions.c.tenant_id
+        query = select(tables.subscriptions).where(tenant_id > after).order_by(tenant_id).limit(limit)
+        return [rows.subscription(row) for row in self._connection.execute(query)]
+
 
 class SqlCards:
     """Saved cards."""
@@ -253,6 +276,61 @@ class SqlCards:
             .limit(limit)
         )
         return [rows.card(row) for row in self._connection.execute(query)]
+
+    def to_remind(self, now: datetime, limit: int) -> Sequence[Card]:
+        """By the partial index ix_cards_remind; the rows are locked."""
+        cards = tables.cards
+        query = (
+            select(cards)
+            .where(cards.c.state == CardState.ACTIVE.value, cards.c.remind_at <= now)
+            .order_by(cards.c.remind_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return [rows.card(row) for row in self._connection.execute(query)]
+
+
+class SqlRegistrations:
+    """Registrations, one per order."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, registration: Registration) -> None:
+        """Insert, unless the order has one."""
+        _insert_new(self._connection, tables.registrations, rows.registration_values(registration))
+
+    def get(self, order_id: str) -> Registration | None:
+        """By primary key."""
+        return self._one(select(tables.registrations).where(tables.registrations.c.order_id == order_id))
+
+    def lock(self, order_id: str) -> Registration | None:
+        """By primary key; the row is locked."""
+        query = select(tables.registrations).where(tables.registrations.c.order_id == order_id)
+        return self._one(query.with_for_update())
+
+    def _one(self, query: Select[Any]) -> Registration | None:
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.registration(row)
+
+    def save(self, registration: Registration) -> None:
+        """Update by primary key."""
+        self._connection.execute(
+            update(tables.registrations)
+            .where(tables.registrations.c.order_id == registration.order_id)
+            .values(rows.registration_values(registration))
+        )
+
+    def of_name(self, schema_name: str) -> Sequence[Registration]:
+        """By the index on schema_name."""
+        query = select(tables.registrations).where(tables.registrations.c.schema_name == schema_name)
+        return [rows.registration(row) for row in self._connection.execute(query)]
+
+    def erase_payloads(self, before: datetime) -> int:
+        """By the partial index ix_registrations_sealed."""
+        table = tables.registrations
+        old = (table.c.sealed_payload.is_not(None), table.c.created_at < before)
+        return self._connection.execute(update(table).where(*old).values(sealed_payload=None)).rowcount
 
 
 class SqlBooks:

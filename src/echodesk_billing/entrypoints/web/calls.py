@@ -10,10 +10,11 @@ from attrs import frozen
 
 from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
-from echodesk_billing.application.changes import Cancel
+from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.refunds import RefundPayment
+from echodesk_billing.application.registration import Register
 from echodesk_billing.application.views import Views
 from echodesk_billing.ports.access import Access, Principal, Scope
 from echodesk_billing.ports.clock import Clock
@@ -34,6 +35,9 @@ class UseCases:
     refunds: RefundPayment
     preauthorisation: Preauthorisation
     cards: SavedCards
+    change_plan: ChangePlan
+    start_trial: StartTrial
+    register: Register
     views: Views
     storage: Storage
     gateway: Gateway

@@ -13,11 +13,14 @@ from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRe
 from echodesk_billing.domain.errors import (
     AmountTooLarge,
     BillingError,
+    ChangeRefused,
     IllegalTransition,
     InvalidMoney,
     InvalidSelection,
+    NameTaken,
     NoActiveSubscription,
-    SelectionChangeUnsupported,
+    NothingScheduled,
+    TrialRefused,
 )
 from echodesk_billing.entrypoints.web.schemas import FieldError, Problem
 from echodesk_billing.ports.gateway import (
@@ -29,6 +32,7 @@ from echodesk_billing.ports.gateway import (
     MalformedCallback,
 )
 from echodesk_billing.ports.storage import StorageUnavailable
+from echodesk_billing.ports.vault import VaultClosed
 
 log = structlog.get_logger()
 
@@ -41,7 +45,11 @@ _STATUSES: tuple[tuple[type[BillingError], HTTPStatus], ...] = (
     (NoActiveSubscription, HTTPStatus.NOT_FOUND),
     (IllegalTransition, HTTPStatus.CONFLICT),
     (AmountTooLarge, HTTPStatus.CONFLICT),
-    (SelectionChangeUnsupported, HTTPStatus.CONFLICT),
+    (ChangeRefused, HTTPStatus.CONFLICT),
+    (TrialRefused, HTTPStatus.CONFLICT),
+    (NameTaken, HTTPStatus.CONFLICT),
+    (NothingScheduled, HTTPStatus.NOT_FOUND),
+    (VaultClosed, HTTPStatus.SERVICE_UNAVAILABLE),
     (InvalidSelection, HTTPStatus.UNPROCESSABLE_ENTITY),
     (InvalidMoney, HTTPStatus.UNPROCESSABLE_ENTITY),
     (GatewayNonsense, HTTPStatus.BAD_GATEWAY),

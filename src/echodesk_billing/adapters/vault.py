@@ -1,0 +1,35 @@
+"""Secrets sealed with Fernet; several keys are a rotation: the first seals, all open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from echodesk_billing.ports.vault import VaultClosed
+
+
+class FernetVault:
+    """A vault whose keys come from the settings.
+
+    Args:
+        keys: of `Fernet.generate_key`, the newest first; none means that nothing can be sealed.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys]) if keys else None
+
+    def seal(self, plain: bytes) -> bytes:
+        """Encrypt with the first key."""
+        if self._fernet is None:
+            raise VaultClosed("Registrations carry secrets: set BILLING_ENCRYPTION_KEYS to keep them encrypted")
+        return self._fernet.encrypt(plain)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Decrypt with whichever key fits."""
+        if self._fernet is None:
+            raise VaultClosed("BILLING_ENCRYPTION_KEYS is not set: what was sealed cannot be opened")
+        try:
+            return self._fernet.decrypt(sealed)
+        except InvalidToken:
+            raise VaultClosed("No key in BILLING_ENCRYPTION_KEYS opens it: add the older key behind the new") from None

@@ -1,0 +1,145 @@
+"""Registering: a tenant comes to life when its first order is paid."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from attrs import evolve
+
+from echodesk_billing.application.errors import OrderNotFound
+from echodesk_billing.application.ordering import Ordering, tell_created
+from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.shop import Shop, Terms
+from echodesk_billing.domain.errors import NameTaken
+from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.registration import Applicant, Registration
+from echodesk_billing.ports.access import Principal
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.gateway import Gateway, require_configured
+from echodesk_billing.ports.storage import Storage, UnitOfWork
+from echodesk_billing.ports.vault import Vault
+
+log = structlog.get_logger()
+
+PAYLOAD_KEPT_FOR = timedelta(days=30)
+
+
+class Register:
+    """Reserves a tenant's name and starts its first payment."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        gateway: Gateway,
+        clock: Clock,
+        ordering: Ordering,
+        placement: Placement,
+        shop: Shop,
+        vault: Vault,
+        reserved_for: timedelta,
+    ) -> None:
+        self._storage = storage
+        self._gateway = gateway
+        self._clock = clock
+        self._ordering = ordering
+        self._placement = placement
+        self._shop = shop
+        self._vault = vault
+        self._reserved_for = reserved_for
+
+    async def register(
+        self,
+        applicant: Applicant,
+        selection: Selection,
+        *,
+        currency: Currency = Currency.GEL,
+        payload: bytes = b"",
+        distinct: bool = False,
+    ) -> Order:
+        """Start the payment that brings a tenant to life.
+
+        Args:
+            payload: whatever the CRM needs to create the tenant; kept encrypted, never looked at.
+            distinct: the caller tells repeated requests by itself.
+
+        Returns:
+            The order, with its payment page.
+
+        Raises:
+            NameTaken: the schema's name is used, or reserved by somebody else.
+            InvalidSelection: the catalogue has no such thing.
+            VaultClosed: there is a payload and no key to encrypt it.
+            GatewayError: the bank did not give a payment page.
+
+        Source: domain.md, Subscription, "Registration".
+        """
+        require_configured(self._gateway)
+        now = await self._clock.now()
+        sealed = self._vault.seal(payload) if payload else None
+        buyer = _buyer(applicant)
+
+        def work(uow: UnitOfWork) -> Order:
+            _require_free(uow, applicant, buyer, self._shop)
+            subscription = uow.subscriptions.lock(applicant.schema_name)
+            if subscription.state is not SubscriptionState.INCOMPLETE:
+                raise NameTaken(applicant.schema_name)
+            earlier = uow.registrations.of_name(applicant.schema_name)
+            if any(one.reserves_against(applicant, now) for one in earlier):
+                raise NameTaken(applicant.schema_name)
+            purchase = subscription.purchase(uow.catalogues.current(), selection, currency, now)
+            purchase = evolve(purchase, purpose=Purpose.REGISTRATION)
+            request = self._shop.registration_request(buyer, purchase.plan, Terms(language=applicant.language))
+            order = self._ordering.once(uow, buyer, purchase, request, now, distinct=distinct)
+            registration = Registration(
+                order_id=order.id,
+                applicant=applicant,
+                sealed_payload=sealed,
+                created_at=now,
+                expires_at=now + self._reserved_for,
+            )
+            uow.registrations.add(registration)
+            return order
+
+        order = await self._storage.transact(work)
+        tell_created(order)
+        return order if order.payment_url else await self._placement.place(order)
+
+    async def payload(self, order_id: str) -> bytes:
+        """What the CRM passed along with a registration; empty where there was nothing, or it was erased.
+
+        Raises:
+            OrderNotFound: the order is of no registration.
+            VaultClosed: no key opens it.
+        """
+        registration = await self._storage.read(lambda uow: uow.registrations.get(order_id))
+        if registration is None:
+            raise OrderNotFound
+        sealed = registration.sealed_payload
+        return self._vault.open(sealed) if sealed else b""
+
+    async def erase_payloads(self) -> int:
+        """Erase payloads that nobody needs any more; returns how many."""
+        now = await self._clock.now()
+        return await self._storage.transact(lambda uow: uow.registrations.erase_payloads(now - PAYLOAD_KEPT_FOR))
+
+
+def _buyer(applicant: Applicant) -> Principal:
+    return Principal(
+        tenant_id=applicant.schema_name,
+        tenant_name=applicant.name,
+        user_id=applicant.admin_email,
+        scopes=frozenset(),
+        full_name=f"{applicant.admin_first_name} {applicant.admin_last_name}".strip(),
+        email=applicant.admin_email,
+    )
+
+
+def _require_free(uow: UnitOfWork, applicant: Applicant, buyer: Principal, shop: Shop) -> None:
+    """Check that no tenant of this name exists; a tenant that has a token exists, whether it ever paid or not."""
+    if uow.tokens.listed(applicant.schema_name):
+        raise NameTaken(applicant.schema_name)
+    uow.subscriptions.add(shop.subscription(buyer))

@@ -1,0 +1,162 @@
+"""Renewals: whatever a subscription needs when its time has come, found in the database, not in a queue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from attrs import frozen
+
+from echodesk_billing.application.charging import Charge, ChargeSavedCard
+from echodesk_billing.domain.card import obstacle
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.order import Purpose
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.access import Principal, Scope
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.gateway import GatewayError
+from echodesk_billing.ports.storage import Storage, UnitOfWork
+
+log = structlog.get_logger()
+
+BATCH = 100
+CLAIM = timedelta(minutes=5)
+
+
+@frozen(kw_only=True)
+class Renewed:
+    """What was done for one subscription.
+
+    Args:
+        order_id: of the charge, or of the order the customer was asked to pay; None where there was none.
+        amount: of that order.
+        obstacle: why the customer was asked.
+        state: of the subscription now.
+        problem: why the bank did not take it up; it is asked again by reconciliation.
+    """
+
+    tenant_id: str
+    state: str
+    order_id: str | None = None
+    amount: Money | None = None
+    obstacle: str | None = None
+    problem: str | None = None
+
+
+class Renew:
+    """Charges what is due, asks where it may not charge, reminds, suspends, ends."""
+
+    def __init__(self, storage: Storage, clock: Clock, charging: ChargeSavedCard, policy: RenewalPolicy) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._charging = charging
+        self._policy = policy
+
+    async def run(self) -> AsyncIterator[Renewed]:
+        """Do what is due, one subscription after the other."""
+        while batch := await self.claim(BATCH):
+            for tenant_id in batch:
+                yield await self.tend(tenant_id)
+        await self.remind_of_cards()
+
+    async def claim(self, limit: int) -> Sequence[str]:
+        """Tenants whose subscription has something due, for this caller alone for some minutes."""
+        now = await self._clock.now()
+        return await self._storage.transact(lambda uow: uow.subscriptions.claim_due(now, now + CLAIM, limit))
+
+    async def due(self, limit: int) -> Sequence[Renewed]:
+        """What `run` would charge or ask for now; nothing is changed."""
+        now = await self._clock.now()
+
+        def look(uow: UnitOfWork) -> list[Renewed]:
+            return [self._foresee(uow, one, now) for one in uow.subscriptions.due(now, limit)]
+
+        return await self._storage.read(look)
+
+    async def tend(self, tenant_id: str) -> Renewed:
+        """Do what is due for one subscription. Doing it twice, here or elsewhere, is doing it once.
+
+        Source: domain.md, Subscription; the period's order is unique in the database.
+        """
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> tuple[Subscription, Charge | None]:
+            subscription = uow.subscriptions.lock(tenant_id)
+            events = subscription.on_time(now, self._policy, chargeable=_hindrance(uow, subscription, now) is None)
+            charge, more = self._start(uow, subscription, now)
+            subscription.plan_next(now, self._policy)
+            uow.subscriptions.save(subscription)
+            uow.outbox.add([*events, *more])
+            return subscription, charge
+
+        subscription, charge = await self._storage.transact(work)
+        log.info("subscription.tended", tenant_id=tenant_id, state=subscription.state, due_at=subscription.due_at)
+        if charge is None:
+            return Renewed(tenant_id=tenant_id, state=subscription.state)
+        problem = None
+        try:
+            await self._charging.carry(charge)
+        except GatewayError as error:
+            problem = str(error)
+        return Renewed(
+            tenant_id=tenant_id,
+            state=subscription.state,
+            order_id=charge.order.id,
+            amount=charge.order.amount,
+            obstacle=charge.obstacle,
+            problem=problem,
+        )
+
+    async def remind_of_cards(self) -> int:
+        """Remind of default cards that expire soon; returns how many."""
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> int:
+            cards = uow.cards.to_remind(now, BATCH)
+            for card in cards:
+                uow.outbox.add(card.remind(now, self._policy))
+                uow.cards.save(card)
+            return len(cards)
+
+        reminded = 0
+        while batch := await self._storage.transact(work):
+            reminded += batch
+        return reminded
+
+    def _start(self, uow: UnitOfWork, subscription: Subscription, now: datetime) -> tuple[Charge | None, list[Event]]:
+        owed = subscription.owes(now, self._policy)
+        if owed is None:
+            return None, []
+        return self._charging.start(uow, _tenant(subscription), subscription, owed, now)
+
+    def _foresee(self, uow: UnitOfWork, subscription: Subscription, now: datetime) -> Renewed:
+        hindrance = _hindrance(uow, subscription, now)
+        subscription.on_time(now, self._policy, chargeable=hindrance is None)
+        owed = subscription.owes(now, self._policy)
+        asks = owed is not None and owed.purpose is Purpose.MANUAL
+        return Renewed(
+            tenant_id=subscription.tenant_id,
+            state=subscription.state,
+            amount=owed.plan.price if owed else None,
+            obstacle=hindrance or "the last charge was declined" if asks else hindrance,
+        )
+
+
+def _hindrance(uow: UnitOfWork, subscription: Subscription, now: datetime) -> str | None:
+    """Why the next period cannot be charged to the tenant's default card."""
+    if not subscription.is_running:
+        return "nothing is charged any more"
+    price = subscription.plan_of(subscription.first_unpaid(now)).price
+    return obstacle(next(iter(uow.cards.active_of(subscription.tenant_id)), None), price, now)
+
+
+def _tenant(subscription: Subscription) -> Principal:
+    return Principal(
+        tenant_id=subscription.tenant_id,
+        tenant_name=subscription.tenant_name or subscription.tenant_id,
+        user_id="",
+        scopes=frozenset({Scope.WRITE}),
+    )

@@ -1,0 +1,280 @@
+"""Upgrades now, changes from the next period, and previews that equal what then happens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from echodesk_billing import (
+    ChangeRefused,
+    InvalidSelection,
+    NoActiveSubscription,
+    NothingScheduled,
+    OrderMismatch,
+    SaveCard,
+    SubscriptionChanged,
+    SubscriptionChangeScheduled,
+)
+from echodesk_billing.application.changes import When
+from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain import calendar, proration
+from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.pricing import Selection
+from tests.builders import NOW, gel, principal
+from tests.unit.conftest import World
+
+ACME = principal("acme")
+AUTOMATIC = Terms(save_card=SaveCard.AUTOMATIC)
+FEBRUARY = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)
+MARCH = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
+
+
+def seats(number: int) -> Selection:
+    return Selection(package_id=1, seats=number)
+
+
+async def pay(world: World, order: Order | None) -> Order:
+    assert order is not None
+    world.bank.pay(order)
+    await world.hear(order)
+    return await world.order(order.id)
+
+
+async def test_an_upgrade_now_pays_the_full_price_and_turns_what_is_left_into_days(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=2, terms=AUTOMATIC)
+    world.clock.advance(days=14)  # half of the 28 days to 28 February is left: 50 GEL, 8 days of 31
+    changed = await world.change_plan.change(ACME, lambda _: seats(4), When.NOW)
+    assert (changed.before.price, changed.preview.is_immediate, changed.preview.extra_days) == (gel("100.00"), True, 8)
+    order = await pay(world, changed.order)
+    assert (order.purpose, order.amount, order.period) == (Purpose.UPGRADE, gel("200.00"), 1)
+    subscription = await world.subscription()
+    assert subscription.anchor == NOW + timedelta(days=22)
+    assert subscription.paid_until == changed.preview.paid_until == datetime(2026, 3, 22, 9, 30, tzinfo=UTC)
+    assert subscription.running_plan(world.clock.moment).price == gel("200.00")
+    assert [card.mandate for card in await world.cards.listed(ACME)] == [gel("200.00")]
+    told = [event for event in await world.events() if isinstance(event, SubscriptionChanged)]
+    assert [(event.order_id, event.extra_days) for event in told] == [(order.id, 8)]
+
+
+async def test_the_preview_of_an_upgrade_is_what_happens(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=3)
+    await world.buy_and_pay(package_id=1, seats=3)
+    world.clock.advance(days=11, hours=5, seconds=7)
+    preview = (await world.change_plan.preview(ACME, lambda _: seats(5))).preview
+    changed = await world.change_plan.change(ACME, lambda _: seats(5), When.NOW)
+    assert changed.preview == preview
+    order = await pay(world, changed.order)
+    assert order.captured == preview.plan.price
+    assert (await world.subscription()).paid_until == preview.paid_until
+
+
+async def test_the_renewal_after_an_upgrade_is_charged_to_the_new_mandate(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=2, terms=AUTOMATIC)
+    await pay(world, (await world.change_plan.change(ACME, lambda _: seats(4), When.NOW)).order)
+    paid_until = (await world.subscription()).paid_until
+    assert paid_until is not None
+    world.clock.moment = paid_until
+    order = await world.charge_due()
+    assert (order.purpose, order.captured) == (Purpose.RENEWAL, gel("200.00"))
+
+
+async def test_a_second_upgrade_that_is_paid_too_is_given_back_unless_it_is_dearer(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=2)
+    small = (await world.change_plan.change(ACME, lambda _: seats(3), When.NOW)).order
+    large = (await world.change_plan.change(ACME, lambda _: seats(5), When.NOW)).order
+    assert large is not None
+    await pay(world, large)
+    order = await pay(world, small)
+    assert [one.amount for one in order.pending_refunds] == [gel("150.00")]
+    assert [event.order_id for event in await world.events() if isinstance(event, OrderMismatch)] == [order.id]
+    assert (await world.subscription()).running_plan(world.clock.moment).price == gel("250.00")
+
+
+async def test_two_upgrades_each_dearer_than_the_last_lose_nothing(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=2)
+    small = (await world.change_plan.change(ACME, lambda _: seats(3), When.NOW)).order
+    large = (await world.change_plan.change(ACME, lambda _: seats(5), When.NOW)).order
+    await pay(world, small)
+    await pay(world, large)
+    subscription = await world.subscription()
+    # 100 + 150 GEL of unused time at 250 GEL a month is a month
+    assert subscription.anchor is not None
+    assert timedelta(days=28) <= subscription.anchor - NOW <= timedelta(days=32)
+    assert subscription.next_period == 3
+
+
+async def test_an_upgrade_that_a_renewal_overtook_counts_the_renewed_month_too(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=2, terms=AUTOMATIC)
+    world.clock.moment = FEBRUARY - timedelta(minutes=1)
+    upgrade = (await world.change_plan.change(ACME, lambda _: seats(4), When.NOW)).order
+    world.clock.moment = FEBRUARY
+    await world.charge_due()
+    order = await pay(world, upgrade)
+    assert order.period == 2
+    subscription = await world.subscription()
+    assert subscription.anchor is not None
+    assert timedelta(days=14) <= subscription.anchor - FEBRUARY <= timedelta(days=17)
+
+
+async def test_a_cheaper_plan_is_no_upgrade(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    with pytest.raises(ChangeRefused, match="change from the next period instead"):
+        await world.change_plan.change(ACME, lambda _: seats(2), When.NOW)
+
+
+async def test_a_scheduled_change_holds_from_the_next_period(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    changed = await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)
+    assert (changed.order, changed.preview.effective_at) == (None, FEBRUARY)
+    subscription = await world.subscription()
+    assert subscription.running_plan(world.clock.moment).price == gel("200.00")
+    assert [type(event) for event in await world.events()][-1] is SubscriptionChangeScheduled
+    world.clock.moment = FEBRUARY
+    await world.renewals()
+    assert (await world.subscription()).running_plan(FEBRUARY).price == gel("100.00")
+    assert "SubscriptionChanged" in await world.names()
+
+
+async def test_a_change_can_be_scheduled_for_a_later_period(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    april = datetime(2026, 4, 2, tzinfo=UTC)
+    changed = await world.change_plan.change(ACME, lambda _: seats(2), When.LATER, effective=april)
+    assert changed.preview.effective_at == datetime(2026, 4, 30, 9, 30, tzinfo=UTC)
+    subscription = await world.subscription()
+    assert [subscription.plan_of(period).price for period in (1, 2, 3, 4)] == [
+        gel("200.00"),
+        gel("200.00"),
+        gel("100.00"),
+        gel("100.00"),
+    ]
+
+
+async def test_a_scheduled_change_can_be_dropped_and_replaced(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    with pytest.raises(NothingScheduled):
+        await world.change_plan.drop_schedule(ACME)
+    await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)
+    await world.change_plan.change(ACME, lambda _: seats(3), When.LATER)
+    assert (await world.subscription()).plan_of(1).price == gel("150.00")
+    await world.change_plan.drop_schedule(ACME)
+    assert (await world.subscription()).plan_of(1).price == gel("200.00")
+
+
+async def test_a_change_that_is_paid_for_is_not_dropped(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    await world.buy_and_pay(package_id=1, seats=2)
+    with pytest.raises(NothingScheduled):
+        await world.change_plan.drop_schedule(ACME)
+    assert (await world.subscription()).plan_of(1).price == gel("100.00")
+
+
+async def test_back_to_what_runs_is_no_change(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)
+    await world.change_plan.change(ACME, lambda _: seats(4), When.LATER)
+    assert (await world.subscription()).changes == ()
+
+
+async def test_more_seats_are_an_upgrade_and_fewer_hold_from_the_next_period(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    more = await world.change_plan.change(ACME, lambda has: evolve(has, seats=6), When.NOW_IF_DEARER)
+    assert more.order is not None
+    fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=2), When.NOW_IF_DEARER)
+    assert (fewer.order, fewer.preview.plan.price) == (None, gel("100.00"))
+
+
+async def test_the_seats_of_a_flat_package_cannot_be_changed(world: World) -> None:
+    await world.buy_and_pay(package_id=2)
+    with pytest.raises(ChangeRefused, match="is what runs"):
+        await world.change_plan.change(ACME, lambda has: evolve(has, seats=6), When.NOW_IF_DEARER)
+
+
+async def test_features_are_added_and_taken_away(world: World) -> None:
+    order = await world.checkout.buy(ACME, Selection(features=("tickets",), seats=2))
+    await pay(world, order)
+    added = await world.change_plan.change(ACME, lambda has: has.with_feature("calls"), When.LATER)
+    assert added.preview.plan.price == gel("54.00")
+    removed = await world.change_plan.change(ACME, lambda has: has.without_feature("tickets"), When.LATER)
+    assert removed.preview.plan.price == gel("30.00")
+    with pytest.raises(InvalidSelection, match="last feature"):
+        await world.change_plan.change(ACME, lambda has: has.without_feature("calls"), When.LATER)
+
+
+async def test_a_package_takes_no_single_features(world: World) -> None:
+    await world.buy_and_pay(package_id=1)
+    with pytest.raises(InvalidSelection, match="is of a package"):
+        await world.change_plan.change(ACME, lambda has: has.with_feature("calls"), When.LATER)
+
+
+async def test_nothing_changes_where_nothing_runs(world: World) -> None:
+    for change in (
+        world.change_plan.preview(ACME, lambda _: seats(2)),
+        world.change_plan.change(ACME, lambda _: seats(2), When.LATER),
+        world.change_plan.change(ACME, lambda _: seats(2), When.NOW),
+        world.change_plan.drop_schedule(ACME),
+        world.checkout.pay_now(ACME),
+        world.checkout.reactivate(ACME),
+    ):
+        with pytest.raises(NoActiveSubscription):
+            await change
+
+
+async def test_an_upgrade_in_grace_pays_the_period_that_is_owed_and_the_anchor_stays(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=2)
+    world.clock.moment = FEBRUARY + timedelta(days=2)
+    await world.renewals()
+    changed = await world.change_plan.change(ACME, lambda _: seats(4), When.NOW)
+    order = await pay(world, changed.order)
+    subscription = await world.subscription()
+    assert (order.purpose, order.amount) == (Purpose.SUBSCRIPTION, gel("200.00"))
+    assert (subscription.state, subscription.anchor) == (SubscriptionState.ACTIVE, NOW)
+    assert subscription.paid_until == changed.preview.paid_until == MARCH
+    assert subscription.running_plan(world.clock.moment).price == gel("200.00")
+
+
+async def test_an_ended_subscription_comes_back_at_todays_price(world: World) -> None:
+    await world.buy_and_pay()
+    await world.cancel.cancel(ACME, immediately=True)
+    order = await pay(world, await world.checkout.reactivate(ACME))
+    subscription = await world.subscription()
+    assert (order.period, subscription.state, subscription.next_period) == (1, SubscriptionState.ACTIVE, 2)
+
+
+@given(
+    old=st.integers(1, 10**7),
+    new=st.integers(1, 10**7),
+    left=st.fractions(0, 1),
+    months=st.integers(0, 14),
+    day=st.integers(0, 3000),
+    zone=st.sampled_from(["Asia/Tbilisi", "America/New_York", "Europe/London"]),
+)
+def test_extra_days_are_the_fewest_that_lose_nothing(
+    old: int, new: int, left: Fraction, months: int, day: int, zone: str
+) -> None:
+    if old > 4 * new:
+        return
+    price, moment = Money.from_minor(new, Currency.GEL), NOW + timedelta(days=day, seconds=day * 7919 % 86400)
+    value = (months + left) * old
+    days = proration.extra_days(value, price, moment, zone)
+    assert _worth(moment, days, price, zone) >= value
+    assert days == 0 or _worth(moment, days - 1, price, zone) < value
+
+
+def _worth(moment: datetime, days: int, price: Money, zone: str) -> Fraction:
+    """The price of the days, by another way than the code's: month by month back from the anchor."""
+    anchor, worth, month = calendar.days_after(moment, days, zone), Fraction(0), 0
+    end = anchor
+    while end > moment:
+        month -= 1
+        start = calendar.months_after(anchor, month, zone)
+        length, used = end - start, end - max(start, moment)
+        worth += Fraction(used // timedelta(microseconds=1), length // timedelta(microseconds=1)) * price.minor
+        end = start
+    return worth

@@ -1,0 +1,282 @@
+"""Random lives of two tenants: whatever they do and whenever, money, periods and access stay right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from echodesk_billing import BillingError, SaveCard, SubscriptionRenewed
+from echodesk_billing.application.changes import When
+from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain import books, proration
+from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
+from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.access import Scope
+from tests.builders import catalogue, principal
+from tests.unit.conftest import World
+
+T = TypeVar("T")
+
+MANDATE = Terms(save_card=SaveCard.AUTOMATIC)
+TENANTS = ("acme", "globex")
+tenants = st.sampled_from(TENANTS)
+selections = st.one_of(
+    st.integers(1, 6).map(lambda seats: Selection(package_id=1, seats=seats)),
+    st.just(Selection(package_id=2)),
+)
+cards = st.sampled_from([MANDATE, Terms(save_card=SaveCard.NO)])
+codes = st.sampled_from(["107", "105", "108", "109", "112", "199", "777"])
+
+
+class Lives(RuleBasedStateMachine):
+    """What may happen, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.world = World()
+
+    def teardown(self) -> None:
+        """At the end faults stop and the clock moves on: nothing is left in doubt."""
+        try:
+            self.run(self._settle_everything())
+        finally:
+            self.runner.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do it; what the rules refuse is refused without a change."""
+        try:
+            return self.runner.run(work)
+        except BillingError:
+            return None
+
+    @initialize(buys=st.booleans())
+    def sell(self, buys: bool) -> None:
+        self.run(self.world.load_catalogue.load(catalogue()))
+        if buys:
+            self.run(self.world.buy_and_pay(package_id=1, terms=MANDATE))
+            self.run(self.world.buy_and_pay("globex", terms=MANDATE))
+
+    @rule(answers=st.lists(st.sampled_from(["100", "100", "100", "107", "105", ""]), min_size=1, max_size=4))
+    def what_is_due_comes_due(self, answers: list[str]) -> None:
+        """The clock moves to what is due next; the worker works; the bank answers, or not yet."""
+        for answer in answers:
+            due = [one.due_at for one in filter(None, map(self._subscription, TENANTS)) if one.due_at]
+            self.world.clock.moment = max(self.world.clock.moment, min(due, default=self.world.clock.moment))
+            self.run(self.world.renewals())
+            for order in self._orders():
+                if order.purpose is Purpose.RENEWAL and order.state is OrderState.PROCESSING and answer:
+                    self.run(self._pay(order, 1) if answer == "100" else self.world.answer(order, answer))
+
+    @rule(tenant=tenants, selection=selections, terms=cards)
+    def buy(self, tenant: str, selection: Selection, terms: Terms) -> None:
+        self.run(self.world.checkout.buy(principal(tenant), selection, terms=terms, distinct=True))
+
+    @rule(tenant=tenants, selection=selections, when=st.sampled_from(list(When)))
+    def change(self, tenant: str, selection: Selection, when: When) -> None:
+        self.run(self.world.change_plan.change(principal(tenant), lambda _: selection, when, distinct=True))
+
+    @rule(tenant=tenants)
+    def drop_the_scheduled_change(self, tenant: str) -> None:
+        self.run(self.world.change_plan.drop_schedule(principal(tenant)))
+
+    @rule(tenant=tenants)
+    def pay_by_hand(self, tenant: str) -> None:
+        self.run(self.world.checkout.pay_now(principal(tenant), distinct=True))
+
+    @rule(tenant=tenants)
+    def reactivate(self, tenant: str) -> None:
+        self.run(self.world.checkout.reactivate(principal(tenant), distinct=True))
+
+    @rule(tenant=tenants, immediately=st.booleans())
+    def cancel(self, tenant: str, immediately: bool) -> None:
+        self.run(self.world.cancel.cancel(principal(tenant), immediately=immediately))
+
+    @rule(tenant=tenants)
+    def resume(self, tenant: str) -> None:
+        self.run(self.world.cancel.resume(principal(tenant)))
+
+    @rule(tenant=tenants)
+    def start_a_trial(self, tenant: str) -> None:
+        self.run(self.world.start_trial.start(principal(tenant), Selection(package_id=2)))
+
+    @rule(tenant=tenants)
+    def forget_the_card(self, tenant: str) -> None:
+        self.run(self.world.cards.forget(principal(tenant)))
+
+    @rule(hours=st.sampled_from([1, 4, 24, 3 * 24, 7 * 24, 15 * 24, 31 * 24, 80 * 24]))
+    def time_passes(self, hours: int) -> None:
+        self.world.clock.advance(hours=hours)
+
+    @rule()
+    def the_worker_runs(self) -> None:
+        self.run(self.world.renewals())
+
+    @rule(pick=st.integers(0, 20), times=st.integers(1, 3))
+    def the_bank_takes_a_payment(self, pick: int, times: int) -> None:
+        if order := self._pick(pick):
+            self.run(self._pay(order, times))
+
+    @rule(pick=st.integers(0, 20), code=codes)
+    def the_bank_declines(self, pick: int, code: str) -> None:
+        if order := self._pick(pick):
+            self.run(self.world.answer(order, code))
+
+    @rule(pick=st.integers(0, 20))
+    def what_was_declined_turns_out_paid(self, pick: int) -> None:
+        declined = [order for order in self._orders() if order.state is OrderState.REJECTED and order.bank_order_id]
+        if declined:
+            self.run(self._pay(declined[pick % len(declined)], 1))
+
+    @rule(pick=st.integers(0, 20), share=st.integers(1, 4))
+    def an_operator_refunds(self, pick: int, share: int) -> None:
+        paid = [order for order in self._orders() if order.captured and not order.pending_refunds]
+        if paid:
+            order = paid[pick % len(paid)]
+            amount = None if share == 1 else Money.from_minor(order.amount.minor // share, Currency.GEL).amount
+            self.run(self.world.refunds.refund(principal("x", Scope.OPERATOR), order.id, amount))
+
+    @rule()
+    def refunds_go(self) -> None:
+        self.run(self._give_back())
+
+    @invariant()
+    def no_period_is_paid_twice(self) -> None:
+        kept = [(order.tenant_id, order.period) for order in self._orders() if _is_kept(order)]
+        assert max(Counter(kept).values(), default=0) <= 1, Counter(kept).most_common(1)
+
+    @invariant()
+    def no_charge_is_made_twice(self) -> None:
+        charges = [
+            (order.tenant_id, order.period)
+            for order in self._orders()
+            if order.purpose is Purpose.RENEWAL and order.state is not OrderState.REJECTED and _is_kept(order)
+        ]
+        assert max(Counter(charges).values(), default=0) <= 1
+
+    @invariant()
+    def the_books_are_the_banks(self) -> None:
+        zero = Money.zero(Currency.GEL)
+        at_the_bank = sum(
+            (
+                (said.transferred or zero) - (said.refunded or zero)
+                for said in self.world.bank.receipts.values()
+                if said.claims_money and self._heard(said.bank_order_id)
+            ),
+            zero,
+        )
+        ours = sum(((order.captured or zero) - order.refunded for order in self._orders()), zero)
+        held = self._read(lambda uow: uow.books.balance(books.BANK)).get(Currency.GEL, zero)
+        assert at_the_bank == ours == held
+
+    @invariant()
+    def invoices_have_no_gap(self) -> None:
+        invoices = [
+            invoice
+            for tenant in TENANTS
+            for invoice in self._read(lambda uow, tenant=tenant: uow.books.invoices_of(tenant, 1000))
+        ]
+        for series in {invoice.series for invoice in invoices}:
+            serials = sorted(invoice.serial for invoice in invoices if invoice.series == series)
+            assert serials == list(range(1, len(serials) + 1))
+        assert len(invoices) == sum(1 for order in self._orders() if order.captured is not None)
+
+    @invariant()
+    def access_is_exactly_as_defined(self) -> None:
+        now, grace = self.world.clock.moment, self.world.policy.grace
+        for subscription in filter(None, map(self._subscription, TENANTS)):
+            until, state = subscription.paid_until, subscription.state
+            if until is None or state in (SubscriptionState.SUSPENDED, SubscriptionState.ENDED):
+                expected = False
+            elif state in (SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE):
+                expected = now < max(until, subscription.first_failed_at or until) + grace
+            else:
+                expected = now < until
+            assert subscription.has_access(now) is expected
+            assert subscription.due_at is not None or state not in (
+                SubscriptionState.TRIALING,
+                SubscriptionState.CANCELLED,
+            )
+
+    def _read(self, work: Any) -> Any:
+        return self.runner.run(self.world.storage.read(work))
+
+    def _orders(self) -> list[Order]:
+        return self.runner.run(self.world.orders())
+
+    def _subscription(self, tenant: str) -> Subscription | None:
+        found: Subscription | None = self._read(lambda uow: uow.subscriptions.get(tenant))
+        return found
+
+    def _heard(self, bank_order_id: str) -> bool:
+        return any(order.bank_order_id == bank_order_id and order.captured for order in self._orders())
+
+    def _pick(self, pick: int) -> Order | None:
+        waiting = [order for order in self._orders() if order.state is OrderState.PROCESSING]
+        return waiting[pick % len(waiting)] if waiting else None
+
+    async def _pay(self, order: Order, times: int) -> None:
+        """The bank takes the money and says so, perhaps more than once. No paid day is lost by it."""
+        before = await self.world.storage.read(lambda uow: uow.subscriptions.get(order.tenant_id))
+        self.world.bank.pay(order)
+        for _ in range(times):
+            await self.world.hear(order)
+        after, paid = await self.world.subscription(order.tenant_id), await self.world.order(order.id)
+        if before is None or paid.captured is None:
+            return
+        now = self.world.clock.moment
+        bought = Fraction(paid.captured.minor) if _is_kept(paid) else Fraction(0)
+        if before.is_paid(now) and before.plan_of(before.next_period - 1).price.currency is paid.captured.currency:
+            assert _worth(after, now) >= _worth(before, now) + bought
+        told = [event for event in await self.world.events() if isinstance(event, SubscriptionRenewed)]
+        assert max(Counter(event.order_id for event in told).values(), default=0) <= 1
+
+    async def _give_back(self) -> None:
+        async for _ in self.world.reconcile.run():
+            pass
+        for order in await self.world.orders():
+            if order.pending_refunds and order.bank_order_id:
+                self.world.bank.give_back(order)
+                await self.world.hear(order)
+
+    async def _settle_everything(self) -> None:
+        for _ in range(3):
+            self.world.clock.advance(hours=2)
+            await self._give_back()
+        assert [order.id for order in await self.world.orders() if order.pending_refunds] == []
+        assert [order.id for order in await self.world.orders() if order.state is OrderState.CREATED] == []
+
+
+def _is_kept(order: Order) -> bool:
+    """Whether its money was kept for what it bought, by our own doing."""
+    given_back = any(one.reason not in ("", "card check") for one in order.refunds)
+    return order.captured is not None and not given_back
+
+
+def _worth(subscription: Subscription, now: Any) -> Fraction:
+    """What the paid time that is left is worth at the prices it was paid at."""
+    numbers = range(subscription._number_at(now), subscription.next_period)
+    paid = [
+        (subscription._period(subscription._anchor(), number), subscription.plan_of(number).price) for number in numbers
+    ]
+    return proration.unused_value(paid, now)
+
+
+Lives.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestLives = Lives.TestCase
