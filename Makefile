@@ -40,7 +40,7 @@ docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code
 lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \
 	  --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra postgres \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra postgres --extra pdf --extra worker \
 	  --custom-compile-command "make lock" pyproject.toml requirements/build.in \
 	  -c requirements/dev.txt -o requirements/run.txt
 

@@ -10,7 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused, CardNotFound, OrderNotFound
+    from echodesk_billing.application.changes import When
+    from echodesk_billing.application.errors import (
+        CallbackOrderUnknown,
+        CallbackRefused,
+        CardNotFound,
+        InvoiceNotFound,
+        OrderNotFound,
+    )
     from echodesk_billing.domain.catalogue import Catalogue, Feature, Limits, Package, PricingModel
     from echodesk_billing.domain.errors import (
         AmountTooLarge,
@@ -63,6 +70,7 @@ if TYPE_CHECKING:
         Theme,
         Wallet,
     )
+    from echodesk_billing.domain.registration import Applicant
     from echodesk_billing.facade import Billing
     from echodesk_billing.ports.gateway import (
         GatewayError,
@@ -79,7 +87,14 @@ if TYPE_CHECKING:
     from echodesk_billing.settings import InvalidSettings, Settings, load_settings
 
 _WHERE = {
-    "application.errors": ("CallbackOrderUnknown", "CallbackRefused", "CardNotFound", "OrderNotFound"),
+    "application.changes": ("When",),
+    "application.errors": (
+        "CallbackOrderUnknown",
+        "CallbackRefused",
+        "CardNotFound",
+        "InvoiceNotFound",
+        "OrderNotFound",
+    ),
     "domain.catalogue": ("Catalogue", "Feature", "Limits", "Package", "PricingModel"),
     "domain.errors": (
         "AmountTooLarge",
@@ -132,6 +147,7 @@ _WHERE = {
         "Theme",
         "Wallet",
     ),
+    "domain.registration": ("Applicant",),
     "facade": ("Billing",),
     "ports.gateway": (
         "GatewayError",
@@ -162,6 +178,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "AmountTooLarge",
+    "Applicant",
     "BasketItem",
     "Billing",
     "BillingError",
@@ -188,6 +205,7 @@ __all__ = [
     "InvalidSelection",
     "InvalidSettings",
     "InvoiceIssued",
+    "InvoiceNotFound",
     "Limits",
     "Loan",
     "MalformedCallback",
@@ -229,5 +247,6 @@ __all__ = [
     "Usage",
     "VaultClosed",
     "Wallet",
+    "When",
     "load_settings",
 ]

@@ -11,6 +11,8 @@ from echodesk_billing.adapters.bog.client import BankAccess, BogGateway
 from echodesk_billing.adapters.clock import SandboxClock, SystemClock
 from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.ids import RandomIds
+from echodesk_billing.adapters.jobs.chores import Chores
+from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
@@ -97,6 +99,7 @@ class Container(containers.DeclarativeContainer):
     vault = providers.Singleton(FernetVault, settings.provided.encryption_keys)
     policy = providers.Singleton(_policy, settings)
     shop = providers.Singleton(_shop, settings)
+    printer = providers.Singleton(PdfPrinter, settings.provided.seller_lines, settings.provided.time_zone)
     ordering = providers.Singleton(Ordering, ids)
     settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone, policy)
     placement = providers.Singleton(Placement, gateway, settlement)
@@ -114,7 +117,7 @@ class Container(containers.DeclarativeContainer):
     change_plan = providers.Singleton(ChangePlan, storage, clock, checkout, policy)
     start_trial = providers.Singleton(StartTrial, storage, clock, shop, policy)
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement, refunds, cards)
-    views = providers.Singleton(Views, storage, clock, usage)
+    views = providers.Singleton(Views, storage, clock, usage, printer)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
     use_cases = providers.Singleton(
         UseCases,
@@ -132,5 +135,15 @@ class Container(containers.DeclarativeContainer):
         storage=storage,
         gateway=gateway,
         clock=clock,
+        api_domain=settings.provided.api_domain,
+    )
+    chores = providers.Singleton(
+        Chores,
+        renew,
+        reconcile,
+        relay,
+        register,
+        settings.provided.work_concurrency,
+        settings.provided.bank_calls_per_second,
     )
     load_catalogue = providers.Singleton(LoadCatalogue, storage, clock)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -15,8 +15,10 @@ import aiohttp
 from echodesk_billing.adapters.handlers import Handler
 from echodesk_billing.adapters.jobs.loop import every
 from echodesk_billing.adapters.sql.storage import SqliteStorage
+from echodesk_billing.application.changes import Changed, Wanted, When
 from echodesk_billing.application.charging import Charge
 from echodesk_billing.application.reconciliation import Reconciled
+from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.application.settlement import Settled
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import SubscriptionView
@@ -24,12 +26,15 @@ from echodesk_billing.container import Container
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import Capture, PaymentOptions, SaveCard, Wallet
 from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.registration import Applicant
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
+from echodesk_billing.ports.gateway import require_configured
 from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.ports.usage import UsageMeter
 from echodesk_billing.settings import Settings, load_settings
@@ -219,6 +224,186 @@ class Billing:
         await self.deliver_events()
         return subscription
 
+    async def resume(self, tenant_id: str) -> Subscription:
+        """Take a cancellation back, until the paid time ends.
+
+        Raises:
+            NoActiveSubscription: there is none, or it has ended.
+            IllegalTransition: it is not cancelled.
+        """
+        subscription = await self._container.cancel().resume(_reader(tenant_id))
+        await self.deliver_events()
+        return subscription
+
+    async def start_trial(
+        self,
+        tenant_id: str,
+        *,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int = 1,
+        currency: str = "GEL",
+    ) -> Subscription:
+        """Give a tenant access for nothing, once, for as long as `BILLING_TRIAL_DAYS` says.
+
+        Raises:
+            InvalidSelection: the catalogue has no such thing.
+            TrialRefused: there are no trials, or the tenant had its own or a subscription.
+        """
+        selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
+        subscription = await self._container.start_trial().start(
+            _writer(tenant_id, tenant_name), selection, currency=Currency(currency)
+        )
+        await self.deliver_events()
+        return subscription
+
+    async def pay_now(self, tenant_id: str, *, tenant_name: str = "") -> Order:
+        """Pay the next period by hand; send the customer to the order's `payment_url`.
+
+        Raises:
+            NoActiveSubscription: nothing runs on.
+            GatewayError: the bank gave no payment page.
+        """
+        order = await self._container.checkout().pay_now(_writer(tenant_id, tenant_name))
+        await self.deliver_events()
+        return order
+
+    async def reactivate(self, tenant_id: str, *, tenant_name: str = "") -> Order:
+        """Pay for a suspended or ended subscription to run again.
+
+        Raises:
+            NoActiveSubscription: there never was one.
+            IllegalTransition: it is neither suspended nor ended.
+            GatewayError: the bank gave no payment page.
+        """
+        order = await self._container.checkout().reactivate(_writer(tenant_id, tenant_name))
+        await self.deliver_events()
+        return order
+
+    async def preview_change(
+        self, tenant_id: str, *, package_id: int | None = None, features: Sequence[str] = (), seats: int | None = None
+    ) -> Changed:
+        """What a change of plan would do, to the tetri and the day.
+
+        Args:
+            package_id: the new package, or `features`; what runs where neither is given.
+            seats: how many agents; as many as now where None.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: the catalogue has no such thing.
+            ChangeRefused: it is what runs.
+        """
+        return await self._container.change_plan().preview(_reader(tenant_id), _wanted(package_id, features, seats))
+
+    async def change_plan(
+        self,
+        tenant_id: str,
+        when: When | str = When.NOW_IF_DEARER,
+        *,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int | None = None,
+        effective: date | None = None,
+    ) -> Changed:
+        """Change the plan: now, which has to be paid at `order.payment_url`, or from the next period.
+
+        Args:
+            when: `now`, `later`, or `now if dearer`.
+            package_id: the new package, or `features`; what runs where neither is given.
+            seats: how many agents; as many as now where None.
+            effective: not before this day, where it is scheduled.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: the catalogue has no such thing.
+            ChangeRefused: it is what runs, or is no upgrade.
+            GatewayError: the bank gave no payment page.
+        """
+        wanted = _wanted(package_id, features, seats)
+        changed = await self._container.change_plan().change(
+            _writer(tenant_id, tenant_name), wanted, When(when), effective=effective
+        )
+        await self.deliver_events()
+        return changed
+
+    async def drop_scheduled_change(self, tenant_id: str) -> Subscription:
+        """Forget what is scheduled.
+
+        Raises:
+            NothingScheduled: nothing is.
+        """
+        return await self._container.change_plan().drop_schedule(_reader(tenant_id))
+
+    async def register(
+        self,
+        applicant: Applicant,
+        *,
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int = 1,
+        currency: str = "GEL",
+        payload: bytes = b"",
+    ) -> Order:
+        """Start the payment that brings a tenant to life; `TenantRegistered` tells when it has.
+
+        Args:
+            applicant: who registers; the schema's name becomes the tenant's id.
+            payload: what you need to create the tenant; kept encrypted, given back by `registration_payload`.
+
+        Raises:
+            NameTaken: the name is used or reserved.
+            VaultClosed: there is a payload, and `BILLING_ENCRYPTION_KEYS` is not set.
+            GatewayError: the bank gave no payment page.
+        """
+        selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
+        order = await self._container.register().register(
+            applicant, selection, currency=Currency(currency), payload=payload
+        )
+        await self.deliver_events()
+        return order
+
+    async def registration_payload(self, order_id: str) -> bytes:
+        """What was passed along with a registration; empty once it was erased.
+
+        Raises:
+            OrderNotFound: the order is of no registration.
+        """
+        return await self._container.register().payload(order_id)
+
+    async def renew(self) -> list[Renewed]:
+        """Charge what is due, ask where the card may not be charged, end what has run out: once, now.
+
+        For programs without a worker, which call it from a timer.
+
+        Raises:
+            GatewayNotConfigured: there are no credentials.
+        """
+        require_configured(self._container.gateway())
+        found = [renewed async for renewed in self._container.chores().renew_due()]
+        await self._container.chores().tidy()
+        await self.deliver_events()
+        return found
+
+    async def due(self, limit: int = 1000) -> Sequence[Renewed]:
+        """What `renew` would do; nothing is changed."""
+        return await self._container.renew().due(limit)
+
+    async def invoices(self, tenant_id: str) -> Sequence[Invoice]:
+        """A tenant's invoices, newest first."""
+        return await self._container.views().invoices(_reader(tenant_id))
+
+    async def invoice_pdf(self, tenant_id: str, invoice_id: int, *, language: str = "ka") -> bytes:
+        """One invoice as a PDF, in Georgian (`ka`) or English (`en`).
+
+        Raises:
+            InvoiceNotFound: there is none, or the extra [pdf] is not installed.
+        """
+        _, pdf = await self._container.views().invoice_pdf(_reader(tenant_id), invoice_id, language)
+        return pdf
+
     async def complete_apple_pay(self, order_id: str, wallet_token: str, *, tenant_id: str) -> Order:
         """The second step of Apple Pay on your own page, with the token that Apple gave.
 
@@ -302,13 +487,10 @@ class Billing:
             NoActiveSubscription: there is nothing to charge for.
             GatewayError: the bank did not take it up; it is found out later.
         """
-        who = Principal(
-            tenant_id=tenant_id, tenant_name=tenant_name or tenant_id, user_id="", scopes=frozenset({Scope.WRITE})
-        )
         changed = package_id is not None or bool(features)
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats) if changed else None
         try:
-            return await self._container.charging().charge(who, selection)
+            return await self._container.charging().charge(_writer(tenant_id, tenant_name), selection)
         finally:
             await self.deliver_events()
 
@@ -339,6 +521,24 @@ class Billing:
 
 
 _OPERATOR = Principal(tenant_id="", tenant_name="", user_id="", scopes=frozenset({Scope.OPERATOR}))
+
+
+def _wanted(package_id: int | None, features: Sequence[str], seats: int | None) -> Wanted:
+    def wanted(has: Selection) -> Selection:
+        chosen = package_id is not None or bool(features)
+        return Selection(
+            package_id=package_id if chosen else has.package_id,
+            features=tuple(features) if chosen else has.features,
+            seats=seats or has.seats,
+        )
+
+    return wanted
+
+
+def _writer(tenant_id: str, tenant_name: str) -> Principal:
+    return Principal(
+        tenant_id=tenant_id, tenant_name=tenant_name or tenant_id, user_id="", scopes=frozenset({Scope.WRITE})
+    )
 
 
 def _reader(tenant_id: str) -> Principal:

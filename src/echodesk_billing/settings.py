@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sandbox_port: Port = field(default=8081, name="SANDBOX_PORT")
     clock_url: str = field(default="", name="BILLING_CLOCK_URL")
     product_name: str = field(default="EchoDesk", name="BILLING_PRODUCT_NAME")
+    seller: str = field(default="EchoDesk", name="BILLING_SELLER")
     time_zone: str = field(default="Asia/Tbilisi", name="BILLING_TIME_ZONE")
     order_ttl_minutes: Annotated[int, Meta(ge=2, le=1440)] = field(default=15, name="BILLING_ORDER_TTL_MINUTES")
     bank_timeout_seconds: Annotated[float, Meta(gt=0, le=120)] = field(
@@ -83,6 +84,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def callback_url(self) -> str:
         """The public address of our webhook."""
         return self.api_domain + "/api/payments/webhook/"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether one file, and so one machine, is all there is."""
+        return self.database_url.startswith("sqlite:")
+
+    @property
+    def seller_lines(self) -> tuple[str, ...]:
+        """Who sells, as printed on invoices."""
+        return tuple(line.strip() for line in self.seller.split(";") if line.strip())
 
     @property
     def encryption_keys(self) -> tuple[str, ...]:

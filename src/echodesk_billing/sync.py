@@ -8,7 +8,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Self, TypeVar
 
@@ -16,15 +16,19 @@ from attrs import define
 
 from echodesk_billing import facade
 from echodesk_billing.adapters.handlers import Handler
+from echodesk_billing.application.changes import Changed, When
 from echodesk_billing.application.charging import Charge
 from echodesk_billing.application.reconciliation import Reconciled
+from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.application.settlement import Settled
 from echodesk_billing.application.views import SubscriptionView
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import Capture, PaymentOptions, SaveCard, Wallet
+from echodesk_billing.domain.registration import Applicant
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.usage import UsageMeter
 from echodesk_billing.settings import Settings, load_settings
@@ -148,6 +152,118 @@ class Billing:
     def cancel(self, tenant_id: str, *, immediately: bool = False) -> Subscription:
         """As `echodesk_billing.Billing.cancel`."""
         return self._call(lambda billing: billing.cancel(tenant_id, immediately=immediately))
+
+    def resume(self, tenant_id: str) -> Subscription:
+        """As `echodesk_billing.Billing.resume`."""
+        return self._call(lambda billing: billing.resume(tenant_id))
+
+    def start_trial(
+        self,
+        tenant_id: str,
+        *,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int = 1,
+        currency: str = "GEL",
+    ) -> Subscription:
+        """As `echodesk_billing.Billing.start_trial`."""
+        return self._call(
+            lambda billing: billing.start_trial(
+                tenant_id,
+                tenant_name=tenant_name,
+                package_id=package_id,
+                features=features,
+                seats=seats,
+                currency=currency,
+            )
+        )
+
+    def pay_now(self, tenant_id: str, *, tenant_name: str = "") -> Order:
+        """As `echodesk_billing.Billing.pay_now`."""
+        return self._call(lambda billing: billing.pay_now(tenant_id, tenant_name=tenant_name))
+
+    def reactivate(self, tenant_id: str, *, tenant_name: str = "") -> Order:
+        """As `echodesk_billing.Billing.reactivate`."""
+        return self._call(lambda billing: billing.reactivate(tenant_id, tenant_name=tenant_name))
+
+    def preview_change(
+        self, tenant_id: str, *, package_id: int | None = None, features: Sequence[str] = (), seats: int | None = None
+    ) -> Changed:
+        """As `echodesk_billing.Billing.preview_change`."""
+        return self._call(
+            lambda billing: billing.preview_change(tenant_id, package_id=package_id, features=features, seats=seats)
+        )
+
+    def change_plan(
+        self,
+        tenant_id: str,
+        when: When | str = When.NOW_IF_DEARER,
+        *,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int | None = None,
+        effective: date | None = None,
+    ) -> Changed:
+        """As `echodesk_billing.Billing.change_plan`."""
+        return self._call(
+            lambda billing: billing.change_plan(
+                tenant_id,
+                when,
+                tenant_name=tenant_name,
+                package_id=package_id,
+                features=features,
+                seats=seats,
+                effective=effective,
+            )
+        )
+
+    def drop_scheduled_change(self, tenant_id: str) -> Subscription:
+        """As `echodesk_billing.Billing.drop_scheduled_change`."""
+        return self._call(lambda billing: billing.drop_scheduled_change(tenant_id))
+
+    def register(
+        self,
+        applicant: Applicant,
+        *,
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int = 1,
+        currency: str = "GEL",
+        payload: bytes = b"",
+    ) -> Order:
+        """As `echodesk_billing.Billing.register`."""
+        return self._call(
+            lambda billing: billing.register(
+                applicant,
+                package_id=package_id,
+                features=features,
+                seats=seats,
+                currency=currency,
+                payload=payload,
+            )
+        )
+
+    def registration_payload(self, order_id: str) -> bytes:
+        """As `echodesk_billing.Billing.registration_payload`."""
+        return self._call(lambda billing: billing.registration_payload(order_id))
+
+    def renew(self) -> list[Renewed]:
+        """As `echodesk_billing.Billing.renew`."""
+        return self._call(lambda billing: billing.renew())
+
+    def due(self, limit: int = 1000) -> Sequence[Renewed]:
+        """As `echodesk_billing.Billing.due`."""
+        return self._call(lambda billing: billing.due(limit))
+
+    def invoices(self, tenant_id: str) -> Sequence[Invoice]:
+        """As `echodesk_billing.Billing.invoices`."""
+        return self._call(lambda billing: billing.invoices(tenant_id))
+
+    def invoice_pdf(self, tenant_id: str, invoice_id: int, *, language: str = "ka") -> bytes:
+        """As `echodesk_billing.Billing.invoice_pdf`."""
+        return self._call(lambda billing: billing.invoice_pdf(tenant_id, invoice_id, language=language))
 
     def complete_apple_pay(self, order_id: str, wallet_token: str, *, tenant_id: str) -> Order:
         """As `echodesk_billing.Billing.complete_apple_pay`."""

@@ -16,6 +16,7 @@ import aiohttp
 import asyncpg
 import pytest
 from attrs import define
+from cryptography.fernet import Fernet
 from sqlalchemy import make_url
 
 from bog_sandbox.callbacks import Signer
@@ -144,6 +145,9 @@ async def service_environment(bank: Bank, database_url: str, signer: Signer) -> 
         "BILLING_PORT": port,
         "BILLING_BANK_TIMEOUT_SECONDS": "4",
         "BILLING_RECONCILE_EVERY_SECONDS": "0",
+        "BILLING_WORK_EVERY_SECONDS": "0",
+        "BILLING_TRIAL_DAYS": "14",
+        "BILLING_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
         "BILLING_BREAKER_FAILURES": "1000000",
         "BILLING_RATE_LIMIT_PER_TOKEN": "100000/minute",
         "BILLING_RATE_LIMIT_PER_ADDRESS": "100000/minute",

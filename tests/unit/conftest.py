@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 
 from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.memory import MemoryStorage
+from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.application.callbacks import ReceiveCallback
@@ -87,7 +88,7 @@ class World:
             self.storage, self.bank, self.clock, self.placement, self.settlement, self.refunds, self.cards
         )
         self.relay = Relay(self.storage, self.handlers, self.clock, self.ids)
-        self.views = Views(self.storage, self.clock, NoUsage())
+        self.views = Views(self.storage, self.clock, NoUsage(), PdfPrinter(["EchoDesk"], "Asia/Tbilisi"))
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)
 

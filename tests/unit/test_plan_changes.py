@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 import pytest
@@ -144,7 +144,7 @@ async def test_a_scheduled_change_holds_from_the_next_period(world: World) -> No
 
 async def test_a_change_can_be_scheduled_for_a_later_period(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=4)
-    april = datetime(2026, 4, 2, tzinfo=UTC)
+    april = date(2026, 4, 2)
     changed = await world.change_plan.change(ACME, lambda _: seats(2), When.LATER, effective=april)
     assert changed.preview.effective_at == datetime(2026, 4, 30, 9, 30, tzinfo=UTC)
     subscription = await world.subscription()

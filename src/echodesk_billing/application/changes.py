@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import structlog
 from attrs import frozen
@@ -88,14 +88,14 @@ class ChangePlan:
         wanted: Wanted,
         when: When,
         *,
-        effective: datetime | None = None,
+        effective: date | None = None,
         distinct: bool = False,
     ) -> Changed:
         """Change the plan.
 
         Args:
             wanted: the new selection, made of what the tenant has, or has asked for last.
-            effective: not before this, where it is scheduled.
+            effective: not before this day, where it is scheduled.
 
         Raises:
             NoActiveSubscription: nothing runs.
@@ -132,7 +132,7 @@ class ChangePlan:
         order = await self._checkout.start(who, decide, distinct=distinct, known=True)
         return Changed(before=foreseen[0].before, preview=foreseen[0].preview, order=order)
 
-    async def _schedule(self, who: Principal, wanted: Wanted, effective: datetime | None) -> Changed:
+    async def _schedule(self, who: Principal, wanted: Wanted, effective: date | None) -> Changed:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Changed:

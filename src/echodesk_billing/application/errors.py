@@ -19,6 +19,13 @@ class CardNotFound(BillingError):
         super().__init__("Saved card not found")
 
 
+class InvoiceNotFound(BillingError):
+    """There is no such invoice, or it is another tenant's."""
+
+    def __init__(self) -> None:
+        super().__init__("Invoice not found")
+
+
 class CallbackRefused(BillingError):
     """A callback whose signature is wrong: it is recorded and changes nothing."""
 

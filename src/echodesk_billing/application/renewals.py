@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 BATCH = 100
 CLAIM = timedelta(minutes=5)
+TEND = "tend"
 
 
 @frozen(kw_only=True)
@@ -66,6 +67,17 @@ class Renew:
         """Tenants whose subscription has something due, for this caller alone for some minutes."""
         now = await self._clock.now()
         return await self._storage.transact(lambda uow: uow.subscriptions.claim_due(now, now + CLAIM, limit))
+
+    async def enqueue(self, limit: int) -> int:
+        """As `claim`, and put a job for each into the queue, in the same transaction; returns how many."""
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> int:
+            tenants = uow.subscriptions.claim_due(now, now + CLAIM, limit)
+            uow.queue.put(TEND, tenants)
+            return len(tenants)
+
+        return await self._storage.transact(work)
 
     async def due(self, limit: int) -> Sequence[Renewed]:
         """What `run` would charge or ask for now; nothing is changed."""

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from attrs import frozen
 
-from echodesk_billing.application.errors import OrderNotFound
+from echodesk_billing.application.errors import InvoiceNotFound, OrderNotFound
 from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.pricing import Plan
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.storage import InboxEntry, Storage
+from echodesk_billing.ports.printer import InvoicePrinter
+from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
 from echodesk_billing.ports.usage import Usage, UsageMeter
 
 log = structlog.get_logger()
 
 MOST_INVOICES = 500
+MOST_EVENTS = 100
+LONGEST_WAIT = timedelta(seconds=30)
+LOOK_AGAIN_SECONDS = 0.25
 
 
 @frozen(kw_only=True)
@@ -31,6 +38,11 @@ class SubscriptionView:
     catalogue: Catalogue
     usage: Usage
     now: datetime
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the tenant has: nothing before the first payment, and after the end."""
+        return self.subscription.plan_at(self.now) if self.subscription else None
 
 
 @frozen(kw_only=True)
@@ -45,10 +57,11 @@ class OrderTimeline:
 class Views:
     """Reads, each filtered by tenant in its query."""
 
-    def __init__(self, storage: Storage, clock: Clock, usage: UsageMeter) -> None:
+    def __init__(self, storage: Storage, clock: Clock, usage: UsageMeter, printer: InvoicePrinter) -> None:
         self._storage = storage
         self._clock = clock
         self._usage = usage
+        self._printer = printer
 
     async def order(self, who: Principal, order_id: str) -> Order:
         """One order, by our id or the bank's.
@@ -78,6 +91,37 @@ class Views:
         """The tenant's invoices, newest first."""
         return await self._storage.read(lambda uow: uow.books.invoices_of(who.tenant_id, MOST_INVOICES))
 
+    @property
+    def prints_invoices(self) -> bool:
+        """Whether invoices can be had as PDF."""
+        return self._printer.is_available
+
+    async def invoice_pdf(self, who: Principal, invoice_id: int, language: str) -> tuple[Invoice, bytes]:
+        """One invoice of the tenant as a PDF.
+
+        Raises:
+            InvoiceNotFound: there is none, or it is another tenant's, or PDFs cannot be made.
+        """
+        invoice, subscription = await self._storage.read(lambda uow: _billed(uow, who, invoice_id))
+        if invoice is None or not self._printer.is_available:
+            raise InvoiceNotFound
+        name = subscription.tenant_name if subscription else ""
+        pdf = await asyncio.to_thread(self._printer.print, invoice, name or invoice.tenant_id, language)
+        return invoice, pdf
+
+    async def events(self, who: Principal, after: str | None, wait: timedelta) -> Sequence[Event]:
+        """The tenant's events behind `after`, oldest first; where there are none, those of the next moments.
+
+        Args:
+            wait: how long to wait for the first, at most `LONGEST_WAIT`.
+        """
+        asked_until = asyncio.get_running_loop().time() + min(wait, LONGEST_WAIT).total_seconds()
+        while True:
+            events = await self._storage.transact(lambda uow: uow.outbox.feed(who.tenant_id, after, MOST_EVENTS))
+            if events or asyncio.get_running_loop().time() >= asked_until:
+                return events
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
     async def catalogue(self) -> Catalogue:
         """What is sold now."""
         return await self._storage.read(lambda uow: uow.catalogues.current())
@@ -90,3 +134,8 @@ class Views:
         )
         usage = await self._usage.usage(who.tenant_id)
         return SubscriptionView(subscription=subscription, catalogue=catalogue, usage=usage, now=now)
+
+
+def _billed(uow: UnitOfWork, who: Principal, invoice_id: int) -> tuple[Invoice | None, Subscription | None]:
+    invoice = uow.books.invoice(invoice_id, who.tenant_filter)
+    return invoice, uow.subscriptions.get(invoice.tenant_id) if invoice else None

@@ -115,6 +115,17 @@ class Catalogue:
         known = ", ".join(str(package.id) for package in self.packages) or "none yet"
         raise InvalidSelection("package_id", f"There is no package {package_id}; packages: {known}")
 
+    def feature_by_id(self, feature_id: int) -> Feature:
+        """The feature with this number.
+
+        Raises:
+            InvalidSelection: there is none.
+        """
+        for feature in self.features:
+            if feature.id == feature_id:
+                return feature
+        raise InvalidSelection("feature_id", f"There is no feature {feature_id}")
+
     def feature(self, key: str) -> Feature:
         """The feature with this key.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from attrs import define, frozen
 
@@ -41,6 +42,7 @@ from echodesk_billing.domain.renewal import RenewalPolicy, reminder
 from echodesk_billing.domain.response_codes import RetryAdvice
 
 _S = SubscriptionState
+FARTHEST_CHANGE = timedelta(days=366)
 DEFAULT_GRACE = RenewalPolicy().grace
 
 
@@ -183,6 +185,19 @@ class Subscription:
             raise NoActiveSubscription
         return plan
 
+    def plan_at(self, moment: datetime) -> Plan | None:
+        """The plan that a tenant has at a moment, whether it gives access or not; None before and after everything."""
+        if self.anchor is None or self.state in (_S.INCOMPLETE, _S.ENDED):
+            return None
+        return self.plan_of(self._number_at(moment))
+
+    @property
+    def next_change(self) -> tuple[datetime, Plan] | None:
+        """The next plan, and from when it holds."""
+        if not self.changes or self.anchor is None:
+            return None
+        return self._period(self.anchor, self.changes[0].period).start, self.changes[0].plan
+
     # What a customer may buy or change.
 
     def purchase(self, catalogue: Catalogue, selection: Selection, currency: Currency, now: datetime) -> Purchase:
@@ -279,18 +294,20 @@ class Subscription:
         effective_at = now if dearer else max(now, upcoming.start)
         return Preview(plan=plan, is_immediate=dearer, effective_at=effective_at, extra_days=days, paid_until=until)
 
-    def schedule(self, plan: Plan, at: datetime, effective: datetime | None = None) -> list[Event]:
-        """Have `plan` hold from the next unpaid period on, or from the first that begins at `effective` or later.
+    def schedule(self, plan: Plan, at: datetime, effective: date | None = None) -> list[Event]:
+        """Have `plan` hold from the next unpaid period on, or from the first that begins on `effective` or later.
 
         A change scheduled before for the same time or later is replaced.
 
         Raises:
             NoActiveSubscription: it does not run.
-            ChangeRefused: the plan is of another currency.
+            ChangeRefused: the plan is of another currency, or the day is too far off.
         """
         self._require_running()
+        if effective is not None and effective > self._local_date(at) + FARTHEST_CHANGE:
+            raise ChangeRefused(f"{effective} is too far off: a change holds within {FARTHEST_CHANGE.days} days")
         number = max(self.next_period, self.first_unpaid(at))
-        while effective is not None and self._period(self._anchor(), number).start < effective:
+        while effective is not None and self._local_date(self._period(self._anchor(), number).start) < effective:
             number += 1
         before = self.plan_of(number)
         if before.price.currency is not plan.price.currency:
@@ -641,6 +658,9 @@ class Subscription:
     def _require_running(self) -> None:
         if not self.is_running:
             raise NoActiveSubscription
+
+    def _local_date(self, moment: datetime) -> date:
+        return moment.astimezone(ZoneInfo(self.time_zone)).date()
 
     def _number_at(self, moment: datetime) -> int:
         return calendar.period_at(self._anchor(), self.anchor_period, moment, self.time_zone).number

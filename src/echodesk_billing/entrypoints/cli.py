@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.container import Container
 from echodesk_billing.domain import books
 from echodesk_billing.domain.errors import BillingError, NoActiveSubscription
@@ -26,11 +27,11 @@ from echodesk_billing.domain.order import Order, Step
 from echodesk_billing.domain.response_codes import response_code
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev
-from echodesk_billing.entrypoints.serving import serving, until_stopped
+from echodesk_billing.entrypoints.serving import prepare_queue, serving, until_stopped, working
 from echodesk_billing.facade import open_container
 from echodesk_billing.logs import configure_logs
 from echodesk_billing.ports.access import Principal, Scope
-from echodesk_billing.ports.gateway import GatewayError
+from echodesk_billing.ports.gateway import GatewayError, require_configured
 from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import InvalidSettings, Settings, hide_password, load_settings
 
@@ -125,6 +126,57 @@ def serve() -> None:
 
 
 @cli.command()
+def work() -> None:
+    """Renew subscriptions, find out about payments, deliver events, until stopped. Many may run on PostgreSQL."""
+
+    async def run(container: Container, settings: Settings) -> None:
+        if not container.gateway().is_configured:
+            raise InvalidSettings("BOG_CLIENT_ID is missing: there is nothing to charge with")
+        async with working(container, settings):
+            out.print("ready")
+            await until_stopped()
+
+    _run(run)
+
+
+@cli.command()
+def renew(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be charged.")] = False,
+    limit: Limit = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Charge what is due now, ask where the card may not be charged, and end what has run out."""
+
+    async def run(container: Container, _settings: Settings) -> int:
+        found: list[Renewed] = []
+        if dry_run:
+            found += await container.renew().due(limit)
+        else:
+            require_configured(container.gateway())
+            with _progress() as progress:
+                task = progress.add_task("renewing", total=None)
+                async for one in container.chores().renew_due():
+                    found.append(one)
+                    progress.update(task, description=f"renewing: {len(found)} done, {one.tenant_id} {one.state}")
+        _print(found, lambda: _renewals_table(found, dry_run=dry_run), as_json=as_json)
+        return FAILED if any(one.problem for one in found) else 0
+
+    _run(run)
+
+
+def _renewals_table(found: Sequence[Renewed], *, dry_run: bool) -> Table | str:
+    if not found:
+        return "Nothing is due."
+    table = _table(
+        "tenant", "subscription", "would charge" if dry_run else "amount", "order", "asked because", "problem"
+    )
+    for one in found:
+        amount = str(one.amount or "")
+        table.add_row(one.tenant_id, one.state, amount, one.order_id or "", one.obstacle or "", one.problem or "")
+    return table
+
+
+@cli.command()
 def dev() -> None:
     """Run the simulated bank and the service on SQLite, with a demo tenant."""
     settings = msgspec.structs.replace(_settings(), client_id="demo", client_secret="demo")  # noqa: S106
@@ -145,7 +197,7 @@ def migrate(as_json: AsJson = False) -> None:
     async def run() -> list[str]:
         async with open_container(settings, migrate=False) as container:
             applied: list[str] = await container.storage().migrate()
-            return applied
+            return [*applied, "queue"] if await prepare_queue(settings) else applied
 
     applied = asyncio.run(run())
     where = hide_password(settings.database_url)
@@ -193,8 +245,7 @@ def reconcile(
 
     async def work(container: Container, _settings: Settings) -> int:
         found = []
-        progress = Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err)
-        with progress if err.is_terminal else _Silent():
+        with _progress() as progress:
             task = progress.add_task("asking the bank")
             async for one in container.reconcile().run(older_than=timedelta(seconds=older_than)):
                 found.append(one)
@@ -214,12 +265,10 @@ def reconcile(
     _run(work)
 
 
-class _Silent:
-    """In place of a progress display where there is no terminal."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_error: object) -> None: ...
+def _progress() -> Progress:
+    """How far long work is, on a terminal; nothing otherwise, where the result is printed at the end."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Progress(*columns, console=err, disable=not err.is_terminal)
 
 
 @cli.command()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -31,6 +33,7 @@ DEMO = Principal(
 OPERATOR = Principal(
     tenant_id="echodesk", tenant_name="EchoDesk", user_id="operator", scopes=frozenset({Scope.OPERATOR})
 )
+DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a demonstration keeps no secrets").digest()).decode()
 START_WITHIN_SECONDS = 20.0
 
 
@@ -92,6 +95,7 @@ def _with_bank(settings: Settings, bank: str, public_key: str) -> Settings:
         api_base_url=f"{bank}/payments/v1",
         callback_public_key=public_key,
         clock_url=f"{bank}/sandbox/clock",
+        encryption_key_list=settings.encryption_key_list or DEMO_KEY,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +17,7 @@ from aiohttp import web
 from echodesk_billing.adapters.jobs.loop import every
 from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.web.app import RateLimits, build_app
+from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import Settings
 
 FINISH_WITHIN_SECONDS = 8.0
@@ -43,23 +46,68 @@ async def serving(
         yield f"http://{settings.host}:{port}"
     finally:
         await runner.cleanup()
-        for task in background:
-            task.cancel()
-        for task in background:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await _end(background)
 
 
 def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, None]]:
     """What this process does besides answering."""
-    if not settings.reconcile_every_seconds or not container.gateway().is_configured:
+    if not container.gateway().is_configured:
         return []
+    jobs = (
+        [every(settings.reconcile_every_seconds, container.chores().find_out, "reconcile")]
+        if settings.reconcile_every_seconds
+        else []
+    )
+    if works_inside(settings):
+        jobs.append(every(settings.work_every_seconds, container.chores().everything, "work"))
+    return jobs
 
-    async def reconcile() -> None:
-        async for _ in container.reconcile().run():
-            pass
 
-    return [every(settings.reconcile_every_seconds, reconcile, "reconcile")]
+def works_inside(settings: Settings) -> bool:
+    """Whether the service renews subscriptions itself: on SQLite, which has one process; PostgreSQL has workers."""
+    return bool(settings.work_every_seconds) and settings.is_sqlite
+
+
+@asynccontextmanager
+async def working(container: Container, settings: Settings) -> AsyncIterator[None]:
+    """Do background work while the block runs: on PostgreSQL as one of many workers, on SQLite alone.
+
+    Raises:
+        StorageUnavailable: PostgreSQL without the extra, or a queue that is not prepared.
+    """
+    seconds = settings.work_every_seconds or 1.0
+    if not settings.is_sqlite:
+        async with _queue().working(settings.database_url, container.chores(), seconds):
+            yield
+        return
+    jobs = [("work", seconds, container.chores().everything)]
+    if settings.reconcile_every_seconds:
+        jobs.append(("reconcile", settings.reconcile_every_seconds, container.chores().find_out))
+    tasks = [asyncio.create_task(every(pause, chore, name)) for name, pause, chore in jobs]
+    try:
+        yield
+    finally:
+        await _end(tasks)
+
+
+async def prepare_queue(settings: Settings) -> bool:
+    """Make the queue's tables on PostgreSQL unless they are there; returns whether they were made."""
+    return False if settings.is_sqlite else bool(await _queue().prepare(settings.database_url))
+
+
+def _queue() -> ModuleType:
+    try:
+        return importlib.import_module("echodesk_billing.adapters.jobs.queue")
+    except ImportError:
+        raise StorageUnavailable("Workers need the extra: pip install echodesk-billing[worker]") from None
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def until_stopped() -> None:

@@ -249,6 +249,10 @@ class Books(Protocol):
         """Store an invoice."""
         ...
 
+    def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
+        """The invoice with this number, if it is the tenant's; of any tenant where that is None."""
+        ...
+
     def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
         """The invoices of a tenant, newest first."""
         ...
@@ -292,8 +296,24 @@ class Outbox(Protocol):
         """
         ...
 
+    def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
+        """A tenant's events behind the one with the id `after`, or from the first.
+
+        Whatever becomes visible later stands behind what was read before, so that a reader who goes on from the last
+        event it saw misses none. To be called in a transaction.
+        """
+        ...
+
     def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:
         """Mark events as delivered, and others to be tried again at a time; ends the claim."""
+        ...
+
+
+class Queue(Protocol):
+    """Jobs for workers, where there is a queue. Losing it loses nothing: what is due is found in other tables."""
+
+    def put(self, task: str, tenants: Sequence[str]) -> None:
+        """Have `task` done for each tenant, once this transaction is committed; nothing where there is no queue."""
         ...
 
 
@@ -358,6 +378,8 @@ class UnitOfWork(Protocol):
     def inbox(self) -> Inbox: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def queue(self) -> Queue: ...
     @property
     def tokens(self) -> Tokens: ...
     @property

@@ -112,6 +112,7 @@ class _UnitOfWork:
         self.catalogues = _Catalogues(memory)
         self.inbox = _Inbox(memory)
         self.outbox = _Outbox(memory, ids)
+        self.queue = _NoQueue()
         self.tokens = _Tokens(memory)
         self.answers = _Answers(memory)
 
@@ -298,6 +299,12 @@ class _Books:
     def issue(self, invoice: Invoice) -> None:
         self._memory.invoices.append(evolve(invoice, id=len(self._memory.invoices) + 1))
 
+    def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
+        for invoice in self._memory.invoices:
+            if invoice.id == invoice_id and tenant_id in (None, invoice.tenant_id):
+                return invoice
+        return None
+
     def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
         return [invoice for invoice in reversed(self._memory.invoices) if invoice.tenant_id == tenant_id][:limit]
 
@@ -345,11 +352,21 @@ class _Outbox:
         held = {sent.event.tenant_id for sent in waiting if sent.retry_at and sent.retry_at > now}
         return [sent.event for sent in waiting if sent.event.tenant_id not in held][:limit]
 
+    def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
+        mine = [sent.event for sent in self._memory.outbox if sent.event.tenant_id == tenant_id]
+        start = next((number for number, event in enumerate(mine, 1) if event.id == after), 0)
+        return mine[start : start + limit]
+
     def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:  # noqa: ARG002
         self._memory.relay = None
         for sent in self._memory.outbox:
             sent.delivered = sent.delivered or sent.event.id in delivered
             sent.retry_at = failed.get(sent.event.id, sent.retry_at)
+
+
+class _NoQueue:
+    def put(self, task: str, tenants: Sequence[str]) -> None:
+        """Whoever waits for jobs here waits for ever: memory is worked on directly."""
 
 
 class _Tokens:

@@ -248,8 +248,10 @@ outbox = Table(
     Column("body", Text, nullable=False),
     Column("delivered_at", UtcDateTime),
     Column("retry_at", UtcDateTime),
+    Column("position", BigInteger),
 )
 Index("ix_outbox_tenant", outbox.c.tenant_id, outbox.c.id)
+Index("uq_outbox_tenant_position", outbox.c.tenant_id, outbox.c.position, unique=True)
 Index(
     "ix_outbox_pending",
     outbox.c.id,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Connection, Select, Table, case, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, Table, case, delete, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql import rows, tables
@@ -24,6 +24,14 @@ from echodesk_billing.domain.registration import Registration
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
+
+QUEUE = "billing"
+_PUT_JOBS = text(
+    "SELECT procrastinate_defer_jobs_v1(array_agg(ROW(CAST(:queue AS varchar), CAST(:task AS varchar), 0, tenant, "
+    "NULL, jsonb_build_object('tenant_id', tenant), NULL)::procrastinate_job_to_defer_v1)) "
+    "FROM unnest(CAST(:tenants AS text[])) AS tenant"
+)
+_NEVER = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
 class ConcurrentChange(BillingError):
@@ -42,6 +50,7 @@ class SqlUnitOfWork:
         self.catalogues = SqlCatalogues(connection)
         self.inbox = SqlInbox(connection)
         self.outbox = SqlOutbox(connection, ids)
+        self.queue = SqlQueue(connection)
         self.tokens = SqlTokens(connection)
         self.answers = SqlAnswers(connection)
 
@@ -374,6 +383,14 @@ class SqlBooks:
         """Insert."""
         self._connection.execute(tables.invoices.insert(), rows.invoice_values(invoice))
 
+    def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
+        """By primary key, filtered by tenant."""
+        query = select(tables.invoices).where(tables.invoices.c.id == invoice_id)
+        if tenant_id is not None:
+            query = query.where(tables.invoices.c.tenant_id == tenant_id)
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.invoice(row)
+
     def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
         """By ix_invoices_tenant."""
         query = (
@@ -449,6 +466,21 @@ class SqlOutbox:
         )
         return [rows.event(row) for row in self._connection.execute(query)]
 
+    def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
+        """Give visible events their position, one reader at a time, then read by uq_outbox_tenant_position."""
+        outbox = tables.outbox
+        mine = outbox.c.tenant_id == tenant_id
+        new = select(outbox.c.id).where(mine, outbox.c.position.is_(None)).order_by(outbox.c.id)
+        if self._connection.execute(new.limit(1)).first() is not None:
+            _insert_new(self._connection, tables.leases, {"name": "feed", "owner": "", "until": _NEVER})
+            self._connection.execute(select(tables.leases).where(tables.leases.c.name == "feed").with_for_update())
+            last = self._connection.execute(select(func.max(outbox.c.position)).where(mine)).scalar() or 0
+            for position, event_id in enumerate(self._connection.execute(new).scalars().all(), last + 1):
+                self._connection.execute(update(outbox).where(outbox.c.id == event_id).values(position=position))
+        known = select(outbox.c.position).where(mine, outbox.c.id == after).scalar_subquery()
+        query = select(outbox).where(mine, outbox.c.position > func.coalesce(known, 0))
+        return [rows.event(row) for row in self._connection.execute(query.order_by(outbox.c.position).limit(limit))]
+
     def _lease(self, owner: str, now: datetime, until: datetime) -> bool:
         leases = tables.leases
         if _insert_new(self._connection, leases, {"name": "relay", "owner": owner, "until": until}):
@@ -468,6 +500,18 @@ class SqlOutbox:
         for event_id, retry_at in failed.items():
             self._connection.execute(update(outbox).where(outbox.c.id == event_id).values(retry_at=retry_at))
         self._connection.execute(update(tables.leases).where(tables.leases.c.name == "relay").values(until=now))
+
+
+class SqlQueue:
+    """Jobs of procrastinate, put in by its own function in the same transaction. SQLite has no queue."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, task: str, tenants: Sequence[str]) -> None:
+        """One statement for all; jobs of one tenant are done one after the other."""
+        if tenants and self._connection.dialect.name == "postgresql":
+            self._connection.execute(_PUT_JOBS, {"queue": QUEUE, "task": task, "tenants": list(tenants)})
 
 
 class SqlTokens:

@@ -87,6 +87,8 @@ def _endpoint(route: Route, guard: _Guard) -> Callable[[web.Request], Awaitable[
                 given = await route.handler(Call(request=request, body=body, uses=uses, principal=principal))
             except Exception as error:  # noqa: BLE001 - rendered by the table of problems
                 return problems.problem(request, _refusal(error))
+            if isinstance(given, web.Response):
+                return given
             return web.Response(
                 status=route.status(given), body=_encoder.encode(given), content_type="application/json"
             )

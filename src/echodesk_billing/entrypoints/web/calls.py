@@ -42,6 +42,7 @@ class UseCases:
     storage: Storage
     gateway: Gateway
     clock: Clock
+    api_domain: str
 
 
 USE_CASES = web.AppKey("use_cases", UseCases)
@@ -71,6 +72,11 @@ class Call(Generic[B]):
         return self.principal
 
     @property
+    def is_distinct(self) -> bool:
+        """Whether the client tells repeated requests itself, so that equal ones are no double click."""
+        return "Idempotency-Key" in self.request.headers
+
+    @property
     def language(self) -> str:
         """`ka` where the browser prefers Georgian, else `en`."""
         return "ka" if self.request.headers.get("Accept-Language", "").lower().startswith("ka") else "en"
@@ -86,7 +92,7 @@ class Route:
     Args:
         scope: what the token must allow; None for public routes.
         takes: type of the request body; None where there is none, or where it is read raw.
-        gives: type of the answer.
+        gives: type of the answer; bytes for what is no JSON.
         status: chosen from the answer where it is not 200.
     """
 

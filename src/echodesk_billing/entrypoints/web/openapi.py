@@ -41,7 +41,8 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 
 def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
     failure = {"description": "A problem", "content": {"application/problem+json": {"schema": by_kind[repr(Problem)]}}}
-    success = {"description": "Done", "content": {"application/json": {"schema": by_kind[repr(route.gives)]}}}
+    kind = "application/pdf" if route.gives is bytes else "application/json"
+    success = {"description": "Done", "content": {kind: {"schema": by_kind[repr(route.gives)]}}}
     operation: dict[str, Any] = {
         "operationId": f"{route.method} {route.path}",
         "summary": route.summary,
@@ -49,7 +50,11 @@ def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"{(\w+)}", route.path)
         ],
-        "responses": {"200": success, "4XX": failure, "5XX": failure},
+        "responses": {
+            str(route.status(None)) if route.scope is None and route.method == "POST" else "200": success,
+            "4XX": failure,
+            "5XX": failure,
+        },
     }
     if route.scope is not None:
         operation["security"] = [{"token": [route.scope.value]}]

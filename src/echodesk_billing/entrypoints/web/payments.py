@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from aiohttp import web
+
+from echodesk_billing.application.errors import InvoiceNotFound
 from echodesk_billing.entrypoints.web.calls import Call
 from echodesk_billing.entrypoints.web.schemas import (
     ApplePayToken,
@@ -12,11 +15,14 @@ from echodesk_billing.entrypoints.web.schemas import (
     InvoiceView,
     Nothing,
     PaymentCreated,
+    PaymentPage,
     PaymentStatus,
     RefundPayment,
     RefundRequested,
     Timeline,
 )
+
+INVOICE_PDF = "/api/payments/invoices/"
 
 
 async def create(call: Call[CreatePayment]) -> PaymentCreated:
@@ -27,7 +33,7 @@ async def create(call: Call[CreatePayment]) -> PaymentCreated:
         currency=call.body.currency,
         terms=call.body.terms(),
         wallet_token=call.body.google_pay_token or "",
-        distinct="Idempotency-Key" in call.request.headers,
+        distinct=call.is_distinct,
     )
     return PaymentCreated.of(order)
 
@@ -73,9 +79,37 @@ async def release(call: Call[Nothing]) -> PaymentStatus:
     return PaymentStatus.of(order, call.language)
 
 
+async def manual(call: Call[Nothing]) -> PaymentPage:
+    """`POST /api/payments/manual/`."""
+    return PaymentPage.of(await call.uses.checkout.pay_now(call.who, distinct=call.is_distinct))
+
+
+async def reactivate(call: Call[Nothing]) -> PaymentPage:
+    """`POST /api/payments/reactivate/`."""
+    return PaymentPage.of(await call.uses.checkout.reactivate(call.who, distinct=call.is_distinct))
+
+
 async def invoices(call: Call[Nothing]) -> Invoices:
     """`GET /api/payments/invoices/`."""
-    return Invoices(invoices=[InvoiceView.of(invoice) for invoice in await call.uses.views.invoices(call.who)])
+    printed = call.uses.views.prints_invoices
+    found = await call.uses.views.invoices(call.who)
+    return Invoices(
+        invoices=[
+            InvoiceView.of(one, f"{call.uses.api_domain}{INVOICE_PDF}{one.id}/pdf/" if printed else None)
+            for one in found
+        ]
+    )
+
+
+async def invoice_pdf(call: Call[Nothing]) -> web.Response:
+    """`GET /api/payments/invoices/<invoice_id>/pdf/`."""
+    number = call.request.match_info["invoice_id"]
+    if not number.isdigit() or len(number) > 18:
+        raise InvoiceNotFound
+    language = call.request.query.get("language") or call.language
+    invoice, pdf = await call.uses.views.invoice_pdf(call.who, int(number), language)
+    named = {"Content-Disposition": f'inline; filename="{invoice.number}.pdf"'}
+    return web.Response(body=pdf, content_type="application/pdf", headers=named)
 
 
 async def timeline(call: Call[Nothing]) -> Timeline:

@@ -9,7 +9,13 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused, CardNotFound, OrderNotFound
+from echodesk_billing.application.errors import (
+    CallbackOrderUnknown,
+    CallbackRefused,
+    CardNotFound,
+    InvoiceNotFound,
+    OrderNotFound,
+)
 from echodesk_billing.domain.errors import (
     AmountTooLarge,
     BillingError,
@@ -41,6 +47,7 @@ _STATUSES: tuple[tuple[type[BillingError], HTTPStatus], ...] = (
     (CallbackRefused, HTTPStatus.UNAUTHORIZED),
     (OrderNotFound, HTTPStatus.NOT_FOUND),
     (CardNotFound, HTTPStatus.NOT_FOUND),
+    (InvoiceNotFound, HTTPStatus.NOT_FOUND),
     (CallbackOrderUnknown, HTTPStatus.NOT_FOUND),
     (NoActiveSubscription, HTTPStatus.NOT_FOUND),
     (IllegalTransition, HTTPStatus.CONFLICT),

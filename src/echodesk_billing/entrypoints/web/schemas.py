@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from echodesk_billing.application.changes import Changed
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import OrderTimeline, SubscriptionView
 from echodesk_billing.domain.card import Card, CardState
-from echodesk_billing.domain.catalogue import Catalogue, Package
+from echodesk_billing.domain.catalogue import Catalogue, Feature, Package
+from echodesk_billing.domain.errors import InvalidSelection
+from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
-from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import (
     Capture,
@@ -24,8 +29,9 @@ from echodesk_billing.domain.payment_request import (
     Theme,
     Wallet,
 )
-from echodesk_billing.domain.pricing import MOST_SEATS, Selection
+from echodesk_billing.domain.pricing import MOST_SEATS, Plan, Selection, feature_price
 from echodesk_billing.domain.refund import RefundState
+from echodesk_billing.domain.registration import LONGEST_NAME, Applicant
 from echodesk_billing.domain.response_codes import response_code
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.usage import Usage
@@ -102,6 +108,25 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
             payment_id=order.id,
             order_id=order.id,
             payment_url=order.payment_url or "",
+            amount=order.amount.amount,
+            currency=order.amount.currency,
+        )
+
+
+class PaymentPage(Struct, frozen=True, kw_only=True):
+    """Where the customer pays by hand."""
+
+    payment_url: str
+    order_id: str
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def of(cls, order: Order) -> PaymentPage:
+        """From an order."""
+        return cls(
+            payment_url=order.payment_url or "",
+            order_id=order.id,
             amount=order.amount.amount,
             currency=order.amount.currency,
         )
@@ -258,7 +283,7 @@ class Timeline(Struct, frozen=True, kw_only=True):
 
 
 class InvoiceView(Struct, frozen=True, kw_only=True):
-    """An invoice. There are no PDFs yet: `pdf_url` is null and `pdf_generated` false."""
+    """An invoice; `pdf_url` takes the same token, and `?language=en`. Null where PDFs cannot be made."""
 
     id: int
     invoice_number: str
@@ -270,11 +295,11 @@ class InvoiceView(Struct, frozen=True, kw_only=True):
     invoice_date: datetime
     paid_date: datetime
     due_date: datetime
-    pdf_url: str | None = None
-    pdf_generated: bool = False
+    pdf_url: str | None
+    pdf_generated: bool
 
     @classmethod
-    def of(cls, invoice: Invoice) -> InvoiceView:
+    def of(cls, invoice: Invoice, pdf_url: str | None) -> InvoiceView:
         """From an invoice; it is issued when it is paid, so that its three dates are one."""
         return cls(
             id=invoice.id,
@@ -287,6 +312,8 @@ class InvoiceView(Struct, frozen=True, kw_only=True):
             invoice_date=invoice.issued_at,
             paid_date=invoice.issued_at,
             due_date=invoice.issued_at,
+            pdf_url=pdf_url,
+            pdf_generated=pdf_url is not None,
         )
 
 
@@ -379,6 +406,358 @@ class SubscriptionCancelled(Struct, frozen=True, kw_only=True):
         )
 
 
+class Upgrade(Struct, frozen=True, kw_only=True):
+    """Another package, other seats, or both; what is not given stays as it is."""
+
+    package_id: Annotated[int, Meta(ge=1)] | None = None
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] | None = None
+    effective_date: Annotated[str, Meta(max_length=40, description="not before this day, where scheduled")] | None = (
+        None
+    )
+
+    def selection(self, has: Selection) -> Selection:
+        """The new selection, made of the one that the tenant has."""
+        return Selection(
+            package_id=self.package_id or has.package_id,
+            features=() if self.package_id else has.features,
+            seats=self.agent_count or has.seats,
+        )
+
+    def effective(self) -> date | None:
+        """The day of `effective_date`, which may be a date or a moment."""
+        if self.effective_date is None:
+            return None
+        try:
+            return datetime.fromisoformat(self.effective_date).date()
+        except ValueError:
+            raise InvalidSelection(
+                "effective_date", f"{self.effective_date!r} is not a date: give YYYY-MM-DD"
+            ) from None
+
+
+class ChangeSeats(Struct, frozen=True, kw_only=True):
+    """How many agents."""
+
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)]
+
+
+class UpgradePreview(Struct, frozen=True, kw_only=True):
+    """What a change would do: the very figures that apply if it is made now."""
+
+    package: MyPackage
+    agent_count: int
+    currency: str
+    current_monthly_cost: Decimal
+    new_monthly_cost: Decimal
+    amount_due_now: Decimal
+    is_immediate: bool
+    effective_date: datetime
+    extra_days: int
+    next_billing_date: datetime
+
+    @classmethod
+    def of(cls, changed: Changed) -> UpgradePreview:
+        """From a change that was not made."""
+        preview = changed.preview
+        price = preview.plan.price
+        return cls(
+            package=MyPackage.of(preview.plan),
+            agent_count=preview.plan.selection.seats,
+            currency=price.currency,
+            current_monthly_cost=changed.before.price.amount,
+            new_monthly_cost=price.amount,
+            amount_due_now=price.amount if preview.is_immediate else Decimal("0.00"),
+            is_immediate=preview.is_immediate,
+            effective_date=preview.effective_at,
+            extra_days=preview.extra_days,
+            next_billing_date=preview.paid_until,
+        )
+
+
+class PlanChanged(Struct, frozen=True, kw_only=True):
+    """A change that was made; with `payment_url`, it holds once it is paid there."""
+
+    success: bool = True
+    message: str
+    requires_payment: bool
+    payment_url: str | None
+    order_id: str | None
+    amount: Decimal
+    currency: str
+    effective_date: datetime
+    extra_days: int
+    current_monthly_cost: Decimal
+    new_monthly_cost: Decimal
+
+    @classmethod
+    def of(cls, changed: Changed) -> PlanChanged:
+        """From a change."""
+        order, preview = changed.order, changed.preview
+        return cls(
+            message=_change_message(changed),
+            requires_payment=order is not None,
+            payment_url=order.payment_url if order else None,
+            order_id=order.id if order else None,
+            amount=order.amount.amount if order else Decimal("0.00"),
+            currency=preview.plan.price.currency,
+            effective_date=preview.effective_at,
+            extra_days=preview.extra_days,
+            current_monthly_cost=changed.before.price.amount,
+            new_monthly_cost=preview.plan.price.amount,
+        )
+
+
+class AvailableFeature(Struct, frozen=True, kw_only=True):
+    """A feature that can be bought by itself."""
+
+    id: int
+    key: str
+    name: str
+    description: str
+    price_per_user_gel: str | None
+    price_unlimited_gel: str | None
+    monthly_cost_for_current_agents: Decimal | None
+    is_selected: bool
+    icon: str
+
+    @classmethod
+    def of(cls, feature: Feature, catalogue: Catalogue, plan: Plan | None) -> AvailableFeature:
+        """From a feature of the catalogue, for a tenant with `plan`."""
+        seats = plan.selection.seats if plan else 1
+        currency = plan.price.currency if plan else Currency.GEL
+        sold = currency in feature.prices_per_seat
+        return cls(
+            id=feature.id,
+            key=feature.key,
+            name=feature.name,
+            description=feature.description,
+            price_per_user_gel=_gel(feature.prices_per_seat),
+            price_unlimited_gel=_gel(feature.prices_flat),
+            monthly_cost_for_current_agents=feature_price(catalogue, feature.key, seats, currency).amount
+            if sold
+            else None,
+            is_selected=plan is not None and feature.key in plan.features,
+            icon=feature.icon,
+        )
+
+
+class AvailableFeatures(Struct, frozen=True, kw_only=True):
+    """All features, by category."""
+
+    agent_count: int
+    features_by_category: dict[str, list[AvailableFeature]]
+
+    @classmethod
+    def of(cls, view: SubscriptionView) -> AvailableFeatures:
+        """For a tenant's subscription."""
+        plan = view.plan
+        categories = dict.fromkeys(feature.category for feature in view.catalogue.features)
+        return cls(
+            agent_count=plan.selection.seats if plan else 1,
+            features_by_category={
+                category: [
+                    AvailableFeature.of(feature, view.catalogue, plan)
+                    for feature in view.catalogue.features
+                    if feature.category == category
+                ]
+                for category in categories
+            },
+        )
+
+
+class AddFeature(Struct, frozen=True, kw_only=True):
+    """Which feature, and whether it is paid for and used at once or from the next period."""
+
+    feature_id: int
+    charge_immediately: bool = True
+
+
+class RemoveFeature(Struct, frozen=True, kw_only=True):
+    """Which feature; it goes with the next period."""
+
+    feature_id: int
+
+
+class FeatureName(Struct, frozen=True, kw_only=True):
+    """A feature."""
+
+    id: int
+    key: str
+    name: str
+
+    @classmethod
+    def of(cls, feature: Feature) -> FeatureName:
+        """From a feature of the catalogue."""
+        return cls(id=feature.id, key=feature.key, name=feature.name)
+
+
+class FeatureAdded(Struct, frozen=True, kw_only=True):
+    """A feature that was added; with `payment_url`, once it is paid there.
+
+    `prorated_cost` is what is paid now: the full new price, because what was paid before becomes extra days.
+    """
+
+    success: bool = True
+    requires_payment: bool
+    requires_authentication: bool
+    payment_url: str | None
+    order_id: str | None
+    message: str
+    feature: FeatureName
+    prorated_cost: Decimal
+    new_monthly_cost: Decimal
+    currency: str
+    days_remaining: int
+    extra_days: int
+    effective_date: datetime
+    payment_charged: bool = False
+
+    @classmethod
+    def of(cls, feature: Feature, changed: Changed, now: datetime) -> FeatureAdded:
+        """From a change that added `feature`. A new price is a new mandate, so that the customer has to be there."""
+        order, preview = changed.order, changed.preview
+        return cls(
+            requires_payment=order is not None,
+            requires_authentication=order is not None,
+            payment_url=order.payment_url if order else None,
+            order_id=order.id if order else None,
+            message=_change_message(changed),
+            feature=FeatureName.of(feature),
+            prorated_cost=order.amount.amount if order else Decimal("0.00"),
+            new_monthly_cost=preview.plan.price.amount,
+            currency=preview.plan.price.currency,
+            days_remaining=max(0, (preview.paid_until - now).days),
+            extra_days=preview.extra_days,
+            effective_date=preview.effective_at,
+        )
+
+
+class FeatureRemoved(Struct, frozen=True, kw_only=True):
+    """A feature that goes with the next period."""
+
+    success: bool = True
+    message: str
+    feature: FeatureName
+    cost_reduction: Decimal
+    new_monthly_cost: Decimal
+    currency: str
+    effective_date: datetime
+
+    @classmethod
+    def of(cls, feature: Feature, changed: Changed) -> FeatureRemoved:
+        """From a change that took `feature` away."""
+        price = changed.preview.plan.price
+        return cls(
+            message=_change_message(changed),
+            feature=FeatureName.of(feature),
+            cost_reduction=(changed.before.price - price).amount,
+            new_monthly_cost=price.amount,
+            currency=price.currency,
+            effective_date=changed.preview.effective_at,
+        )
+
+
+class StartTrial(Struct, frozen=True, kw_only=True):
+    """What to try: a package or a set of features."""
+
+    package_id: Annotated[int, Meta(ge=1)] | None = None
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
+    features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
+    currency: Currency = Currency.GEL
+
+    def selection(self) -> Selection:
+        """The choice, checked by the domain."""
+        return Selection(package_id=self.package_id, features=tuple(self.features), seats=self.agent_count)
+
+
+class RegisterTenant(StartTrial, frozen=True, kw_only=True):
+    """A tenant to be, what it buys, and what the CRM needs to create it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+    schema_name: Annotated[str, Meta(min_length=3, max_length=63)]
+    admin_email: Annotated[str, Meta(min_length=3, max_length=LONGEST_NAME)]
+    admin_first_name: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
+    admin_last_name: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
+    language: Literal["ka", "en"] = "ka"
+    payload: Raw = msgspec.field(default_factory=Raw)
+
+    def applicant(self) -> Applicant:
+        """Who registers, checked by the domain."""
+        return Applicant(
+            schema_name=self.schema_name,
+            name=self.name,
+            admin_email=self.admin_email,
+            admin_first_name=self.admin_first_name,
+            admin_last_name=self.admin_last_name,
+            language=self.language,
+        )
+
+    def opaque(self) -> bytes:
+        """The payload as it came; never looked at."""
+        return bytes(self.payload)
+
+
+class Registered(Struct, frozen=True, kw_only=True):
+    """Where the customer pays for the registration."""
+
+    payment_url: str
+    payment_id: str
+    order_id: str
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def of(cls, order: Order) -> Registered:
+        """From the order that pays for it."""
+        return cls(
+            payment_url=order.payment_url or "",
+            payment_id=order.id,
+            order_id=order.id,
+            amount=order.amount.amount,
+            currency=order.amount.currency,
+        )
+
+
+class RegistrationPayload(Struct, frozen=True, kw_only=True):
+    """What the CRM passed along; null where there was nothing, or it was erased."""
+
+    order_id: str
+    payload: Raw
+
+    @classmethod
+    def of(cls, order_id: str, payload: bytes) -> RegistrationPayload:
+        """From the opened payload."""
+        return cls(order_id=order_id, payload=Raw(payload or b"null"))
+
+
+class EventView(Struct, frozen=True, kw_only=True):
+    """Something that happened. `data` depends on `type`; amounts in it are decimal strings."""
+
+    id: str
+    type: str
+    version: int
+    at: datetime
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: Event) -> EventView:
+        """From a recorded event."""
+        data = {key: value for key, value in msgspec.to_builtins(event).items() if key not in ("id", "at")}
+        return cls(id=event.id, type=event.name, version=event.version, at=event.at, data=data)
+
+
+class Events(Struct, frozen=True, kw_only=True):
+    """Events, oldest first; ask again with `next` as `after`."""
+
+    events: list[EventView]
+    next: str | None
+
+    @classmethod
+    def of(cls, events: Sequence[Event]) -> Events:
+        """From recorded events."""
+        return cls(events=[EventView.of(event) for event in events], next=events[-1].id if events else None)
+
+
 class CallbackTaken(Struct, frozen=True, kw_only=True):
     """What the bank is told."""
 
@@ -428,6 +807,20 @@ class MyPackage(Struct, frozen=True, kw_only=True):
     name: str
     pricing_model: str
 
+    @classmethod
+    def of(cls, plan: Plan) -> MyPackage:
+        """From a plan."""
+        return cls(id=plan.selection.package_id, name=plan.name, pricing_model=plan.pricing_model)
+
+
+class ScheduledChange(Struct, frozen=True, kw_only=True):
+    """What will hold from a later period on."""
+
+    package: MyPackage
+    agent_count: int
+    monthly_cost: Decimal
+    effective_date: datetime
+
 
 class MyPeriod(Struct, frozen=True, kw_only=True):
     """Since when, until when and for how much."""
@@ -443,6 +836,8 @@ class MyPeriod(Struct, frozen=True, kw_only=True):
     cancel_at_period_end: bool
     is_trial: bool = False
     trial_ends_at: datetime | None = None
+    access_until: datetime | None = None
+    scheduled_change: ScheduledChange | None = None
 
 
 class MyLimits(Struct, frozen=True, kw_only=True):
@@ -498,8 +893,8 @@ class MySubscription(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, view: SubscriptionView) -> MySubscription:
         """From a subscription at one moment."""
-        running = view.subscription
-        plan = running.plan if running and running.state in _RUNNING else None
+        running, plan = view.subscription, view.plan
+        has_access = running is not None and running.has_access(view.now)
         included = plan.limits if plan else MyLimits()
         limits = MyLimits(
             max_users=included.max_users,
@@ -508,11 +903,9 @@ class MySubscription(Struct, frozen=True, kw_only=True):
         )
         return cls(
             has_subscription=plan is not None,
-            package=MyPackage(id=plan.selection.package_id, name=plan.name, pricing_model=plan.pricing_model)
-            if plan
-            else None,
-            subscription=_period(running, view.now) if running and plan else None,
-            features=_features(view.catalogue, plan.features if plan else ()),
+            package=MyPackage.of(plan) if plan else None,
+            subscription=_period(running, plan, view.now) if running and plan else None,
+            features=_features(view.catalogue, plan.features if plan and has_access else ()),
             limits=limits,
             usage=_usage(view.usage),
             usage_limits=_usage_limits(view.usage, limits),
@@ -559,9 +952,6 @@ class Problem(Struct, frozen=True, kw_only=True):
     errors: list[FieldError] | UnsetType = UNSET
 
 
-_RUNNING = (SubscriptionState.ACTIVE, SubscriptionState.CANCELLED)
-
-
 def _refunds(order: Order) -> list[RefundView]:
     return [
         RefundView(refund_id=one.id, amount=one.amount.amount, state=one.state, reason=one.reason)
@@ -585,21 +975,50 @@ def _message(order: Order, language: str) -> str:
     return response_code(order.response_code or "").message(language)
 
 
-def _period(subscription: Subscription, now: datetime) -> MyPeriod | None:
-    plan, anchor, until = subscription.plan, subscription.anchor, subscription.paid_until
-    if plan is None or anchor is None or until is None:
+def _change_message(changed: Changed) -> str:
+    plan, day = changed.preview.plan, f"{changed.preview.effective_at:%Y-%m-%d}"
+    if changed.order is not None:
+        return f"Pay {changed.order.amount} to have {plan.name} now."
+    return f"{plan.name} holds from {day}, at {plan.price} a month."
+
+
+def _gel(prices: Mapping[Currency, Money]) -> str | None:
+    return str(prices[Currency.GEL].amount) if Currency.GEL in prices else None
+
+
+def _scheduled(subscription: Subscription) -> ScheduledChange | None:
+    change = subscription.next_change
+    if change is None:
+        return None
+    effective_at, plan = change
+    return ScheduledChange(
+        package=MyPackage.of(plan),
+        agent_count=plan.selection.seats,
+        monthly_cost=plan.price.amount,
+        effective_date=effective_at,
+    )
+
+
+def _period(subscription: Subscription, plan: Plan, now: datetime) -> MyPeriod | None:
+    anchor, until = subscription.anchor, subscription.paid_until
+    if anchor is None or until is None:
         return None
     upcoming = subscription.upcoming
+    in_trial = subscription.state is SubscriptionState.TRIALING
     return MyPeriod(
         is_active=subscription.has_access(now),
         state=subscription.state,
-        starts_at=anchor,
+        starts_at=subscription.started_at or anchor,
         expires_at=until,
         next_billing_date=upcoming.start if upcoming else None,
         monthly_cost=plan.price.amount,
         currency=plan.price.currency,
         agent_count=plan.selection.seats,
         cancel_at_period_end=subscription.state is SubscriptionState.CANCELLED,
+        is_trial=in_trial,
+        trial_ends_at=subscription.trial_ends_at,
+        access_until=subscription.access_until,
+        scheduled_change=_scheduled(subscription),
     )
 
 

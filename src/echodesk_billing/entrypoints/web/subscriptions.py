@@ -1,13 +1,23 @@
-"""Subscriptions: what is sold, what a tenant has, cancelling it."""
+"""Subscriptions: what is sold, what a tenant has, trying it, cancelling it, taking that back."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from http import HTTPStatus
+
 from echodesk_billing.entrypoints.web.calls import Call
+from echodesk_billing.entrypoints.web.problems import Refused
 from echodesk_billing.entrypoints.web.schemas import (
     CancelSubscription,
+    Done,
+    Events,
     MySubscription,
     Nothing,
     PackageView,
+    Registered,
+    RegisterTenant,
+    RegistrationPayload,
+    StartTrial,
     SubscriptionCancelled,
 )
 
@@ -27,3 +37,43 @@ async def cancel(call: Call[CancelSubscription]) -> SubscriptionCancelled:
     """`POST /api/payments/cancel/`."""
     subscription = await call.uses.cancel.cancel(call.who, immediately=call.body.immediately)
     return SubscriptionCancelled.of(subscription, await call.uses.clock.now())
+
+
+async def resume(call: Call[Nothing]) -> Done:
+    """`POST /api/subscription/resume/`."""
+    subscription = await call.uses.cancel.resume(call.who)
+    until = subscription.paid_until
+    return Done(message=f"The subscription runs on and renews itself on {until:%Y-%m-%d}." if until else "It runs on.")
+
+
+async def trial(call: Call[StartTrial]) -> MySubscription:
+    """`POST /api/subscription/trial/`."""
+    await call.uses.start_trial.start(call.who, call.body.selection(), currency=call.body.currency)
+    return MySubscription.of(await call.uses.views.subscription(call.who))
+
+
+async def register(call: Call[RegisterTenant]) -> Registered:
+    """`POST /api/register-with-payment/`."""
+    order = await call.uses.register.register(
+        call.body.applicant(),
+        call.body.selection(),
+        currency=call.body.currency,
+        payload=call.body.opaque(),
+        distinct=call.is_distinct,
+    )
+    return Registered.of(order)
+
+
+async def registration_payload(call: Call[Nothing]) -> RegistrationPayload:
+    """`GET /api/registrations/<order_id>/`."""
+    order_id = call.request.match_info["order_id"]
+    return RegistrationPayload.of(order_id, await call.uses.register.payload(order_id))
+
+
+async def events(call: Call[Nothing]) -> Events:
+    """`GET /api/events/?after=<event id>&wait=<seconds>`."""
+    wait = call.request.query.get("wait", "0")
+    if not wait.isdigit() or len(wait) > 3:
+        raise Refused(HTTPStatus.BAD_REQUEST, "wait: give a whole number of seconds")
+    found = await call.uses.views.events(call.who, call.request.query.get("after"), timedelta(seconds=int(wait)))
+    return Events.of(found)

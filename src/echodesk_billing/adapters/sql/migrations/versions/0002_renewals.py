@@ -67,6 +67,10 @@ def upgrade() -> None:
             sqlite_where=sa.text("due_at IS NOT NULL"),
         )
 
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("position", sa.BigInteger(), nullable=True))
+        batch_op.create_index("uq_outbox_tenant_position", ["tenant_id", "position"], unique=True)
+
     # subscriptions that ran before are looked at once, which plans what they need next
     op.execute(
         "UPDATE subscriptions SET due_at = anchor, started_at = anchor "
@@ -75,6 +79,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_index("uq_outbox_tenant_position")
+        batch_op.drop_column("position")
+
     with op.batch_alter_table("subscriptions", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_subscriptions_due",

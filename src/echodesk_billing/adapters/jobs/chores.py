@@ -1,0 +1,103 @@
+"""What has to be done in the background, whoever does it: a loop in this process, or workers of a queue."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+
+import structlog
+from aiolimiter import AsyncLimiter
+
+from echodesk_billing.application.reconciliation import Reconcile
+from echodesk_billing.application.registration import Register
+from echodesk_billing.application.relay import Relay
+from echodesk_billing.application.renewals import TEND, Renew, Renewed
+
+log = structlog.get_logger()
+
+BATCH = 200
+
+
+class Chores:
+    """Background work, each chore safe to be done by many at once.
+
+    Args:
+        concurrency: how many subscriptions are tended at a time.
+        bank_calls_per_second: how fast subscriptions are begun with, so that the bank is not flooded.
+    """
+
+    def __init__(
+        self,
+        renew: Renew,
+        reconcile: Reconcile,
+        relay: Relay,
+        register: Register,
+        concurrency: int,
+        bank_calls_per_second: float,
+    ) -> None:
+        self._renew = renew
+        self._reconcile = reconcile
+        self._relay = relay
+        self._register = register
+        self._rate = bank_calls_per_second
+        self._pace: AsyncLimiter | None = None
+        self.concurrency = concurrency
+
+    async def tend(self, tenant_id: str) -> Renewed:
+        """Do what is due for one subscription, when it is its turn."""
+        if self._pace is None:
+            burst = max(1.0, self._rate / 10)
+            self._pace = AsyncLimiter(burst, burst / self._rate)
+        await self._pace.acquire()
+        return await self._renew.tend(tenant_id)
+
+    async def renew_due(self) -> AsyncIterator[Renewed]:
+        """Do what is due for all subscriptions, several at a time."""
+        while tenants := await self._renew.claim(BATCH):
+            waiting = iter(tenants)
+            running = self._begin(self.concurrency, waiting)
+            while running:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                running |= self._begin(len(done), waiting)
+                for task in done:
+                    yield task.result()
+
+    def _begin(self, number: int, tenants: Iterator[str]) -> set[asyncio.Task[Renewed]]:
+        return {asyncio.create_task(self._tend_safely(tenant)) for tenant in itertools.islice(tenants, number)}
+
+    async def _tend_safely(self, tenant_id: str) -> Renewed:
+        """One subscription that cannot be tended keeps no other waiting; it comes again when its claim runs out."""
+        try:
+            return await self.tend(tenant_id)
+        except Exception as error:  # noqa: BLE001 - told, logged, and tried again
+            log.error("job.failed", job=TEND, tenant_id=tenant_id, error=type(error).__name__, reason=str(error))
+            return Renewed(tenant_id=tenant_id, state="unknown", problem=f"{type(error).__name__}: {error}")
+
+    async def enqueue_due(self) -> int:
+        """Put what is due into the queue."""
+        enqueued = 0
+        while count := await self._renew.enqueue(BATCH):
+            enqueued += count
+        return enqueued
+
+    async def find_out(self) -> None:
+        """Ask the bank about orders in doubt whose time has come."""
+        async for _ in self._reconcile.run():
+            pass
+
+    async def deliver(self) -> None:
+        """Hand over events."""
+        await self._relay.run()
+
+    async def tidy(self) -> None:
+        """Remind of cards that expire, erase what nobody needs."""
+        await self._renew.remind_of_cards()
+        await self._register.erase_payloads()
+
+    async def everything(self) -> None:
+        """All of it once, in this process."""
+        async for _ in self.renew_due():
+            pass
+        await self.tidy()
+        await self.deliver()

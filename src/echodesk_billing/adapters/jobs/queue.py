@@ -1,0 +1,96 @@
+"""Workers on PostgreSQL: procrastinate queues, schedules and recovers the jobs that `Chores` does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from procrastinate import App, PsycopgConnector
+
+from echodesk_billing.adapters.jobs.chores import Chores
+from echodesk_billing.adapters.jobs.loop import every
+from echodesk_billing.application.renewals import TEND
+
+log = structlog.get_logger()
+
+QUEUE = "billing"
+RECOVER_EVERY_SECONDS = 10.0
+DEAD_AFTER_SECONDS = 30.0
+FINISH_WITHIN_SECONDS = 8.0
+
+
+def build_app(database_url: str, chores: Chores | None = None) -> App:
+    """The queue of a database; with `chores` the tasks do something."""
+    connector = PsycopgConnector(conninfo=database_url, max_size=4 + (chores.concurrency if chores else 0))
+    app = App(connector=connector)
+    if chores is not None:
+        _add_tasks(app, chores)
+    return app
+
+
+def _add_tasks(app: App, chores: Chores) -> None:
+    @app.task(name=TEND, queue=QUEUE)
+    async def tend(tenant_id: str) -> None:
+        await chores.tend(tenant_id)
+
+    def periodically(seconds: int, name: str, chore: Callable[[], Awaitable[object]]) -> None:
+        async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate hands it over
+            await chore()
+
+        cron = f"* * * * * */{seconds}"
+        task = app.task(name=name, queue=QUEUE, lock=name, queueing_lock=name, pass_context=False)(run)
+        app.periodic(cron=cron)(task)
+
+    periodically(15, "find_out", chores.find_out)
+    periodically(5, "deliver", chores.deliver)
+    periodically(30, "tidy", chores.tidy)
+
+
+async def prepare(database_url: str) -> bool:
+    """Make the queue's tables unless they are there; returns whether they were made."""
+    async with build_app(database_url).open_async() as app:
+        found = await app.connector.execute_query_one_async("SELECT to_regclass('procrastinate_jobs') AS name")
+        if found["name"] is not None:
+            return False
+        await app.schema_manager.apply_schema_async()
+        return True
+
+
+@asynccontextmanager
+async def working(database_url: str, chores: Chores, look_every_seconds: float) -> AsyncIterator[None]:
+    """Work while the block runs: look for what is due, do jobs, take over those of workers that died.
+
+    Args:
+        look_every_seconds: how often domain tables are looked at for what is due.
+    """
+    async with build_app(database_url, chores).open_async() as app:
+
+        async def recover() -> None:
+            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
+                log.warning("job.recovered", job=job.task_name, id=job.id)
+                await app.job_manager.retry_job(job)
+
+        worker = app.run_worker_async(
+            queues=[QUEUE],
+            concurrency=chores.concurrency,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            fetch_job_polling_interval=1.0,
+            shutdown_graceful_timeout=FINISH_WITHIN_SECONDS,
+        )
+        tasks = [
+            asyncio.create_task(worker),
+            asyncio.create_task(every(look_every_seconds, chores.enqueue_due, "enqueue")),
+            asyncio.create_task(every(RECOVER_EVERY_SECONDS, recover, "recover")),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task

@@ -1,0 +1,88 @@
+"""Changing what a tenant has: packages, seats, features; now or from the next period."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from attrs import evolve
+
+from echodesk_billing.application.changes import When
+from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.entrypoints.web.calls import Call
+from echodesk_billing.entrypoints.web.problems import Refused
+from echodesk_billing.entrypoints.web.schemas import (
+    AddFeature,
+    AvailableFeatures,
+    ChangeSeats,
+    Done,
+    FeatureAdded,
+    FeatureRemoved,
+    Nothing,
+    PlanChanged,
+    RemoveFeature,
+    Upgrade,
+    UpgradePreview,
+)
+
+
+async def preview(call: Call[Nothing]) -> UpgradePreview:
+    """`GET /api/upgrade/preview/?package_id=&agent_count=`."""
+    asked = {name: call.request.query.get(name) for name in ("package_id", "agent_count")}
+    for name, value in asked.items():
+        if value is not None and not (value.isdigit() and len(value) <= 9):
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{name}: give a whole number")
+    package_id, seats = (int(value) if value else None for value in asked.values())
+    wanted = Upgrade(package_id=package_id, agent_count=seats)
+    return UpgradePreview.of(await call.uses.change_plan.preview(call.who, wanted.selection))
+
+
+async def immediate(call: Call[Upgrade]) -> PlanChanged:
+    """`POST /api/upgrade/immediate/`."""
+    changed = await call.uses.change_plan.change(call.who, call.body.selection, When.NOW, distinct=call.is_distinct)
+    return PlanChanged.of(changed)
+
+
+async def scheduled(call: Call[Upgrade]) -> PlanChanged:
+    """`POST /api/upgrade/scheduled/`."""
+    changed = await call.uses.change_plan.change(
+        call.who, call.body.selection, When.LATER, effective=call.body.effective()
+    )
+    return PlanChanged.of(changed)
+
+
+async def cancel_scheduled(call: Call[Nothing]) -> Done:
+    """`POST /api/upgrade/cancel-scheduled/`."""
+    await call.uses.change_plan.drop_schedule(call.who)
+    return Done(message="The scheduled change was dropped.")
+
+
+async def seats(call: Call[ChangeSeats]) -> PlanChanged:
+    """`PUT /api/subscription/agent-count/`: more at once, fewer from the next period."""
+
+    def wanted(has: Selection) -> Selection:
+        return evolve(has, seats=call.body.agent_count)
+
+    changed = await call.uses.change_plan.change(call.who, wanted, When.NOW_IF_DEARER, distinct=call.is_distinct)
+    return PlanChanged.of(changed)
+
+
+async def available_features(call: Call[Nothing]) -> AvailableFeatures:
+    """`GET /api/subscription/features/available/`."""
+    return AvailableFeatures.of(await call.uses.views.subscription(call.who))
+
+
+async def add_feature(call: Call[AddFeature]) -> FeatureAdded:
+    """`POST /api/subscription/features/add/`."""
+    feature = (await call.uses.views.catalogue()).feature_by_id(call.body.feature_id)
+    when = When.NOW if call.body.charge_immediately else When.LATER
+    changed = await call.uses.change_plan.change(
+        call.who, lambda has: has.with_feature(feature.key), when, distinct=call.is_distinct
+    )
+    return FeatureAdded.of(feature, changed, await call.uses.clock.now())
+
+
+async def remove_feature(call: Call[RemoveFeature]) -> FeatureRemoved:
+    """`POST /api/subscription/features/remove/`."""
+    feature = (await call.uses.views.catalogue()).feature_by_id(call.body.feature_id)
+    changed = await call.uses.change_plan.change(call.who, lambda has: has.without_feature(feature.key), When.LATER)
+    return FeatureRemoved.of(feature, changed)

@@ -1,0 +1,468 @@
+"""Every route of the API answers with the fields it promises, of the types that /openapi.json is made from."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pypdfium2
+import pytest
+
+from echodesk_billing.domain.money import Money
+from echodesk_billing.entrypoints.web.calls import Route
+from echodesk_billing.entrypoints.web.routes import ROUTES
+from echodesk_billing.ports.access import Scope
+from tests.integration.conftest import Service
+from tests.integration.parts import Answer, Bank, Client
+
+CARD = "4000000000000001"
+GOOGLE = {"google_pay_token": "token"}
+
+
+class Stage:
+    """A tenant on its way, with what a call may need."""
+
+    def __init__(self, service: Service, bank: Bank, client: Client, operator: Client) -> None:
+        self.service, self.bank, self.client, self.operator = service, bank, client, operator
+
+    async def pay(self, answer: Answer | dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Pay what an answer asks for, and wait until the service knows."""
+        body: dict[str, Any] = answer if isinstance(answer, dict) else answer.body
+        bank_order_id = body["payment_url"].rpartition("=")[2]
+        await self.bank.pay(bank_order_id, **more)
+        assert await self.bank.answered(bank_order_id) == [200]
+        return body
+
+    async def subscribed(self, **what: Any) -> dict[str, Any]:
+        """The tenant bought and paid; a package where nothing else is said."""
+        chosen = what or {"package_id": 2, "agent_count": 3}
+        return await self.pay(await self.client.post("/api/payments/create/", chosen))
+
+    async def with_features(self) -> None:
+        """The tenant has single features."""
+        await self.subscribed(features=["tickets", "whatsapp"], agent_count=2)
+
+
+Call = Callable[[Stage], Awaitable[Answer]]
+CALLS: dict[str, tuple[str, Call]] = {}
+
+
+def call(method: str, path: str, fields: str = "") -> Callable[[Call], Call]:
+    """How a route is called with success, and which fields its answer must have at least."""
+
+    def register(made: Call) -> Call:
+        CALLS[f"{method} {path}"] = (fields, made)
+        return made
+
+    return register
+
+
+@call("POST", "/api/payments/create/", "payment_id payment_url amount currency status order_id")
+async def create(stage: Stage) -> Answer:
+    return await stage.client.post("/api/payments/create/", {"package_id": 1, "agent_count": 2})
+
+
+@call(
+    "GET",
+    "/api/payments/status/{order_id}/",
+    "payment_id order_id bank_order_id status state paid amount currency captured refunded response_code message "
+    "updated_at",
+)
+async def status(stage: Stage) -> Answer:
+    return await stage.client.get(f"/api/payments/status/{(await stage.subscribed())['order_id']}/")
+
+
+@call("POST", "/api/payments/{order_id}/apple-pay/")
+async def apple_pay(stage: Stage) -> Answer:
+    order = await stage.client.post("/api/payments/create/", {"package_id": 1, "apple_pay": True})
+    return await stage.client.post(f"/api/payments/{order.body['order_id']}/apple-pay/", {"apple_pay_token": "token"})
+
+
+@call("POST", "/api/payments/{order_id}/refund/")
+async def refund(stage: Stage) -> Answer:
+    order = await stage.subscribed()
+    return await stage.operator.post(f"/api/payments/{order['order_id']}/refund/", {"amount": 10, "reason": "late"})
+
+
+async def held(stage: Stage) -> str:
+    body = await stage.subscribed(package_id=1, capture="manual")
+    order_id: str = body["order_id"]
+    return order_id
+
+
+@call("POST", "/api/payments/{order_id}/capture/")
+async def capture(stage: Stage) -> Answer:
+    return await stage.operator.post(f"/api/payments/{await held(stage)}/capture/")
+
+
+@call("POST", "/api/payments/{order_id}/release/")
+async def release(stage: Stage) -> Answer:
+    return await stage.operator.post(f"/api/payments/{await held(stage)}/release/")
+
+
+@call("GET", "/api/payments/{order_id}/timeline/")
+async def timeline(stage: Stage) -> Answer:
+    return await stage.operator.get(f"/api/payments/{(await stage.subscribed())['order_id']}/timeline/")
+
+
+@call("GET", "/api/payments/invoices/", "invoices")
+async def invoices(stage: Stage) -> Answer:
+    await stage.subscribed()
+    answer = await stage.client.get("/api/payments/invoices/")
+    (invoice,) = answer.body["invoices"]
+    assert set(invoice) >= {
+        "id", "invoice_number", "amount", "currency", "description", "package_name", "agent_count", "invoice_date",
+        "paid_date", "due_date", "pdf_url", "pdf_generated",
+    }  # fmt: skip
+    assert invoice["pdf_generated"] is True
+    assert invoice["pdf_url"].endswith(f"/api/payments/invoices/{invoice['id']}/pdf/")
+    return answer
+
+
+@call("GET", "/api/payments/invoices/{invoice_id}/pdf/")
+async def invoice_pdf(stage: Stage) -> Answer:
+    await stage.subscribed()
+    (invoice,) = (await stage.client.get("/api/payments/invoices/")).body["invoices"]
+    path = f"/api/payments/invoices/{invoice['id']}/pdf/"
+    stranger = await stage.service.client()
+    assert (await stranger.get(path)).status == 404
+    async with stage.client.http.get(
+        stage.client.url + path, headers={"Authorization": f"Token {stage.client.token}"}
+    ) as response:
+        pdf = await response.read()
+        assert response.content_type == "application/pdf"
+    text = pypdfium2.PdfDocument(pdf)[0].get_textpage().get_text_range()
+    assert invoice["invoice_number"] in text
+    return Answer(200, pdf, response.headers, pdf)
+
+
+@call("GET", "/api/payments/saved-card/")
+async def saved_cards(stage: Stage) -> Answer:
+    await stage.subscribed()
+    answer = await stage.client.get("/api/payments/saved-card/")
+    assert set(answer.body[0]) >= {
+        "id", "card_type", "masked_card_number", "card_expiry", "saved_at", "is_active", "is_default",
+        "card_save_type",
+    }  # fmt: skip
+    return answer
+
+
+async def card_id(stage: Stage) -> int:
+    await stage.subscribed()
+    (card,) = (await stage.client.get("/api/payments/saved-card/")).body
+    number: int = card["id"]
+    return number
+
+
+@call("DELETE", "/api/payments/saved-card/")
+async def forget_card(stage: Stage) -> Answer:
+    return await stage.client.call("DELETE", "/api/payments/saved-card/", {"card_id": await card_id(stage)})
+
+
+@call("DELETE", "/api/payments/saved-card/remove/")
+async def remove_card(stage: Stage) -> Answer:
+    return await stage.client.call("DELETE", "/api/payments/saved-card/remove/", {"card_id": await card_id(stage)})
+
+
+@call("DELETE", "/api/payments/saved-card/delete/")
+async def delete_card(stage: Stage) -> Answer:
+    await card_id(stage)
+    return await stage.client.call("DELETE", "/api/payments/saved-card/delete/")
+
+
+@call("POST", "/api/payments/saved-card/set-default/")
+async def default_card(stage: Stage) -> Answer:
+    return await stage.client.post("/api/payments/saved-card/set-default/", {"card_id": await card_id(stage)})
+
+
+@call("POST", "/api/payments/saved-card/add/", "payment_url order_id")
+async def add_card(stage: Stage) -> Answer:
+    return await stage.client.post("/api/payments/saved-card/add/", {"make_default": True})
+
+
+@call("POST", "/api/payments/webhook/", "status")
+async def webhook(stage: Stage) -> Answer:
+    body = await stage.subscribed()
+    (callback,) = await stage.bank.callbacks(body["payment_url"].rpartition("=")[2])
+    return await stage.client.call(
+        "POST", "/api/payments/webhook/", raw=callback["body"].encode(), Callback_Signature=callback["signature"]
+    )
+
+
+@call("POST", "/api/payments/cancel/", "status message access_until")
+async def cancel(stage: Stage) -> Answer:
+    await stage.subscribed()
+    return await stage.client.post("/api/payments/cancel/")
+
+
+@call(
+    "GET",
+    "/api/packages/",
+)
+async def packages(stage: Stage) -> Answer:
+    return await Client(stage.client.url, stage.client.http).get("/api/packages/")
+
+
+@call("GET", "/api/subscription/me/", "has_subscription package subscription features limits usage usage_limits")
+async def me(stage: Stage) -> Answer:
+    await stage.subscribed()
+    answer = await stage.client.get("/api/subscription/me/")
+    assert set(answer.body["subscription"]) >= {
+        "is_active", "state", "starts_at", "expires_at", "next_billing_date", "monthly_cost", "agent_count",
+        "cancel_at_period_end", "is_trial", "trial_ends_at",
+    }  # fmt: skip
+    assert set(answer.body["usage_limits"]) == {"users", "whatsapp", "storage"}
+    return answer
+
+
+@call("POST", "/api/payments/manual/", "payment_url order_id amount currency")
+async def manual(stage: Stage) -> Answer:
+    await stage.subscribed()
+    answer = await stage.client.post("/api/payments/manual/")
+    before = (await stage.client.subscription())["subscription"]["expires_at"]
+    await stage.pay(answer)
+    assert (await stage.client.subscription())["subscription"]["expires_at"] > before
+    return answer
+
+
+@call("POST", "/api/payments/reactivate/", "payment_url order_id amount currency")
+async def reactivate(stage: Stage) -> Answer:
+    await stage.subscribed()
+    refused = await stage.client.post("/api/payments/reactivate/")
+    assert (refused.status, "active" in refused.body["error"]) == (409, True)
+    await stage.client.post("/api/payments/cancel/", {"immediately": True})
+    answer = await stage.client.post("/api/payments/reactivate/")
+    await stage.pay(answer)
+    assert (await stage.client.subscription())["subscription"]["is_active"] is True
+    return answer
+
+
+@call("GET", "/api/upgrade/preview/")
+async def preview(stage: Stage) -> Answer:
+    await stage.subscribed()
+    for query, status in (("package_id=x", 400), ("package_id=99", 422), ("package_id=2", 409)):
+        assert (await stage.client.get(f"/api/upgrade/preview/?{query}")).status == status
+    answer = await stage.client.get("/api/upgrade/preview/?package_id=3")
+    assert (answer.body["amount_due_now"], answer.body["new_monthly_cost"]) == (490.0, 490.0)
+    assert answer.body["extra_days"] in range(9, 11)
+    return answer
+
+
+@call("POST", "/api/upgrade/immediate/", "payment_url")
+async def upgrade_now(stage: Stage) -> Answer:
+    await stage.subscribed()
+    foreseen = await stage.client.get("/api/upgrade/preview/?package_id=2&agent_count=5")
+    answer = await stage.client.post("/api/upgrade/immediate/", {"package_id": 2, "agent_count": 5})
+    assert (answer.body["amount"], answer.body["extra_days"]) == (245.0, foreseen.body["extra_days"])
+    await stage.pay(answer)
+    mine = (await stage.client.subscription())["subscription"]
+    assert (mine["monthly_cost"], mine["agent_count"]) == (245.0, 5)
+    assert mine["next_billing_date"][:13] == foreseen.body["next_billing_date"][:13]
+    (card,) = (await stage.client.get("/api/payments/saved-card/")).body
+    assert card["is_default"] is True
+    return answer
+
+
+@call("POST", "/api/upgrade/scheduled/", "payment_url")
+async def upgrade_later(stage: Stage) -> Answer:
+    await stage.subscribed()
+    bad = await stage.client.post("/api/upgrade/scheduled/", {"package_id": 1, "effective_date": "soon"})
+    assert (bad.status, bad.body["errors"][0]["field"]) == (422, "effective_date")
+    answer = await stage.client.post("/api/upgrade/scheduled/", {"package_id": 1})
+    mine = (await stage.client.subscription())["subscription"]
+    assert mine["monthly_cost"] == 147.0
+    assert mine["scheduled_change"]["monthly_cost"] == 87.0
+    assert mine["scheduled_change"]["effective_date"] == mine["expires_at"] == answer.body["effective_date"]
+    return answer
+
+
+@call("POST", "/api/upgrade/cancel-scheduled/")
+async def drop_scheduled(stage: Stage) -> Answer:
+    await stage.subscribed()
+    assert (await stage.client.post("/api/upgrade/cancel-scheduled/")).status == 404
+    await stage.client.post("/api/upgrade/scheduled/", {"package_id": 1})
+    answer = await stage.client.post("/api/upgrade/cancel-scheduled/")
+    assert (await stage.client.subscription())["subscription"]["scheduled_change"] is None
+    return answer
+
+
+@call("PUT", "/api/subscription/agent-count/", "payment_url")
+async def seats(stage: Stage) -> Answer:
+    await stage.subscribed()
+    fewer = await stage.client.call("PUT", "/api/subscription/agent-count/", {"agent_count": 2})
+    assert (fewer.body["requires_payment"], fewer.body["new_monthly_cost"]) == (False, 98.0)
+    more = await stage.client.call("PUT", "/api/subscription/agent-count/", {"agent_count": 4})
+    assert (more.body["requires_payment"], more.body["amount"]) == (True, 196.0)
+    return more
+
+
+@call("GET", "/api/subscription/features/available/", "agent_count features_by_category")
+async def available(stage: Stage) -> Answer:
+    await stage.with_features()
+    answer = await stage.client.get("/api/subscription/features/available/")
+    telephony, whatsapp = answer.body["features_by_category"]["channels"]
+    assert set(telephony) >= {
+        "id", "key", "name", "description", "price_per_user_gel", "price_unlimited_gel",
+        "monthly_cost_for_current_agents", "is_selected", "icon",
+    }  # fmt: skip
+    assert (telephony["monthly_cost_for_current_agents"], telephony["price_unlimited_gel"]) == (30.0, "300.00")
+    assert (telephony["is_selected"], whatsapp["is_selected"]) == (False, True)
+    return answer
+
+
+@call(
+    "POST",
+    "/api/subscription/features/add/",
+    "success requires_payment requires_authentication payment_url message feature prorated_cost new_monthly_cost "
+    "days_remaining payment_charged",
+)
+async def add_feature(stage: Stage) -> Answer:
+    await stage.with_features()
+    later = await stage.client.post("/api/subscription/features/add/", {"feature_id": 4, "charge_immediately": False})
+    assert (later.body["requires_payment"], later.body["prorated_cost"]) == (False, 0.0)
+    answer = await stage.client.post("/api/subscription/features/add/", {"feature_id": 2})
+    assert (answer.body["prorated_cost"], answer.body["new_monthly_cost"]) == (74.0, 74.0)
+    await stage.pay(answer)
+    assert (await stage.client.subscription())["features"]["telephony"] is True
+    return answer
+
+
+@call("POST", "/api/subscription/features/remove/", "success message feature cost_reduction new_monthly_cost")
+async def remove_feature(stage: Stage) -> Answer:
+    await stage.with_features()
+    unknown = await stage.client.post("/api/subscription/features/remove/", {"feature_id": 99})
+    assert (unknown.status, unknown.body["errors"][0]["field"]) == (422, "feature_id")
+    answer = await stage.client.post("/api/subscription/features/remove/", {"feature_id": 3})
+    assert (answer.body["cost_reduction"], answer.body["new_monthly_cost"]) == (20.0, 24.0)
+    return answer
+
+
+@call("POST", "/api/subscription/resume/")
+async def resume(stage: Stage) -> Answer:
+    await stage.subscribed()
+    assert (await stage.client.post("/api/subscription/resume/")).status == 409
+    await stage.client.post("/api/payments/cancel/")
+    answer = await stage.client.post("/api/subscription/resume/")
+    assert (await stage.client.subscription())["subscription"]["cancel_at_period_end"] is False
+    return answer
+
+
+@call("POST", "/api/subscription/trial/")
+async def trial(stage: Stage) -> Answer:
+    answer = await stage.client.post("/api/subscription/trial/", {"package_id": 2, "agent_count": 2})
+    mine = answer.body["subscription"]
+    assert (mine["is_trial"], mine["is_active"], mine["state"]) == (True, True, "trialing")
+    assert mine["trial_ends_at"] == mine["expires_at"]
+    assert (await stage.client.post("/api/subscription/trial/", {"package_id": 2})).status == 409
+    return answer
+
+
+def registration(name: str) -> dict[str, Any]:
+    return {
+        "name": "Acme LLC",
+        "schema_name": name,
+        "admin_email": "nino@acme.example",
+        "admin_first_name": "Nino",
+        "admin_last_name": "Beridze",
+        "package_id": 2,
+        "agent_count": 2,
+        "payload": {"password": "s3cr3t-of-the-crm"},
+    }
+
+
+@call("POST", "/api/register-with-payment/", "payment_url payment_id amount currency")
+async def register(stage: Stage) -> Answer:
+    public = Client(stage.client.url, stage.client.http)
+    name = f"new-{secrets.token_hex(4)}"
+    for changes, status, field in (
+        ({"schema_name": "A b"}, 422, "schema_name"),
+        ({"admin_email": "nobody"}, 422, "admin_email"),
+        ({"package_id": None}, 422, "package_id"),
+        ({"name": ""}, 400, "name"),
+    ):
+        bad = await public.post("/api/register-with-payment/", {**registration(name), **changes})
+        assert (bad.status, bad.body["errors"][0]["field"]) == (status, field)
+    answer = await public.post("/api/register-with-payment/", registration(name))
+    other = {**registration(name), "admin_email": "other@acme.example"}
+    taken = await public.post("/api/register-with-payment/", other)
+    assert (taken.status, "is taken" in taken.body["error"]) == (409, True)
+    assert answer.status == 201
+    return Answer(200, answer.body, answer.headers, answer.raw)
+
+
+@call("GET", "/api/registrations/{order_id}/")
+async def registration_payload(stage: Stage) -> Answer:
+    public = Client(stage.client.url, stage.client.http)
+    made = await public.post("/api/register-with-payment/", registration(f"new-{secrets.token_hex(4)}"))
+    path = f"/api/registrations/{made.body['order_id']}/"
+    assert (await stage.client.get(path)).status == 404
+    answer = await stage.operator.get(path)
+    assert answer.body["payload"] == {"password": "s3cr3t-of-the-crm"}
+    assert "s3cr3t-of-the-crm" not in stage.service.process.printed
+    return answer
+
+
+@call("GET", "/api/events/")
+async def events(stage: Stage) -> Answer:
+    await stage.subscribed()
+    first = await stage.client.get("/api/events/")
+    types = [event["type"] for event in first.body["events"]]
+    assert types[:2] == ["OrderCreated", "OrderCompleted"]
+    assert "SubscriptionActivated" in types
+    nothing = await stage.client.get(f"/api/events/?after={first.body['next']}")
+    assert nothing.body == {"events": [], "next": None}
+    await stage.client.post("/api/payments/cancel/")
+    answer = await stage.client.get(f"/api/events/?after={first.body['next']}&wait=5")
+    assert [event["type"] for event in answer.body["events"]] == ["SubscriptionCancelled"]
+    assert (await stage.client.get("/api/events/?wait=x")).status == 400
+    return answer
+
+
+@call("GET", "/healthz", "status")
+async def alive(stage: Stage) -> Answer:
+    return await stage.client.get("/healthz")
+
+
+@call("GET", "/readyz", "status database gateway")
+async def ready(stage: Stage) -> Answer:
+    return await stage.client.get("/readyz")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+async def test_the_answer_has_the_promised_fields_and_types(
+    service: Service, bank: Bank, client: Client, route: Route
+) -> None:
+    fields, made = CALLS[f"{route.method} {route.path}"]
+    operator = await service.client(Scope.OPERATOR)
+    answer = await made(Stage(service, bank, client, operator))
+    assert answer.status == 200, answer.body
+    if route.gives is bytes:
+        return
+    decoded = msgspec.json.decode(answer.raw, type=route.gives, strict=True)
+    assert msgspec.json.Encoder(decimal_format="number").encode(decoded) == answer.raw
+    if fields:
+        assert set(answer.body) >= set(fields.split())
+
+
+def test_every_route_has_its_call() -> None:
+    assert set(CALLS) == {f"{route.method} {route.path}" for route in ROUTES}
+
+
+async def test_a_registered_tenant_comes_to_life_when_it_is_paid(service: Service, bank: Bank) -> None:
+    public = Client(service.url, service.http)
+    name = f"new-{secrets.token_hex(4)}"
+    made = await public.post("/api/register-with-payment/", registration(name))
+    assert made.body["amount"] == float(Money.parse("98.00").amount)
+    bank_order_id = made.body["payment_url"].rpartition("=")[2]
+    await bank.pay(bank_order_id)
+    assert await bank.answered(bank_order_id) == [200]
+    tenant = await service.client(tenant_id=name)
+    assert (await tenant.subscription())["subscription"]["is_active"] is True
+    happened = (await tenant.get("/api/events/")).body["events"]
+    (born,) = [event for event in happened if event["type"] == "TenantRegistered"]
+    assert born["data"]["admin_email"] == "nino@acme.example"
+    assert "s3cr3t" not in str(happened)
+    again = await public.post("/api/register-with-payment/", registration(name))
+    assert again.status == 409
