@@ -460,7 +460,9 @@ async def test_a_registered_tenant_comes_to_life_when_it_is_paid(service: Servic
     assert await bank.answered(bank_order_id) == [200]
     tenant = await service.client(tenant_id=name)
     assert (await tenant.subscription())["subscription"]["is_active"] is True
-    happened = (await tenant.get("/api/events/")).body["events"]
+    found = await tenant.get("/api/events/")
+    assert found.status == 200, found.body
+    happened = found.body["events"]
     (born,) = [event for event in happened if event["type"] == "TenantRegistered"]
     assert born["data"]["admin_email"] == "nino@acme.example"
     assert "s3cr3t" not in str(happened)

@@ -4,9 +4,10 @@ import enum
 import itertools
 
 import pytest
-from attrs import define
+from attrs import define, fields
 
 from echodesk_billing import IllegalTransition
+from echodesk_billing.domain.events import EVENT_TYPES
 from echodesk_billing.domain.lifecycle import (
     ORDER_TRANSITIONS,
     SUBSCRIPTION_TRANSITIONS,
@@ -67,3 +68,9 @@ def test_a_payment_is_never_rejected_on_its_way() -> None:
     for source, target in itertools.product(OrderState, OrderState):
         path = order_path(source, target)
         assert "correct" not in path[1:]
+
+
+def test_no_field_of_an_event_hides_its_type() -> None:
+    for name, kind in EVENT_TYPES.items():
+        assert "name" not in {field.name for field in fields(kind)}
+        assert name == kind.__name__

@@ -214,7 +214,7 @@ class TenantRegistered(OrderEvent):
     What the CRM passed along is not in the event: it is asked for by `order_id`, and kept encrypted.
     """
 
-    name: str
+    tenant_name: str
     admin_email: str
     admin_first_name: str
     admin_last_name: str

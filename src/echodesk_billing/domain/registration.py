@@ -90,7 +90,7 @@ class Registration:
                 tenant_id=who.schema_name,
                 at=at,
                 order_id=self.order_id,
-                name=who.name,
+                tenant_name=who.name,
                 admin_email=who.admin_email,
                 admin_first_name=who.admin_first_name,
                 admin_last_name=who.admin_last_name,

@@ -17,6 +17,7 @@ from echodesk_billing.application.renewals import TEND, Renew, Renewed
 log = structlog.get_logger()
 
 BATCH = 200
+MOST_ENQUEUED = 1000
 
 
 class Chores:
@@ -64,9 +65,9 @@ class Chores:
                     yield task.result()
 
     def _begin(self, number: int, tenants: Iterator[str]) -> set[asyncio.Task[Renewed]]:
-        return {asyncio.create_task(self._tend_safely(tenant)) for tenant in itertools.islice(tenants, number)}
+        return {asyncio.create_task(self.tend_safely(tenant)) for tenant in itertools.islice(tenants, number)}
 
-    async def _tend_safely(self, tenant_id: str) -> Renewed:
+    async def tend_safely(self, tenant_id: str) -> Renewed:
         """One subscription that cannot be tended keeps no other waiting; it comes again when its claim runs out."""
         try:
             return await self.tend(tenant_id)
@@ -75,11 +76,8 @@ class Chores:
             return Renewed(tenant_id=tenant_id, state="unknown", problem=f"{type(error).__name__}: {error}")
 
     async def enqueue_due(self) -> int:
-        """Put what is due into the queue."""
-        enqueued = 0
-        while count := await self._renew.enqueue(BATCH):
-            enqueued += count
-        return enqueued
+        """Put some of what is due into the queue; returns for how many subscriptions."""
+        return await self._renew.enqueue(MOST_ENQUEUED)
 
     async def find_out(self) -> None:
         """Ask the bank about orders in doubt whose time has come."""

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 QUEUE = "billing"
 RECOVER_EVERY_SECONDS = 10.0
+ENOUGH_WAITING = 50  # jobs: what waits longer than it is claimed for would be put in again
 DEAD_AFTER_SECONDS = 30.0
 FINISH_WITHIN_SECONDS = 8.0
 
@@ -33,8 +34,9 @@ def build_app(database_url: str, chores: Chores | None = None) -> App:
 
 def _add_tasks(app: App, chores: Chores) -> None:
     @app.task(name=TEND, queue=QUEUE)
-    async def tend(tenant_id: str) -> None:
-        await chores.tend(tenant_id)
+    async def tend(tenants: list[str]) -> None:
+        for tenant_id in tenants:
+            await chores.tend_safely(tenant_id)
 
     def periodically(seconds: int, name: str, chore: Callable[[], Awaitable[object]]) -> None:
         async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate hands it over
@@ -68,6 +70,11 @@ async def working(database_url: str, chores: Chores, look_every_seconds: float) 
     """
     async with build_app(database_url, chores).open_async() as app:
 
+        async def enqueue() -> None:
+            waiting = await app.job_manager.list_queues_async(queue=QUEUE, task=TEND)
+            if sum(queue["todo"] for queue in waiting) < ENOUGH_WAITING:
+                await chores.enqueue_due()
+
         async def recover() -> None:
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
                 log.warning("job.recovered", job=job.task_name, id=job.id)
@@ -83,7 +90,7 @@ async def working(database_url: str, chores: Chores, look_every_seconds: float) 
         )
         tasks = [
             asyncio.create_task(worker),
-            asyncio.create_task(every(look_every_seconds, chores.enqueue_due, "enqueue")),
+            asyncio.create_task(every(look_every_seconds, enqueue, "enqueue")),
             asyncio.create_task(every(RECOVER_EVERY_SECONDS, recover, "recover")),
         ]
         try:

@@ -26,10 +26,12 @@ from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
 
 QUEUE = "billing"
+TENANTS_PER_JOB = 20  # taking a job costs a look at all that wait, so that many small ones are dear
 _PUT_JOBS = text(
-    "SELECT procrastinate_defer_jobs_v1(array_agg(ROW(CAST(:queue AS varchar), CAST(:task AS varchar), 0, tenant, "
-    "NULL, jsonb_build_object('tenant_id', tenant), NULL)::procrastinate_job_to_defer_v1)) "
-    "FROM unnest(CAST(:tenants AS text[])) AS tenant"
+    "SELECT procrastinate_defer_jobs_v1(array_agg(ROW(CAST(:queue AS varchar), CAST(:task AS varchar), 0, NULL, NULL, "
+    "jsonb_build_object('tenants', part), NULL)::procrastinate_job_to_defer_v1)) FROM ("
+    "SELECT jsonb_agg(tenant) AS part FROM unnest(CAST(:tenants AS text[])) WITH ORDINALITY AS one(tenant, number) "
+    "GROUP BY (number - 1) / :size) AS parts"
 )
 _NEVER = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
@@ -509,9 +511,10 @@ class SqlQueue:
         self._connection = connection
 
     def put(self, task: str, tenants: Sequence[str]) -> None:
-        """One statement for all; jobs of one tenant are done one after the other."""
+        """One statement for all, some tenants to a job."""
         if tenants and self._connection.dialect.name == "postgresql":
-            self._connection.execute(_PUT_JOBS, {"queue": QUEUE, "task": task, "tenants": list(tenants)})
+            values = {"queue": QUEUE, "task": task, "tenants": list(tenants), "size": TENANTS_PER_JOB}
+            self._connection.execute(_PUT_JOBS, values)
 
 
 class SqlTokens:
