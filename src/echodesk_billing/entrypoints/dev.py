@@ -35,6 +35,7 @@ OPERATOR = Principal(
 )
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a demonstration keeps no secrets").digest()).decode()
 START_WITHIN_SECONDS = 20.0
+DEV_WORK_EVERY_SECONDS = 0.25  # time can be moved on by hand, and somebody watches
 
 
 class SandboxFailed(BillingError):
@@ -95,6 +96,7 @@ def _with_bank(settings: Settings, bank: str, public_key: str) -> Settings:
         api_base_url=f"{bank}/payments/v1",
         callback_public_key=public_key,
         clock_url=f"{bank}/sandbox/clock",
+        work_every_seconds=min(settings.work_every_seconds, DEV_WORK_EVERY_SECONDS),
         encryption_key_list=settings.encryption_key_list or DEMO_KEY,
     )
 
