@@ -16,6 +16,7 @@ from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
+from echodesk_billing.application.audit import Audit
 from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.catalogues import LoadCatalogue
@@ -118,6 +119,7 @@ class Container(containers.DeclarativeContainer):
     start_trial = providers.Singleton(StartTrial, storage, clock, shop, policy)
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement, refunds, cards)
     views = providers.Singleton(Views, storage, clock, usage, printer)
+    audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
     use_cases = providers.Singleton(
         UseCases,

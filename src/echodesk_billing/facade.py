@@ -23,6 +23,8 @@ from echodesk_billing.application.settlement import Settled
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import SubscriptionView
 from echodesk_billing.container import Container
+from echodesk_billing.domain.audit import Comparison
+from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
@@ -403,6 +405,22 @@ class Billing:
         """
         _, pdf = await self._container.views().invoice_pdf(_reader(tenant_id), invoice_id, language)
         return pdf
+
+    async def statement(self, tenant_id: str) -> Sequence[Entry]:
+        """Every movement of a tenant's account in the books, oldest first."""
+        return await self._container.audit().statement(tenant_id)
+
+    async def reconciliation_report(self, day: date | None = None) -> list[Comparison]:
+        """Every order that changed on a day, compared with the bank's receipt and the books.
+
+        Args:
+            day: by the calendar of `BILLING_TIME_ZONE`; yesterday where None.
+
+        Raises:
+            GatewayError: the bank did not give a receipt.
+        """
+        audit = self._container.audit()
+        return [one async for one in audit.report(await audit.day(day))]
 
     async def complete_apple_pay(self, order_id: str, wallet_token: str, *, tenant_id: str) -> Order:
         """The second step of Apple Pay on your own page, with the token that Apple gave.

@@ -22,6 +22,8 @@ from echodesk_billing.application.reconciliation import Reconciled
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.application.settlement import Settled
 from echodesk_billing.application.views import SubscriptionView
+from echodesk_billing.domain.audit import Comparison
+from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
@@ -264,6 +266,14 @@ class Billing:
     def invoice_pdf(self, tenant_id: str, invoice_id: int, *, language: str = "ka") -> bytes:
         """As `echodesk_billing.Billing.invoice_pdf`."""
         return self._call(lambda billing: billing.invoice_pdf(tenant_id, invoice_id, language=language))
+
+    def statement(self, tenant_id: str) -> Sequence[Entry]:
+        """As `echodesk_billing.Billing.statement`."""
+        return self._call(lambda billing: billing.statement(tenant_id))
+
+    def reconciliation_report(self, day: date | None = None) -> list[Comparison]:
+        """As `echodesk_billing.Billing.reconciliation_report`."""
+        return self._call(lambda billing: billing.reconciliation_report(day))
 
     def complete_apple_pay(self, order_id: str, wallet_token: str, *, tenant_id: str) -> Order:
         """As `echodesk_billing.Billing.complete_apple_pay`."""

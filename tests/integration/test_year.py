@@ -44,8 +44,9 @@ class Demo:
                 await asyncio.sleep(0.05)
 
     async def command(self, *arguments: str) -> Any:
-        process = await start(self.folder / "command.log", self.environment, "echodesk_billing", *arguments, "--json")
-        assert await process.process.wait() == 0, process.printed
+        environment = {**self.environment, **self.bank.environment}
+        process = await start(self.folder / "command.log", environment, "echodesk_billing", *arguments, "--json")
+        assert await process.process.wait() == 0, process.printed[-500:]
         return json.loads(process.printed.splitlines()[-1])
 
 
@@ -106,6 +107,15 @@ async def test_thirteen_payments_in_a_year_without_anybody_and_access_all_the_ti
     status = await demo.command("status")
     assert status["bank_balance"] == [{"amount": "1911.00", "currency": "GEL"}]
     assert (await demo.command("renew", "--dry-run")) == []
+
+    last_day = f"{months_after(anchor, 12, ZONE).astimezone(ZoneInfo(ZONE)):%Y-%m-%d}"
+    report = await demo.command("reconcile", "--report", "--day", last_day)
+    assert (report["day"], report["differing"], len(report["orders"])) == (last_day, 0, 1)
+    assert report["totals"]["GEL"]["at_the_bank"] == report["totals"]["GEL"]["in_the_books"]
+    statement = await demo.command("subscription", "statement", "demo")
+    assert [entry["kind"] for entry in statement] == ["payment", "invoice"] * 13
+    shown = await demo.command("subscription", "show", "demo")
+    assert (shown["state"], shown["has_access"], shown["next_period"]) == ("active", True, 13)
 
 
 async def test_a_declined_renewal_is_tried_again_and_a_payment_brings_it_back(demo: Demo) -> None:

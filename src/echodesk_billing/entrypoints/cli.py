@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,8 +23,10 @@ from echodesk_billing.container import Container
 from echodesk_billing.domain import books
 from echodesk_billing.domain.errors import BillingError, NoActiveSubscription
 from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order, Step
 from echodesk_billing.domain.response_codes import response_code
+from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev
 from echodesk_billing.entrypoints.serving import prepare_queue, serving, until_stopped, working
@@ -213,9 +215,18 @@ def status(as_json: AsJson = False) -> None:
         counts, attention, held = await container.storage().read(
             lambda uow: (uow.orders.count_by_state(), uow.orders.needing_attention(20), uow.books.balance(books.BANK))
         )
-        open_orders = await container.storage().read(lambda uow: uow.orders.listed(None, OrderState.CREATED, 20))
+        now = await container.clock().now()
+        open_orders, subscriptions, due = await container.storage().read(
+            lambda uow: (
+                uow.orders.listed(None, OrderState.CREATED, 20),
+                uow.subscriptions.count_by_state(),
+                len(uow.subscriptions.due(now, 1000)),
+            )
+        )
         value = {
             "orders": counts,
+            "subscriptions": subscriptions,
+            "subscriptions_due": due,
             "bank_balance": list(held.values()),
             "in_doubt": [{"order_id": order.id, "since": order.created_at} for order in open_orders],
             "needs_attention": [{"order_id": order.id, "reasons": order.attention} for order in attention],
@@ -226,6 +237,10 @@ def status(as_json: AsJson = False) -> None:
             for state in OrderState:
                 doubt = "echodesk-billing reconcile asks the bank" if state is OrderState.CREATED else ""
                 table.add_row(state, str(counts.get(state, 0)), doubt if counts.get(state) else "")
+            for name, number in subscriptions.items():
+                table.add_row(f"subscriptions {name}", str(number), "")
+            waiting = "a worker renews them: echodesk-billing work" if due else ""
+            table.add_row("subscriptions due now", str(due), waiting)
             table.add_row("held at the bank, by the books", ", ".join(map(str, held.values())), "")
             for order in attention:
                 table.add_row(f"{order.id} needs attention", "", "; ".join(order.attention))
@@ -239,9 +254,13 @@ def status(as_json: AsJson = False) -> None:
 @cli.command()
 def reconcile(
     older_than: Annotated[float, typer.Option(min=0, help="Leave alone what is younger, in seconds.")] = 0,
+    report: Annotated[bool, typer.Option("--report", help="Change nothing: compare a day with the bank.")] = False,
+    day: Annotated[str, typer.Option(help="Which day, YYYY-MM-DD; yesterday where not given.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Ask the bank about every order that is not settled."""
+    """Ask the bank about every order that is not settled, or compare a day's orders with it."""
+    if report or day:
+        _report(day, as_json=as_json)
 
     async def work(container: Container, _settings: Settings) -> int:
         found = []
@@ -261,6 +280,51 @@ def reconcile(
 
         _print(found, table, as_json=as_json)
         return FAILED if any(one.problem for one in found) else 0
+
+    _run(work)
+
+
+def _report(day: str, *, as_json: bool) -> None:
+    """Every order that changed on a day: here, at the bank, in the books."""
+    try:
+        chosen = date.fromisoformat(day) if day else None
+    except ValueError:
+        raise typer.BadParameter(f"{day!r} is not a day such as 2026-01-31", param_hint="--day") from None
+
+    async def work(container: Container, _settings: Settings) -> int:
+        audit = container.audit()
+        span, found = await audit.day(chosen), []
+        with _progress() as progress:
+            task = progress.add_task(f"comparing {span.day}")
+            async for one in audit.report(span):
+                found.append(one)
+                progress.update(task, description=f"comparing {span.day}: {len(found)} orders")
+        differing = [one for one in found if one.differences]
+        totals = {
+            currency: {"at_the_bank": held, "in_the_books": booked}
+            for currency in sorted({one.captured.currency for one in found})
+            for held, booked in [
+                (
+                    sum((one.at_the_bank for one in found if one.captured.currency is currency), Money.zero(currency)),
+                    sum((one.in_the_books for one in found if one.captured.currency is currency), Money.zero(currency)),
+                )
+            ]
+        }
+
+        def table() -> Table:
+            table = _table("order", "tenant", "here", "bank", "captured", "refunded", "at the bank", "differences")
+            for one in found:
+                money = (str(one.captured), str(one.refunded), str(one.at_the_bank))
+                differences = "; ".join(one.differences)
+                table.add_row(one.order_id, one.tenant_id, one.state, one.bank_status, *money, differences)
+            for total in totals.values():
+                table.add_row("total", "", "", "", "", "", str(total["at_the_bank"]), f"{total['in_the_books']} booked")
+            table.caption = f"{span.day}: {len(found)} orders, {len(differing)} differ"
+            return table
+
+        value = {"day": span.day, "orders": found, "differing": len(differing), "totals": totals}
+        _print(value, table, as_json=as_json)
+        return FAILED if differing else 0
 
     _run(work)
 
@@ -398,6 +462,11 @@ def subscription_show(tenant: str, as_json: AsJson = False) -> None:
             "anchor": subscription.anchor,
             "paid_until": subscription.paid_until,
             "next_period": subscription.next_period,
+            "access_until": subscription.access_until,
+            "changes": subscription.changes,
+            "failures": subscription.failures,
+            "retry_at": subscription.retry_at,
+            "due_at": subscription.due_at,
             "cards": cards,
             "invoices": invoices,
         }
@@ -405,12 +474,8 @@ def subscription_show(tenant: str, as_json: AsJson = False) -> None:
         def table() -> Table:
             table = _table("", "")
             table.add_row("tenant", tenant)
-            table.add_row("state", f"{subscription.state}, {'access' if value['has_access'] else 'no access'}")
-            if subscription.plan is not None:
-                seats = subscription.plan.selection.seats
-                table.add_row("plan", f"{subscription.plan.name}, {seats} seats, {subscription.plan.price} a month")
-            if subscription.paid_until is not None:
-                table.add_row("paid until", f"{subscription.paid_until:%Y-%m-%d %H:%M} UTC")
+            for name, fact in _subscription_facts(subscription, view.now):
+                table.add_row(name, fact)
             for card in cards:
                 default = ", the default" if card.is_default else ""
                 table.add_row("card", f"{card.masked_number} {card.kind} {card.mandate}{default}")
@@ -419,6 +484,27 @@ def subscription_show(tenant: str, as_json: AsJson = False) -> None:
             return table
 
         _print(value, table, as_json=as_json)
+
+    _run(work)
+
+
+@subscription_commands.command("statement")
+def subscription_statement(tenant: str, as_json: AsJson = False) -> None:
+    """A tenant's account in the books: what it paid, what was invoiced, what went back."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        entries = await container.audit().statement(tenant)
+
+        def table() -> Table | str:
+            if not entries:
+                return f"There are no entries of {tenant}."
+            table = _table("when (UTC)", "what", "order", "from", "to", "amount")
+            for entry in entries:
+                at, amount = f"{entry.at:%Y-%m-%d %H:%M}", str(entry.amount)
+                table.add_row(at, entry.kind, entry.order_id, entry.credit, entry.debit, amount)
+            return table
+
+        _print(entries, table, as_json=as_json)
 
     _run(work)
 
@@ -530,6 +616,24 @@ def token_revoke(prefix: str, as_json: AsJson = False) -> None:
         return 0 if revoked else FAILED
 
     _run(work)
+
+
+def _subscription_facts(subscription: Subscription, now: datetime) -> Iterator[tuple[str, str]]:
+    access = "access" if subscription.has_access(now) else "no access"
+    yield "state", f"{subscription.state}, {access}"
+    plan = subscription.plan
+    if plan is not None:
+        yield "plan", f"{plan.name}, {plan.selection.seats} seats, {plan.price} a month"
+    for name, moment in (
+        ("paid until", subscription.paid_until),
+        ("access until", subscription.access_until),
+        ("tried again", subscription.retry_at),
+        ("due next", subscription.due_at),
+    ):
+        if moment is not None:
+            yield name, f"{moment:%Y-%m-%d %H:%M} UTC"
+    for change in subscription.changes:
+        yield "changes to", f"{change.plan.name}, {change.plan.price} a month, from period {change.period}"
 
 
 def _step_line(step: Step) -> str:

@@ -122,6 +122,10 @@ class Orders(Protocol):
         """Orders, newest first."""
         ...
 
+    def changed_between(self, start: datetime, end: datetime, after: str, limit: int) -> Sequence[Order]:
+        """Orders that last changed in a span of time, by id, those behind `after`."""
+        ...
+
     def needing_attention(self, limit: int) -> Sequence[Order]:
         """Orders marked for a person, newest first."""
         ...
@@ -165,8 +169,8 @@ class Subscriptions(Protocol):
         """
         ...
 
-    def listed(self, after: str, limit: int) -> Sequence[Subscription]:
-        """All subscriptions by tenant, those behind `after`."""
+    def count_by_state(self) -> dict[str, int]:
+        """How many subscriptions are in each state."""
         ...
 
 
@@ -235,6 +239,10 @@ class Books(Protocol):
 
     def of_order(self, order_id: str) -> Sequence[Entry]:
         """The entries of an order, oldest first."""
+        ...
+
+    def of_tenant(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        """The entries of a tenant, oldest first."""
         ...
 
     def balance(self, account: str) -> dict[Currency, Money]:

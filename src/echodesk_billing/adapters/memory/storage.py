@@ -173,6 +173,10 @@ class _Orders:
         ]
         return _newest_first(chosen)[:limit]
 
+    def changed_between(self, start: datetime, end: datetime, after: str, limit: int) -> Sequence[Order]:
+        chosen = [order for order in self._orders.values() if start <= order.updated_at < end and order.id > after]
+        return sorted(chosen, key=lambda order: order.id)[:limit]
+
     def needing_attention(self, limit: int) -> Sequence[Order]:
         return _newest_first([order for order in self._orders.values() if order.attention])[:limit]
 
@@ -211,9 +215,8 @@ class _Subscriptions:
             subscription.due_at = until
         return [subscription.tenant_id for subscription in claimed]
 
-    def listed(self, after: str, limit: int) -> Sequence[Subscription]:
-        tenants = sorted(tenant for tenant in self._subscriptions if tenant > after)
-        return [self._subscriptions[tenant] for tenant in tenants[:limit]]
+    def count_by_state(self) -> dict[str, int]:
+        return dict(Counter(one.state.value for one in self._subscriptions.values()))
 
 
 class _Cards:
@@ -281,6 +284,9 @@ class _Books:
 
     def of_order(self, order_id: str) -> Sequence[Entry]:
         return [entry for entry in self._memory.entries if entry.order_id == order_id]
+
+    def of_tenant(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        return [entry for entry in self._memory.entries if entry.tenant_id == tenant_id][:limit]
 
     def balance(self, account: str) -> dict[Currency, Money]:
         balances: dict[Currency, Money] = {}

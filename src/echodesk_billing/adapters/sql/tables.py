@@ -81,6 +81,7 @@ orders = Table(
 )
 Index("ix_orders_tenant_created", orders.c.tenant_id, orders.c.created_at)
 Index("ix_orders_created", orders.c.created_at)
+Index("ix_orders_updated", orders.c.updated_at)
 Index(
     "ix_orders_check_due",
     orders.c.check_at,
@@ -194,6 +195,8 @@ journal = Table(
     Column("amount_minor", BigInteger, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
+
+Index("ix_journal_tenant", journal.c.tenant_id, journal.c.id)
 
 serials = Table(
     "serials",

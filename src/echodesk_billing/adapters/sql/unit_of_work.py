@@ -158,6 +158,12 @@ class SqlOrders:
         query = query.order_by(tables.orders.c.created_at.desc(), tables.orders.c.id.desc()).limit(limit)
         return [rows.order(row) for row in self._connection.execute(query)]
 
+    def changed_between(self, start: datetime, end: datetime, after: str, limit: int) -> Sequence[Order]:
+        """By ix_orders_updated."""
+        orders = tables.orders
+        query = select(orders).where(orders.c.updated_at >= start, orders.c.updated_at < end, orders.c.id > after)
+        return [rows.order(row) for row in self._connection.execute(query.order_by(orders.c.id).limit(limit))]
+
     def needing_attention(self, limit: int) -> Sequence[Order]:
         """By the partial index ix_orders_attention."""
         query = (
@@ -234,11 +240,11 @@ class SqlSubscriptions:
             self._connection.execute(update(table).where(table.c.tenant_id.in_(tenants)).values(due_at=until))
         return tenants
 
-    def listed(self, after: str, limit: int) -> Sequence[Subscription]:
-        """By primary key."""
-        tenant_id = tables.subscriptions.c.tenant_id
-        query = select(tables.subscriptions).where(tenant_id > after).order_by(tenant_id).limit(limit)
-        return [rows.subscription(row) for row in self._connection.execute(query)]
+    def count_by_state(self) -> dict[str, int]:
+        """Reads the whole table: for people, not for requests."""
+        state = tables.subscriptions.c.state
+        query = select(state, func.count().label("number")).group_by(state)
+        return {row.state: row.number for row in self._connection.execute(query)}
 
 
 class SqlCards:
@@ -358,6 +364,12 @@ class SqlBooks:
     def of_order(self, order_id: str) -> Sequence[Entry]:
         """By the index on order_id."""
         query = select(tables.journal).where(tables.journal.c.order_id == order_id).order_by(tables.journal.c.id)
+        return [rows.entry(row) for row in self._connection.execute(query)]
+
+    def of_tenant(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        """By ix_journal_tenant."""
+        journal = tables.journal
+        query = select(journal).where(journal.c.tenant_id == tenant_id).order_by(journal.c.id).limit(limit)
         return [rows.entry(row) for row in self._connection.execute(query)]
 
     def balance(self, account: str) -> dict[Currency, Money]:

@@ -45,6 +45,10 @@ def upgrade() -> None:
 
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("ask", sa.Text(), nullable=True))
+        batch_op.create_index("ix_orders_updated", ["updated_at"], unique=False)
+
+    with op.batch_alter_table("journal", schema=None) as batch_op:
+        batch_op.create_index("ix_journal_tenant", ["tenant_id", "id"], unique=False)
 
     with op.batch_alter_table("subscriptions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("tenant_name", sa.Text(), server_default="", nullable=False))
@@ -103,7 +107,11 @@ def downgrade() -> None:
         batch_op.drop_column("tenant_name")
 
     with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.drop_index("ix_orders_updated")
         batch_op.drop_column("ask")
+
+    with op.batch_alter_table("journal", schema=None) as batch_op:
+        batch_op.drop_index("ix_journal_tenant")
 
     with op.batch_alter_table("cards", schema=None) as batch_op:
         batch_op.drop_index(

@@ -1,0 +1,75 @@
+"""The daily report: what moved, compared order by order with the bank's receipts and the books."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from attrs import frozen
+
+from echodesk_billing.domain import audit
+from echodesk_billing.domain.audit import Comparison
+from echodesk_billing.domain.books import Entry
+from echodesk_billing.domain.order import Order
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.gateway import Gateway, require_configured
+from echodesk_billing.ports.storage import Storage
+
+BATCH = 100
+MOST_ENTRIES = 10_000
+
+
+@frozen(kw_only=True)
+class Day:
+    """A calendar day in a time zone, as two moments."""
+
+    day: date
+    start: datetime
+    end: datetime
+
+
+class Audit:
+    """Looks at what happened, and changes nothing."""
+
+    def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, time_zone: str) -> None:
+        self._storage = storage
+        self._gateway = gateway
+        self._clock = clock
+        self._zone = ZoneInfo(time_zone)
+
+    async def day(self, day: date | None = None) -> Day:
+        """A day to report on; yesterday where None."""
+        today = (await self._clock.now()).astimezone(self._zone).date()
+        chosen = day or today - timedelta(days=1)
+        start, end = (
+            datetime(one.year, one.month, one.day, tzinfo=self._zone).astimezone(UTC)
+            for one in (chosen, chosen + timedelta(days=1))
+        )
+        return Day(day=chosen, start=start, end=end)
+
+    async def report(self, day: Day) -> AsyncIterator[Comparison]:
+        """Compare every order that changed on a day with the bank's receipt of now and with the books.
+
+        Raises:
+            GatewayError: the bank did not give a receipt.
+        """
+        require_configured(self._gateway)
+        after = ""
+        while batch := await self._changed(day, after):
+            for order, entries in batch:
+                if order.bank_order_id is not None:
+                    yield audit.compare(order, await self._gateway.receipt(order.bank_order_id), entries)
+            after = batch[-1][0].id
+
+    async def statement(self, tenant_id: str) -> Sequence[Entry]:
+        """Every movement of a tenant's account, oldest first."""
+        return await self._storage.read(lambda uow: uow.books.of_tenant(tenant_id, MOST_ENTRIES))
+
+    async def _changed(self, day: Day, after: str) -> list[tuple[Order, Sequence[Entry]]]:
+        return await self._storage.read(
+            lambda uow: [
+                (order, uow.books.of_order(order.id))
+                for order in uow.orders.changed_between(day.start, day.end, after, BATCH)
+            ]
+        )

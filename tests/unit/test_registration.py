@@ -1,0 +1,179 @@
+"""Tenants come to life when their first order is paid; names are reserved; no payment is dropped."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+from cryptography.fernet import Fernet
+
+from echodesk_billing import Applicant, InvalidSelection, NameTaken, OrderNotFound, TenantRegistered, VaultClosed
+from echodesk_billing.adapters.vault import FernetVault
+from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.pricing import Selection
+from tests.builders import gel, principal
+from tests.unit.conftest import World
+
+APPLICANT = Applicant(
+    schema_name="acme",
+    name="Acme LLC",
+    admin_email="nino@acme.example",
+    admin_first_name="Nino",
+    admin_last_name="Beridze",
+)
+OTHER = evolve(APPLICANT, admin_email="other@acme.example")
+SECRET = b'{"password": "s3cr3t"}'
+
+
+async def register(world: World, applicant: Applicant = APPLICANT, **more: Any) -> Order:
+    return await world.register.register(applicant, Selection(package_id=1, seats=2), payload=SECRET, **more)
+
+
+async def pay(world: World, order: Order) -> Order:
+    world.bank.pay(order)
+    await world.hear(order)
+    return await world.order(order.id)
+
+
+async def born(world: World) -> list[TenantRegistered]:
+    return [event for event in await world.events() if isinstance(event, TenantRegistered)]
+
+
+async def test_a_tenant_is_born_when_its_order_is_paid_and_not_before(world: World) -> None:
+    order = await register(world)
+    assert (order.purpose, order.amount, order.tenant_id) == (Purpose.REGISTRATION, gel("100.00"), "acme")
+    assert order.request.description == "EchoDesk Team - Acme LLC"
+    assert await born(world) == []
+    await pay(world, order)
+    (event,) = await born(world)
+    assert (event.tenant_id, event.order_id, event.admin_email) == ("acme", order.id, "nino@acme.example")
+    assert (await world.subscription()).state is SubscriptionState.ACTIVE
+
+
+async def test_incident_14_creating_the_tenant_may_fail_and_is_tried_again(world: World) -> None:
+    """The tenant was created in the callback's request; it failed, and the bank's retry found "already paid"."""
+    order = await register(world)
+    tries: list[str] = []
+
+    async def create_tenant(event: TenantRegistered) -> None:
+        tries.append((await world.register.payload(event.order_id)).decode())
+        if len(tries) == 1:
+            raise RuntimeError("the schema could not be made")
+
+    world.handlers.on(TenantRegistered, create_tenant)
+    await pay(world, order)
+    await world.relay.run()
+    await world.hear(order)
+    world.clock.advance(minutes=1)
+    await world.relay.run()
+    await world.relay.run()
+    assert tries == [SECRET.decode()] * 2
+    assert (await world.order(order.id)).is_paid
+
+
+async def test_a_name_is_reserved_until_it_expires(world: World) -> None:
+    await register(world)
+    with pytest.raises(NameTaken, match="'acme' is taken"):
+        await register(world, OTHER)
+    world.clock.advance(minutes=61)
+    assert (await register(world, OTHER)).amount == gel("100.00")
+
+
+async def test_the_same_person_may_begin_again(world: World) -> None:
+    first = await register(world)
+    assert (await register(world)).id == first.id
+    again = await world.register.register(APPLICANT, Selection(package_id=2))
+    assert (again.id != first.id, again.amount) == (True, gel("145.00"))
+
+
+async def test_a_payment_after_expiry_is_honoured(world: World) -> None:
+    order = await register(world)
+    world.clock.advance(days=3)
+    await pay(world, order)
+    assert [event.order_id for event in await born(world)] == [order.id]
+
+
+async def test_the_second_of_two_payments_for_one_name_is_given_back(world: World) -> None:
+    late = await register(world)
+    world.clock.advance(hours=2)
+    quick = await register(world, OTHER)
+    await pay(world, quick)
+    order = await pay(world, late)
+    assert [event.admin_email for event in await born(world)] == ["other@acme.example"]
+    assert [one.amount for one in order.pending_refunds] == [gel("100.00")]
+
+
+async def test_a_tenant_that_exists_cannot_be_registered(world: World) -> None:
+    order = await register(world)
+    await pay(world, order)
+    for applicant in (APPLICANT, OTHER):
+        with pytest.raises(NameTaken):
+            await register(world, applicant)
+    await world.tokens.issue(principal("globex"))
+    with pytest.raises(NameTaken):
+        await register(world, evolve(APPLICANT, schema_name="globex"))
+    await world.buy_and_pay("initech")
+    with pytest.raises(NameTaken):
+        await register(world, evolve(APPLICANT, schema_name="initech"))
+
+
+async def test_a_payment_is_heard_twice_and_the_tenant_is_born_once(world: World) -> None:
+    order = await register(world)
+    await pay(world, order)
+    await world.hear(order)
+    assert len(await born(world)) == 1
+
+
+async def test_what_was_passed_along_is_encrypted_and_erased_after_a_while(world: World) -> None:
+    order = await register(world)
+    stored = await world.storage.read(lambda uow: uow.registrations.get(order.id))
+    assert stored is not None
+    assert stored.sealed_payload is not None
+    assert b"s3cr3t" not in stored.sealed_payload
+    assert await world.register.payload(order.id) == SECRET
+    world.clock.advance(days=31)
+    assert await world.register.erase_payloads() == 1
+    assert await world.register.payload(order.id) == b""
+    with pytest.raises(OrderNotFound):
+        await world.register.payload("REG-000000000000")
+
+
+def test_keys_are_rotated_by_putting_the_new_one_first() -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    sealed = FernetVault([old]).seal(SECRET)
+    assert FernetVault([new, old]).open(sealed) == SECRET
+    with pytest.raises(VaultClosed, match="add the older key"):
+        FernetVault([new]).open(sealed)
+    with pytest.raises(VaultClosed, match="BILLING_ENCRYPTION_KEYS"):
+        FernetVault([]).seal(SECRET)
+    with pytest.raises(VaultClosed, match="BILLING_ENCRYPTION_KEYS"):
+        FernetVault([]).open(sealed)
+
+
+@pytest.mark.parametrize("name", ["ab", "Acme", "acme!", "-acme", "acme-", "1acme", "a" * 64, "аcme", "acme\n"])
+def test_a_name_that_cannot_be_a_schema_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSelection, match="3 to 63"):
+        evolve(APPLICANT, schema_name=name)
+
+
+@pytest.mark.parametrize("email", ["nobody", "a@b", "a b@c.de", "@c.de", f"{'a' * 200}@c.de"])
+def test_an_address_that_is_none_is_refused(email: str) -> None:
+    with pytest.raises(InvalidSelection, match="not an e-mail"):
+        evolve(APPLICANT, admin_email=email)
+
+
+async def test_without_a_payload_no_key_is_needed(world: World) -> None:
+    order = await world.register.register(APPLICANT, Selection(package_id=1))
+    assert await world.register.payload(order.id) == b""
+
+
+async def test_a_registration_that_expired_reserves_nothing(world: World) -> None:
+    await register(world)
+    (kept,) = await world.storage.read(lambda uow: uow.registrations.of_name("acme"))
+    now = world.clock.moment
+    assert kept.reserves_against(OTHER, now)
+    assert not kept.reserves_against(OTHER, now + timedelta(hours=1))
+    assert not kept.reserves_against(evolve(APPLICANT, admin_email="NINO@acme.example"), now)
