@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := src tests docs
+SEEDS ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix docs lock clean
+.PHONY: help run test soak check fix docs lock clean
 
 help: ## show this
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, de
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/run.txt --progress-spinner off \
 	  > $(VENV)/audit.txt 2>&1 || ! grep "known vulnerabilit" $(VENV)/audit.txt || { cat $(VENV)/audit.txt; exit 1; }
 	@echo "pip-audit: $$(grep -c 'could not be audited' $(VENV)/audit.txt) packages could not be audited from here"
+
+soak: $(VENV)/dev.stamp ## simulate many seeds of the whole system: make soak SEEDS=20000
+	@$(BIN)/python -m tests.simulation.soak --seeds $(SEEDS)
 
 fix: $(VENV)/dev.stamp ## let ruff format and mend what it can
 	$(BIN)/ruff format $(SOURCES)

@@ -249,7 +249,7 @@ async def test_an_automatic_card_is_charged_three_times_then_the_price_changes_t
     ]
     await bank.pay(charge.order.bank_order_id or "")
     await heard(billing, bank, charge.order)
-    assert {card.mandate for card in await billing.cards("acme")} == {Money.parse("150.00"), Money.parse("200.00")}
+    assert [card.mandate for card in await billing.cards("acme")] == [Money.parse("200.00")]
     for card in await billing.cards("acme"):
         await billing.forget_card("acme", card.id)
     assert (await billing.charge("acme")).obstacle == "there is no saved card"

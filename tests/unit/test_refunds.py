@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 
 from echodesk_billing import (
     AmountTooLarge,
@@ -18,7 +19,7 @@ from echodesk_billing.domain.errors import CurrencyMismatch
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.refund import RefundState
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.report import BankRefund, BankStatus
 from echodesk_billing.ports.access import Scope
 from tests.builders import NOW, an_order, gel, principal, refund, report
 from tests.unit.conftest import World
@@ -167,3 +168,29 @@ async def test_a_refund_that_takes_its_time_is_asked_about_until_it_has_gone(wor
     assert [one.after async for one in world.reconcile.run()] == ["refunded"]
     world.clock.advance(hours=1)
     assert [one async for one in world.reconcile.run()] == []
+
+
+async def test_two_equal_refunds_of_which_the_second_reached_the_bank_first_both_go(world: World) -> None:
+    order = await world.buy_and_pay()
+    world.bank.failures_of["refund"] = [GatewayTimeout("silence"), GatewayTimeout("silence")]
+    for _ in range(2):
+        with pytest.raises(GatewayTimeout):
+            await world.refunds.refund(OPERATOR, order.id, gel("40.00").amount)
+    stored = await world.order(order.id)
+    first, second = stored.refunds
+    action = f"action-{second.id}"  # the bank took up the second only, and tells before it answers
+    gone = BankRefund(action_id=action, amount=gel("40.00"), completed=True)
+    known = world.bank.receipts[stored.bank_order_id or ""]
+    world.bank.receipts[known.bank_order_id] = evolve(
+        known, status=BankStatus.REFUNDED_PARTIALLY, refunds=(gone,), refunded=gel("40.00")
+    )
+    await world.hear(order)
+    for _ in range(2):
+        async for _ in world.reconcile.run(older_than=timedelta(0)):
+            pass
+    stored = await world.order(order.id)
+    assert {one.id: one.action_id for one in stored.refunds} == {first.id: f"action-{first.id}", second.id: action}
+    assert {one.id: one.state for one in stored.refunds} == {
+        first.id: RefundState.REQUESTED,
+        second.id: RefundState.COMPLETED,
+    }

@@ -93,7 +93,7 @@ class Reconcile:
         except GatewayError as error:
             problem = str(error)
             bound.error("reconcile.failed", error=type(error).__name__, reason=problem)
-        after = await self._plan_next(order.id)
+        after = await self._plan_next(order.id, found_out=problem is None)
         bound.info("reconcile.done", before=order.state, after=after)
         return Reconciled(
             order_id=order.id, tenant_id=order.tenant_id, before=order.state, after=after, problem=problem
@@ -110,15 +110,15 @@ class Reconcile:
                 await self._refunds.ask(order, refund)
         await self._settlement.apply(await self._gateway.receipt(order.bank_order_id))
 
-    async def _plan_next(self, order_id: str) -> str:
+    async def _plan_next(self, order_id: str, *, found_out: bool) -> str:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> str:
             order = uow.orders.lock(order_id, "")
             if order is None:
                 raise AssertionError(f"order {order_id} was due and is gone")
-            if not order.is_settled:
-                order.checked(now)
+            if order.check_at is not None:
+                order.checked(now, found_out=found_out)
                 uow.orders.save(order)
             return order.state
 

@@ -71,8 +71,8 @@ class Settlement:
         """Merge `report`, in one transaction with the record of the callback that brought it.
 
         Returns:
-            What became of it. `UNCONFIRMED` says that the report contradicts a rejection: nothing was changed,
-            read the receipt and apply that. `UNKNOWN_ORDER` says that no order fits: nothing was changed.
+            What became of it. `UNCONFIRMED` says that the report contradicts a rejection: nothing was changed but
+            that the order is to be looked at; read the receipt and apply that. `UNKNOWN_ORDER` says that no order fits: nothing was changed.
         """
         now = await self._clock.now()
         settled = await self._storage.transact(lambda uow: self._settle(uow, report, callback, now))
@@ -97,6 +97,8 @@ class Settlement:
         if order is None:
             return Settled(outcome=Outcome.UNKNOWN_ORDER)
         if order.wants_confirmation(report):
+            order.check_at = now  # whoever asks for the receipt may fail or die; then reconciliation asks
+            uow.orders.save(order)
             return Settled(outcome=Outcome.UNCONFIRMED, order=order)
         if callback and not uow.inbox.record(evolve(callback, order_id=order.id)):
             return Settled(outcome=Outcome.DUPLICATE, order=order)

@@ -254,11 +254,21 @@ class Order:
         self.check_at = at
 
     def refund_accepted(self, refund_id: str, action_id: str, at: datetime) -> None:
-        """The bank took a refund up under its own id; the outcome comes later."""
-        known = {one.action_id for one in self.refunds}
-        if action_id not in known:
-            self._change_refund(refund_id, action_id=action_id)
-            self._note("refund_accepted", Source.ANSWER, at, action_id)
+        """The bank took a refund up under its own id; the outcome comes later.
+
+        Where a report came first and the action was taken for another refund of the same amount, the two change
+        places: the other one has not reached the bank yet.
+        """
+        holder = next((one for one in self.refunds if one.action_id == action_id), None)
+        if holder is not None and holder.id == refund_id:
+            return
+        state = holder.state if holder else RefundState.REQUESTED
+        if holder is not None and holder.id == action_id:  # it was taken for one made at the bank's office
+            self.refunds = tuple(one for one in self.refunds if one.id != action_id)
+        elif holder is not None:
+            self._change_refund(holder.id, action_id=None, state=RefundState.REQUESTED)
+        self._change_refund(refund_id, action_id=action_id, state=state)
+        self._note("refund_accepted", Source.ANSWER, at, action_id)
 
     def refund_refused(self, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
         """The bank refused a refund: nothing goes back, and a person should know."""
@@ -290,10 +300,14 @@ class Order:
         self._note("attention", source, at, reason)
         return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=self.id, reason=reason)]
 
-    def checked(self, at: datetime) -> None:
-        """Plan the next question to the bank: after as long as the order is old, from a minute to an hour."""
+    def checked(self, at: datetime, *, found_out: bool = True) -> None:
+        """Plan the next question to the bank: after as long as the order is old, from a minute to an hour.
+
+        Args:
+            found_out: the bank has answered; where it has not, a settled order is asked about again too.
+        """
         wait = min(max(at - self.created_at, FIRST_CHECK_AFTER), LONGEST_CHECK_INTERVAL)
-        self.check_at = None if self.is_settled else at + wait
+        self.check_at = None if self.is_settled and found_out else at + wait
 
     def _ask_the_customer(self, report: BankReport, at: datetime) -> list[OrderEvent]:
         """Once the bank has given the page of an order that nobody waits for, the customer is told its address."""

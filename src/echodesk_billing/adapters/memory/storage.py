@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from attrs import Factory, define, evolve
+from attrs import Factory, define, evolve, frozen
 
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card, CardState
@@ -26,7 +26,7 @@ from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken, Unit
 T = TypeVar("T")
 
 
-@define
+@frozen
 class _Sent:
     event: Event
     delivered: bool = False
@@ -65,7 +65,7 @@ class _Memory:
             invoices=list(self.invoices),
             catalogues=list(self.catalogues),
             inbox=list(self.inbox),
-            outbox=[copy.copy(sent) for sent in self.outbox],
+            outbox=list(self.outbox),
             relay=self.relay,
             tokens=dict(self.tokens),
             answers=dict(self.answers),
@@ -365,9 +365,13 @@ class _Outbox:
 
     def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:  # noqa: ARG002
         self._memory.relay = None
-        for sent in self._memory.outbox:
-            sent.delivered = sent.delivered or sent.event.id in delivered
-            sent.retry_at = failed.get(sent.event.id, sent.retry_at)
+        done = set(delivered)
+        self._memory.outbox[:] = [
+            evolve(sent, delivered=sent.event.id in done, retry_at=failed.get(sent.event.id, sent.retry_at))
+            if sent.event.id in done or sent.event.id in failed
+            else sent
+            for sent in self._memory.outbox
+        ]
 
 
 class _NoQueue:

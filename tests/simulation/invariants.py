@@ -1,0 +1,225 @@
+"""What must hold, whatever happens. The numbers are those of docs/reliability.md."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from echodesk_billing.domain import books, refund
+from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
+from echodesk_billing.domain.lifecycle import ORDER_TRANSITIONS, OrderState, SubscriptionState, order_path
+from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.refund import RefundState
+
+if TYPE_CHECKING:
+    from tests.simulation.run import Simulation
+
+_ALLOWED = {(row.source, row.target, row.event) for row in ORDER_TRANSITIONS}
+_ZERO = Money.zero(Currency.GEL)
+_S = SubscriptionState
+
+
+def is_kept(order: Order) -> bool:
+    """Whether the money of an order was kept for what it bought."""
+    by_itself = any(one.reason not in ("", "card check") for one in order.refunds)
+    return order.captured is not None and not by_itself
+
+
+def while_running(simulation: Simulation) -> list[str]:
+    """What holds at every moment."""
+    orders = simulation.orders()
+    return [
+        *_one_charge_per_order(simulation),
+        *_one_payment_per_period(orders),
+        *_states_move_by_the_table(simulation, orders),
+        *_access(simulation),
+        *_anchors_stay(simulation),
+        *_refunds_are_bounded(orders),
+        *_books(simulation, orders),
+    ]
+
+
+def at_the_end(simulation: Simulation) -> list[str]:
+    """What holds once faults have stopped and time has moved on."""
+    orders = simulation.orders()
+    return [
+        *_money_agrees(simulation, orders),
+        *_nothing_hides(simulation, orders),
+        *_nothing_is_in_doubt(simulation, orders),
+        *_events_were_delivered(simulation),
+        *_payments_were_told(simulation, orders),
+        *_no_secret(simulation),
+        *_history_follows_the_table(simulation, orders),
+    ]
+
+
+def _one_charge_per_order(simulation: Simulation) -> Iterator[str]:
+    """2. At most one successful charge per order."""
+    for kept in simulation.bank.orders.values():
+        if kept.charges > 1:
+            yield f"2: {kept.external_id} was charged {kept.charges} times"
+    named = Counter(kept.external_id for kept in simulation.bank.orders.values())
+    for order_id, number in named.items():
+        if number > 1:
+            yield f"2: the bank has {number} orders for {order_id}"
+
+
+def _one_payment_per_period(orders: list[Order]) -> Iterator[str]:
+    """2. At most one paid order per subscription and period is kept."""
+    kept = Counter((order.tenant_id, order.period) for order in orders if order.plan and is_kept(order))
+    for (tenant, period), number in kept.items():
+        if number > 1:
+            yield f"2: {tenant} paid period {period} {number} times"
+
+
+def _states_move_by_the_table(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """3. No state moves against the table, and no payment is lost."""
+    for order in orders:
+        before = simulation.states.get(order.id)
+        if before is not None and before is not order.state and not order_path(before, order.state):
+            yield f"3: {order.id} went from {before} to {order.state}"
+        simulation.states[order.id] = order.state
+
+
+def _access(simulation: Simulation) -> Iterator[str]:
+    """4. Access exactly while paid, in trial, or in grace."""
+    now = simulation.clock.moment
+    for tenant in {order.tenant_id for order in simulation.orders()}:
+        subscription = simulation.database.read(lambda uow, tenant=tenant: uow.subscriptions.get(tenant))
+        if subscription is None:
+            continue
+        until, state = subscription.paid_until, subscription.state
+        if until is None or state in (_S.SUSPENDED, _S.ENDED, _S.INCOMPLETE):
+            expected = False
+        elif state in (_S.ACTIVE, _S.PAST_DUE):
+            expected = now < max(until, subscription.first_failed_at or until) + subscription.grace
+        else:
+            expected = now < until
+        if subscription.has_access(now) is not expected:
+            yield f"4: {tenant} is {state} with access {not expected}"
+
+
+def _anchors_stay(simulation: Simulation) -> Iterator[str]:
+    """4. A cycle does not drift: an anchor stays while its period numbers go on from it, but for an unpaid trial's."""
+    for tenant in {order.tenant_id for order in simulation.orders()}:
+        now = simulation.database.read(lambda uow, tenant=tenant: uow.subscriptions.get(tenant))
+        before = simulation.anchors.get(tenant)
+        same_count = before is not None and before.anchor_period == now.anchor_period
+        if same_count and now.anchor != before.anchor and before.anchor not in (None, before.trial_ends_at):
+            yield f"4: the anchor of {tenant} moved from {before.anchor} to {now.anchor}"
+        simulation.anchors[tenant] = copy.copy(now)
+
+
+def _refunds_are_bounded(orders: list[Order]) -> Iterator[str]:
+    """1. No more is asked back than was paid."""
+    for order in orders:
+        asked = refund.total(order.refunds, order.amount.currency, RefundState.REQUESTED, RefundState.COMPLETED)
+        if asked > (order.captured or _ZERO):
+            yield f"1: {asked} is asked back of {order.captured} of {order.id}"
+
+
+def _books(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """1, 6. Our books are our orders; invoices have no gap and no repeat."""
+    ours = sum(((order.captured or _ZERO) - order.refunded for order in orders), _ZERO)
+    held = simulation.database.read(lambda uow: uow.books.balance(books.BANK)).get(Currency.GEL, _ZERO)
+    if ours != held:
+        yield f"1: orders hold {ours}, the books {held}"
+    invoices = [
+        invoice
+        for tenant in {order.tenant_id for order in orders}
+        for invoice in simulation.database.read(lambda uow, tenant=tenant: uow.books.invoices_of(tenant, 10_000))
+    ]
+    for series in {invoice.series for invoice in invoices}:
+        serials = sorted(invoice.serial for invoice in invoices if invoice.series == series)
+        if serials != list(range(1, len(serials) + 1)):
+            yield f"6: {series} has {serials}"
+    if Counter(invoice.order_id for invoice in invoices) != Counter(o.id for o in orders if o.captured is not None):
+        yield "6: invoices are not of the paid orders"
+
+
+def _money_agrees(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """1. What the bank holds is what our orders say, one by one and in sum."""
+    for order in orders:
+        kept = simulation.kept(order)
+        theirs = kept.net if kept else _ZERO
+        ours = (order.captured or _ZERO) - order.refunded
+        if theirs != ours:
+            yield f"1: {order.id} is {order.state} with {ours} here, {theirs} at the bank"
+    total = sum((kept.net for kept in simulation.bank.orders.values()), _ZERO)
+    ours = sum(((order.captured or _ZERO) - order.refunded for order in orders), _ZERO)
+    if total != ours:
+        yield f"1: the bank holds {total}, our orders {ours}"
+
+
+def _nothing_hides(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """3. No rejected order hides money."""
+    for order in orders:
+        kept = simulation.kept(order)
+        if order.state is OrderState.REJECTED and kept and kept.transferred is not None:
+            yield f"3: {order.id} is rejected and hides {kept.transferred}"
+
+
+def _nothing_is_in_doubt(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """7. No order nobody knows of, no refund that hangs, no event that was not delivered, no wrong attention."""
+    for order in orders:
+        kept = simulation.kept(order)
+        waits_for_customer = order.state is OrderState.PROCESSING and kept is not None and kept.is_payable
+        if order.is_open and not waits_for_customer:
+            yield f"7: {order.id} is still {order.state}"
+        if order.pending_refunds:
+            yield f"7: {order.id} waits for refunds"
+        for reason in order.attention:
+            if not reason.startswith("refund "):
+                yield f"7: {order.id} needs a person: {reason}"
+    now = simulation.clock.moment
+    for subscription in simulation.database.read(lambda uow: uow.subscriptions.due(now, 1000)):
+        yield f"7: the subscription of {subscription.tenant_id} is still due since {subscription.due_at}"
+    if cards := simulation.database.read(lambda uow: uow.cards.forgetting(100)):
+        yield f"7: {len(cards)} cards are still to be forgotten"
+
+
+def _events_were_delivered(simulation: Simulation) -> Iterator[str]:
+    """5. Every event at least once, in order per tenant."""
+    recorded: dict[str, list[str]] = defaultdict(list)
+    for sent in simulation.database.memory._memory.outbox:
+        recorded[sent.event.tenant_id].append(sent.event.id)
+    seen: dict[str, list[str]] = defaultdict(list)
+    for event in simulation.sink.seen:
+        if event.id not in seen[event.tenant_id]:
+            seen[event.tenant_id].append(event.id)
+    for tenant, ids in recorded.items():
+        if seen[tenant] != ids:
+            missing = [one for one in ids if one not in seen[tenant]]
+            yield f"5: {tenant} misses {len(missing)} events, or has them in another order"
+
+
+def _payments_were_told(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """5. What was committed was told: each paid order has exactly one event that says so."""
+    told = Counter(
+        event.order_id
+        for event in {one.id: one for one in simulation.sink.seen}.values()
+        if isinstance(event, OrderCompleted | OrderCorrected)
+    )
+    for order in orders:
+        if order.captured is not None and told[order.id] != 1:
+            yield f"5: {order.id} is paid, and {told[order.id]} events say so"
+
+
+def _no_secret(simulation: Simulation) -> Iterator[str]:
+    """9. What was entrusted to us is nowhere in clear."""
+    if "s3cr3t" in repr(simulation.database.memory._memory):
+        yield "9: a registration's payload is stored in clear"
+    if any("s3cr3t" in repr(event) for event in simulation.sink.seen):
+        yield "9: a registration's payload is in an event"
+
+
+def _history_follows_the_table(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """3. Every recorded step is a row of the table."""
+    for order in orders:
+        for step in simulation.database.read(lambda uow, order=order: uow.orders.history(order.id)):
+            moved = step.before and step.before != step.after
+            if moved and (OrderState(step.before), OrderState(step.after), step.event) not in _ALLOWED:
+                yield f"3: {order.id} made the step {step.before} → {step.after} by {step.event}"

@@ -1,0 +1,341 @@
+"""One run of the whole system from one seed: what people, bank, network and death do to it, and what must hold."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+from attrs import define, field
+
+from echodesk_billing.adapters.memory import MemoryStorage
+from echodesk_billing.application.catalogues import LoadCatalogue
+from echodesk_billing.application.changes import When
+from echodesk_billing.application.errors import CallbackRefused
+from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.payment_request import Capture, SaveCard
+from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.registration import Applicant
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.access import Scope
+from echodesk_billing.ports.gateway import MalformedCallback
+from tests.builders import NOW, catalogue, principal
+from tests.simulation import invariants
+from tests.simulation.bank import CALLBACK_EVERY, CALLBACK_TRIES, DECLINES, Callback, Kept, SimulatedBank
+from tests.simulation.steps import Task, at_once
+from tests.simulation.system import Database, Process, SeededIds, Sink, VirtualClock
+
+TENANTS = ("acme", "globex", "initech")
+OPERATOR = principal("echodesk", Scope.OPERATOR)
+PROCESSES = ("web-1", "web-2", "worker")
+SECRET = b"s3cr3t-of-the-crm"
+Work = Callable[[Process], Coroutine[Any, Any, Any]]
+
+
+@define
+class Result:
+    """What a run came to."""
+
+    seed: int
+    steps: int
+    crashes: int
+    faults: Counter[str]
+    places: Counter[str]
+    events: Counter[str]
+    violations: list[str]
+
+
+@define(slots=False)
+class Simulation:
+    """A seed, and the world it makes."""
+
+    seed: int
+    rng: random.Random = field(init=False)
+    tasks: list[Task] = field(factory=list)
+    crashes: int = 0
+    places: Counter[str] = field(factory=Counter)
+    trace: list[str] = field(factory=list)
+    states: dict[str, OrderState] = field(factory=dict)
+    anchors: dict[str, Subscription] = field(factory=dict)
+    violations: list[str] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.clock = VirtualClock(NOW + timedelta(days=self.rng.randrange(400), seconds=self.rng.randrange(86400)))
+        self.ids = SeededIds(random.Random(self.seed + 1))
+        self.database = Database(MemoryStorage(self.ids), self.rng)
+        self.bank = SimulatedBank(self.rng, lambda: self.clock.moment)
+        self.sink = Sink(self.rng)
+        at_once(LoadCatalogue(self.database.memory, self.clock).load(catalogue()))
+        self.processes = {name: self._process(name) for name in PROCESSES}
+
+    def _process(self, name: str) -> Process:
+        return Process(name, self.database, self.bank, self.clock, self.ids, self.sink)
+
+    # The run.
+
+    def run(self) -> Result:
+        """Some days full of faults, then an hour without; what must hold is checked all along and at the end."""
+        steps = self.rng.randint(60, 160)
+        for _ in range(steps):
+            self._something_happens()
+            self.violations += invariants.while_running(self)
+            if self.violations:
+                break
+        self._settle()
+        self.violations += invariants.while_running(self) + invariants.at_the_end(self)
+        return Result(
+            seed=self.seed,
+            steps=steps,
+            crashes=self.crashes,
+            faults=Counter(self.bank.injected) + Counter(self.database.injected),
+            places=self.places,
+            events=Counter(event.name for event in self.sink.seen),
+            violations=self.violations,
+        )
+
+    def _something_happens(self) -> None:
+        choice = self.rng.random()
+        if self.tasks and choice < 0.45:
+            self._go_on(self.rng.choice(self.tasks), self.rng.randint(1, 6))
+        elif choice < 0.65:
+            self._people()
+        elif choice < 0.75:
+            self._customers_at_the_bank()
+        elif choice < 0.85:
+            self._time_passes()
+        elif choice < 0.95:
+            self._background()
+        elif choice < 0.975 and self.tasks:
+            self._die(self.rng.choice(PROCESSES))
+        else:
+            self._mischief()
+        self._deliver_callbacks()
+
+    def _start(
+        self,
+        name: str,
+        work: Work,
+        process: str = "",
+        on_end: Callable[[Any, BaseException | None], None] = lambda _result, _error: None,
+    ) -> Task:
+        where = process or self.rng.choice(PROCESSES[:2])
+
+        def ended(result: Any, error: BaseException | None) -> None:
+            if error is not None and not isinstance(error, BillingError):
+                self.violations.append(f"{name} raised {error!r}")
+            on_end(result, error)
+
+        task = Task(name, where, work(self.processes[where]), ended)
+        self.trace.append(f"{self.clock.moment:%m-%d %H:%M} {where} {name}")
+        self.tasks.append(task)
+        self._go_on(task, self.rng.randint(0, 8))
+        return task
+
+    def _go_on(self, task: Task, steps: int) -> None:
+        for _ in range(steps):
+            if not task.step():
+                self.tasks.remove(task)
+                return
+
+    def _finish(self) -> None:
+        """Everything that is under way ends."""
+        while self.tasks:
+            self._go_on(self.tasks[0], 1000)
+
+    def _die(self, process: str) -> None:
+        """A process is killed wherever its tasks are, and starts again."""
+        self.crashes += 1
+        for task in [one for one in self.tasks if one.process == process]:
+            self.places[f"{task.name}: {task.at}"] += 1
+            task.kill()
+            self.tasks.remove(task)
+        self.trace.append(f"{self.clock.moment:%m-%d %H:%M} {process} is killed")
+        self.processes[process] = self._process(process)
+
+    # What people do.
+
+    def _people(self) -> None:
+        tenant = self.rng.choice(TENANTS)
+        who, selection, distinct = principal(tenant), self._selection(), self.rng.random() < 0.3
+        terms = Terms(save_card=self.rng.choice([SaveCard.AUTOMATIC, SaveCard.AUTOMATIC, SaveCard.NO]))
+        held = Terms(capture=Capture.MANUAL, save_card=SaveCard.NO)
+        when, immediately = self.rng.choice(list(When)), self.rng.random() < 0.3
+        acts: dict[str, tuple[int, Work | None]] = {
+            "buy": (10, lambda p: p.checkout.buy(who, selection, terms=terms, distinct=distinct)),
+            "hold": (1, lambda p: p.checkout.buy(who, selection, terms=held, distinct=True)),
+            "pay now": (4, lambda p: p.checkout.pay_now(who, distinct=distinct)),
+            "reactivate": (2, lambda p: p.checkout.reactivate(who, distinct=distinct)),
+            "change": (5, lambda p: p.change_plan.change(who, lambda _: selection, when)),
+            "drop change": (1, lambda p: p.change_plan.drop_schedule(who)),
+            "cancel": (2, lambda p: p.cancel.cancel(who, immediately=immediately)),
+            "resume": (2, lambda p: p.cancel.resume(who)),
+            "trial": (1, lambda p: p.start_trial.start(who, selection)),
+            "forget card": (1, lambda p: p.cards.forget(who)),
+            "add card": (2, lambda p: p.cards.add(who)),
+            "charge": (2, lambda p: p.charging.charge(who)),
+            "register": (2, None),
+            "look": (2, None),
+            "refund": (3, None),
+            "capture": (2, None),
+            "release": (1, None),
+        }
+        act = self.rng.choices(list(acts), [weight for weight, _ in acts.values()])[0]
+        work = acts[act][1]
+        if work is not None:
+            self._start(act, work)
+        elif act == "register":
+            self._register()
+        elif act == "look":
+            self._look(tenant)
+        else:
+            self._operator(act)
+
+    def _selection(self) -> Selection:
+        if self.rng.random() < 0.3:
+            return Selection(package_id=2)
+        return Selection(package_id=1, seats=self.rng.randint(1, 5))
+
+    def _register(self) -> None:
+        applicant = Applicant(
+            schema_name=self.rng.choice(["newco", "startup"]),
+            name="New",
+            admin_email=self.rng.choice(["a@new.example", "b@new.example"]),
+        )
+        selection = self._selection()
+        self._start("register", lambda p: p.register.register(applicant, selection, payload=SECRET))
+
+    def _look(self, tenant: str) -> None:
+        """Somebody looks at an order that may be another's."""
+        orders = self.orders()
+        if not orders:
+            return
+        order = self.rng.choice(orders)
+
+        def ended(result: Order | None, _error: BaseException | None) -> None:
+            if result is not None and result.tenant_id != tenant:
+                self.violations.append(f"{tenant} saw {result.id} of {result.tenant_id}")
+
+        self._start("look", lambda p: p.views.order(principal(tenant), order.id), on_end=ended)
+
+    def _operator(self, act: str) -> None:
+        wanted = OrderState.BLOCKED if act in ("capture", "release") else OrderState.COMPLETED
+        orders = [order for order in self.orders() if order.state is wanted]
+        if not orders:
+            return
+        order = self.rng.choice(orders)
+        if act == "capture":
+            self._start("capture", lambda p: p.preauthorisation.capture(OPERATOR, order.id, None))
+        elif act == "release":
+            self._start("release", lambda p: p.preauthorisation.release(OPERATOR, order.id))
+        else:
+            amount = self.rng.choice([None, order.amount.amount, order.amount.amount / 2])
+            self._start(
+                "refund",
+                lambda p: p.refunds.refund(OPERATOR, order.id, amount and amount.quantize(order.amount.amount)),
+            )
+
+    def _customers_at_the_bank(self) -> None:
+        waiting = [kept for kept in self.bank.orders.values() if kept.is_payable and not kept.is_automatic]
+        if waiting:
+            kept = self.rng.choice(waiting)
+            self.bank.pay(kept, "100" if self.rng.random() < 0.8 else self.rng.choice(DECLINES))
+            self.trace.append(
+                f"{self.clock.moment:%m-%d %H:%M} the customer answers for {kept.external_id}: {kept.code}"
+            )
+
+    def _time_passes(self) -> None:
+        hours = self.rng.choice([0.01, 0.3, 1, 4, 24, 24, 72, 24 * 8, 24 * 28, 24 * 31])
+        self.clock.moment += timedelta(hours=hours)
+        self.clock.skew = -timedelta(seconds=self.rng.choice([0, 0, 0, 30]))
+        self.bank.pass_time()
+
+    def _background(self) -> None:
+        chore = self.rng.choice(("renew", "renew", "reconcile", "relay", "remind"))
+        process = self.rng.choice(PROCESSES)
+        self._start(chore, lambda p: _chore(p, chore), process)
+
+    def _mischief(self) -> None:
+        known, choice = list(self.bank.orders.values()), self.rng.random()
+        if known and choice < 0.5:
+            self.bank.forge(self.rng.choice(known))
+        elif known and choice < 0.7:
+            self.bank.correct(self.rng.choice(known))
+        else:
+            self.bank.replay()
+
+    def _deliver_callbacks(self) -> None:
+        for callback in [one for one in self.bank.callbacks if one.at <= self.clock.moment]:
+            if self.bank.faults and self.rng.random() < 0.3:
+                continue  # it is overtaken by others
+            self.bank.callbacks.remove(callback)
+            self._start(
+                "callback",
+                lambda p, one=callback: p.callbacks.receive(one.body, one.signature),
+                on_end=lambda _result, error, one=callback: self._answered(one, error),
+            )
+
+    def _answered(self, callback: Callback, error: BaseException | None) -> None:
+        """The bank tries again what was not answered 200."""
+        final = error is None or isinstance(error, CallbackRefused | MalformedCallback)
+        if final or (callback.tries + 1 >= CALLBACK_TRIES and self.bank.faults):
+            return
+        callback.tries += 1
+        callback.at = self.clock.moment + CALLBACK_EVERY
+        self.bank.callbacks.append(callback)
+
+    # The end.
+
+    def _settle(self) -> None:
+        """Faults stop, everybody finishes, and the clock moves on, an hour and more."""
+        self.bank.faults = self.database.faults = self.sink.faults = False
+        self.clock.skew = timedelta(0)
+        self._finish()
+        for kept in self.bank.orders.values():
+            if kept.is_payable and not kept.is_automatic:
+                kept.expires_at = min(kept.expires_at, self.clock.moment + timedelta(minutes=20))
+        for callback in self.bank.callbacks:
+            callback.at = min(callback.at, self.clock.moment + timedelta(hours=1))
+        for _ in range(16):
+            self.clock.moment += timedelta(minutes=30)
+            self.bank.pass_time()
+            while any(one.at <= self.clock.moment for one in self.bank.callbacks):
+                self._deliver_callbacks()
+                self._finish()
+            for chore in ("renew", "reconcile", "relay", "remind"):
+                self._start(chore, lambda p, chore=chore: _chore(p, chore), "worker")
+                self._finish()
+
+    def orders(self) -> list[Order]:
+        """All orders, newest first."""
+        return list(self.database.read(lambda uow: uow.orders.listed(None, None, 10_000)))
+
+    def kept(self, order: Order) -> Kept | None:
+        """The order as the bank has it."""
+        known = self.bank.by_key.get(order.idempotency_key)
+        return self.bank.orders[known] if known else None
+
+
+async def _chore(process: Process, chore: str) -> None:
+    match chore:
+        case "renew":
+            async for _ in process.renew.run():
+                pass
+        case "reconcile":
+            async for _ in process.reconcile.run():
+                pass
+        case "relay":
+            await process.relay.run()
+        case _:
+            await process.renew.remind_of_cards()
+            await process.register.erase_payloads()
+
+
+def simulate(seed: int) -> Result:
+    """Run one seed."""
+    return Simulation(seed).run()

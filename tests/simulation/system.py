@@ -1,0 +1,172 @@
+"""Processes of ours on a shared database, which die and start again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from attrs import define, field
+
+from echodesk_billing.adapters.handlers import Handlers
+from echodesk_billing.adapters.memory import MemoryStorage, storage
+from echodesk_billing.adapters.pdf import PdfPrinter
+from echodesk_billing.adapters.usage import NoUsage
+from echodesk_billing.adapters.vault import FernetVault
+from echodesk_billing.application.callbacks import ReceiveCallback
+from echodesk_billing.application.cards import SavedCards
+from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
+from echodesk_billing.application.charging import ChargeSavedCard
+from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.ordering import Ordering
+from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.preauthorisation import Preauthorisation
+from echodesk_billing.application.reconciliation import Reconcile
+from echodesk_billing.application.refunds import RefundPayment
+from echodesk_billing.application.registration import Register
+from echodesk_billing.application.relay import Relay
+from echodesk_billing.application.renewals import Renew
+from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.views import Views
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.order import Purpose
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.ports.storage import StorageUnavailable, UnitOfWork
+from tests.simulation.bank import SimulatedBank
+from tests.simulation.steps import Pause, at_once
+from tests.unit.conftest import SHOP
+
+T = TypeVar("T")
+
+ZONE = "Asia/Tbilisi"
+POLICY = RenewalPolicy(trial=timedelta(days=14), ahead=timedelta(hours=6))
+KEY = "c2ltdWxhdGlvbi1zaW11bGF0aW9uLXNpbXVsYXRpb24="
+
+
+@define
+class VirtualClock:
+    """Time that moves when the simulation says so, sometimes back a little."""
+
+    moment: datetime
+    skew: timedelta = timedelta(0)
+
+    async def now(self) -> datetime:
+        return self.moment + self.skew
+
+
+@define
+class SeededIds:
+    """Identifiers from the seed."""
+
+    rng: random.Random
+    made: int = 0
+
+    def order_id(self, purpose: Purpose) -> str:
+        return f"{purpose}-{self.rng.getrandbits(48):012X}"
+
+    def idempotency_key(self) -> str:
+        return f"{self.rng.getrandbits(128):032x}"
+
+    def event_id(self, at: datetime) -> str:
+        self.made += 1
+        return f"{int(at.timestamp() * 1000):012x}-{self.made:08d}"
+
+    def token(self) -> str:
+        return f"{self.rng.getrandbits(256):064x}"
+
+
+@define
+class Database:
+    """The one storage of all processes; it outlives them."""
+
+    memory: MemoryStorage
+    rng: random.Random
+    faults: bool = True
+    injected: dict[str, int] = field(factory=dict)
+
+    def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Look without copying; whoever looks changes nothing."""
+        return work(storage._UnitOfWork(self.memory._memory, self.memory._ids))
+
+    def note(self, kind: str) -> None:
+        self.injected[kind] = self.injected.get(kind, 0) + 1
+
+
+@define
+class Connection:
+    """The storage as one process has it: with pauses around each commit, and a database that goes away."""
+
+    database: Database
+
+    async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
+        await Pause("before commit")
+        fate = self.database.rng.random() if self.database.faults else 1.0
+        if fate < 0.01:
+            self.database.note("database gone before the commit")
+            raise StorageUnavailable("the database went away")
+        result = at_once(self.database.memory.transact(work))
+        await Pause("after commit")
+        if fate < 0.02:
+            self.database.note("database gone after the commit")
+            raise StorageUnavailable("the database went away")
+        return result
+
+    async def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        return at_once(self.database.memory.read(work))
+
+    async def migrate(self) -> list[str]:
+        return []
+
+    async def problem(self) -> str | None:
+        return None
+
+    async def close(self) -> None: ...
+
+
+@define
+class Sink:
+    """A consumer of events: it fails at times, sees some twice, and remembers what it has seen."""
+
+    rng: random.Random
+    faults: bool = True
+    seen: list[Event] = field(factory=list)
+    failed: int = 0
+
+    async def take(self, event: Event) -> None:
+        await Pause("before handling an event")
+        if self.faults and self.rng.random() < 0.1:
+            self.failed += 1
+            raise RuntimeError("the handler failed")
+        self.seen.append(event)
+        await Pause("after handling an event")
+
+
+class Process:
+    """Everything that runs in one process of ours."""
+
+    def __init__(
+        self, name: str, database: Database, bank: SimulatedBank, clock: VirtualClock, ids: SeededIds, sink: Sink
+    ) -> None:
+        self.name = name
+        connection = Connection(database)
+        handlers = Handlers()
+        handlers.on(Event, sink.take)
+        settlement = Settlement(connection, clock, ZONE, POLICY)
+        placement = Placement(bank, settlement)
+        ordering = Ordering(ids)
+        parts = (connection, bank, clock)
+        self.checkout = Checkout(*parts, ordering, placement, settlement, SHOP)
+        self.refunds = RefundPayment(*parts, ids)
+        self.cards = SavedCards(*parts, ordering, placement, SHOP)
+        self.charging = ChargeSavedCard(*parts, ordering, placement, SHOP, POLICY)
+        self.renew = Renew(connection, clock, self.charging, POLICY)
+        self.register = Register(*parts, ordering, placement, SHOP, FernetVault([KEY]), timedelta(hours=1))
+        self.preauthorisation = Preauthorisation(connection, bank, settlement)
+        self.callbacks = ReceiveCallback(*parts, settlement)
+        self.cancel = Cancel(connection, clock, POLICY)
+        self.change_plan = ChangePlan(connection, clock, self.checkout, POLICY)
+        self.start_trial = StartTrial(connection, clock, SHOP, POLICY)
+        self.reconcile = Reconcile(*parts, placement, settlement, self.refunds, self.cards)
+        self.relay = Relay(connection, handlers, clock, ids)
+        self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE))

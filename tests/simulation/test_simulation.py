@@ -1,0 +1,53 @@
+"""The whole system under random faults: a small number of seeds on every run, many with `make soak`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import structlog
+
+from tests.simulation.run import Simulation, simulate
+from tests.simulation.soak import quiet
+
+SEEDS = 240
+PART = 20
+
+
+@pytest.fixture(autouse=True)
+def silence() -> None:
+    structlog.reset_defaults()
+    quiet()
+    yield  # type: ignore[misc]
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, PART))
+def test_nothing_is_lost_doubled_or_left_in_doubt(first: int) -> None:
+    for seed in range(first, first + PART):
+        result = simulate(seed)
+        assert not result.violations, f"seed {seed}: {result.violations}"
+
+
+def test_a_seed_replays_the_same_run() -> None:
+    one, other = Simulation(7), Simulation(7)
+    assert one.run() == other.run()
+    assert one.trace == other.trace
+
+
+def test_the_seeds_reach_what_they_are_for() -> None:
+    """Faults of every kind, deaths between commits and calls, and all that subscriptions do."""
+    results = [simulate(seed) for seed in range(60)]
+    faults = sum((result.faults for result in results), Counter())
+    assert set(faults) == {
+        "answer cut short", "database gone after the commit", "database gone before the commit", "doubled callback",
+        "forged callback", "late callback", "lost callback", "no connection", "rejection taken back", "replayed callback",
+        "timeout after the effect", "timeout before the effect", "unsigned callback",
+    }  # fmt: skip
+    places = sum((result.places for result in results), Counter())
+    for place in ("buy: after commit", "callback: after commit", "renew: after commit", "buy: before create"):
+        assert places[place], place
+    events = sum((result.events for result in results), Counter())
+    for name in ("SubscriptionRenewed", "SubscriptionPastDue", "SubscriptionSuspended", "SubscriptionChanged",
+                 "OrderRefunded", "OrderMismatch", "TenantRegistered", "PaymentActionRequired"):  # fmt: skip
+        assert events[name], name
