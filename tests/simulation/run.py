@@ -33,6 +33,7 @@ from tests.simulation.system import Database, Process, SeededIds, Sink, VirtualC
 TENANTS = ("acme", "globex", "initech")
 OPERATOR = principal("echodesk", Scope.OPERATOR)
 PROCESSES = ("web-1", "web-2", "worker")
+LONGEST_TASK = 3000  # steps
 SECRET = b"s3cr3t-of-the-crm"
 Work = Callable[[Process], Coroutine[Any, Any, Any]]
 
@@ -142,6 +143,9 @@ class Simulation:
             if not task.step():
                 self.tasks.remove(task)
                 return
+        if task.steps > LONGEST_TASK:
+            self.violations.append(f"7: {task.name} never ends")
+            self.tasks.remove(task)
 
     def _finish(self) -> None:
         """Everything that is under way ends."""
@@ -219,7 +223,7 @@ class Simulation:
 
         def ended(result: Order | None, _error: BaseException | None) -> None:
             if result is not None and result.tenant_id != tenant:
-                self.violations.append(f"{tenant} saw {result.id} of {result.tenant_id}")
+                self.violations.append(f"8: {tenant} saw {result.id} of {result.tenant_id}")
 
         self._start("look", lambda p: p.views.order(principal(tenant), order.id), on_end=ended)
 

@@ -1,0 +1,230 @@
+"""Protections switched off, one by one: the simulation notices each.
+
+Where one protection stands behind another, both are switched off, and the comment says what stands behind what.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+from attrs import evolve
+
+from echodesk_billing.adapters.memory import storage as memory
+from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.reconciliation import Reconcile
+from echodesk_billing.application.relay import Relay
+from echodesk_billing.application.views import Views
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.refund import Refund, RefundState
+from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.gateway import Verdict
+from tests.simulation.bank import SimulatedBank
+from tests.simulation.run import simulate
+from tests.simulation.soak import quiet
+from tests.simulation.steps import Pause, at_once
+from tests.simulation.system import Connection
+
+SEEDS = 400
+
+Patch = pytest.MonkeyPatch
+Sabotage = Callable[[Patch], None]
+SABOTAGE: dict[str, tuple[str, Sabotage]] = {}
+
+
+def sabotage(what: str, caught_by: str) -> Callable[[Sabotage], Sabotage]:
+    """A protection that is switched off, and the invariants that notice."""
+
+    def register(switch_off: Sabotage) -> Sabotage:
+        SABOTAGE[what] = (caught_by, switch_off)
+        return switch_off
+
+    return register
+
+
+@sabotage("signatures are not checked", "137")
+def _signature(patch: Patch) -> None:
+    patch.setattr(SimulatedBank, "verify", lambda *_: Verdict.VALID)
+
+
+@sabotage("an unsigned callback is believed", "137")
+def _hint(patch: Patch) -> None:
+    patch.setattr(
+        SimulatedBank, "verify", lambda _, __, signature: Verdict.INVALID if signature == "bad" else Verdict.VALID
+    )
+
+
+@sabotage("a new idempotency key for every attempt", "2")
+def _key(patch: Patch) -> None:
+    create = SimulatedBank.create_order
+
+    async def forgetful(self: SimulatedBank, order: Order, wallet_token: str = "") -> Any:
+        return await create(self, evolve(order, idempotency_key=str(uuid.uuid4())), wallet_token)
+
+    patch.setattr(SimulatedBank, "create_order", forgetful)
+
+
+@sabotage("a refund gets a new key for every attempt", "17")
+def _refund_key(patch: Patch) -> None:
+    ask = SimulatedBank.refund
+
+    async def forgetful(self: SimulatedBank, order: Order, refund: Refund) -> str:
+        return await ask(self, order, evolve(refund, id=str(uuid.uuid4())))
+
+    patch.setattr(SimulatedBank, "refund", forgetful)
+
+
+@sabotage("refunds are not bounded by what was paid", "1")
+def _bound(patch: Patch) -> None:
+    def request(self: Order, amount: Any, *, refund_id: str, reason: str, at: Any) -> Refund:
+        asked = Refund(id=refund_id, amount=amount or self.amount, state=RefundState.REQUESTED, reason=reason)
+        self.refunds = (*self.refunds, asked)
+        self.check_at = at
+        return asked
+
+    patch.setattr(Order, "request_refund", request)
+
+
+@sabotage("the bank's amount is not compared", "12")
+def _amount(patch: Patch) -> None:
+    """An automatic charge takes the parent's amount: here the mandate is not looked at, and nobody compares."""
+    patch.setattr("echodesk_billing.application.charging.obstacle", lambda card, *_: None if card else "no card")
+    patch.setattr("echodesk_billing.application.renewals.obstacle", lambda card, *_: None if card else "no card")
+    patch.setattr(Order, "_wrong_amount", lambda *_: None)
+    patch.setattr(Order, "_paid_amount", lambda self, _: self.amount)
+
+
+@sabotage("a payment that buys nothing is kept", "2")
+def _give_back(patch: Patch) -> None:
+    patch.setattr(Subscription, "_give_back", lambda *_: [])
+
+
+@sabotage("a period may be charged again: neither the constraint nor the mark", "2")
+def _period(patch: Patch) -> None:
+    """The mark of the charge under way stands before the database's constraint, giving back behind both."""
+    patch.setattr(memory._Orders, "open_renewal", lambda *_: None)
+    patch.setattr(Subscription, "charging", lambda *_: None)
+    patch.setattr(Subscription, "_give_back", lambda *_: [])
+
+
+@sabotage("the anchor moves to the day of the payment", "4")
+def _anchor(patch: Patch) -> None:
+    take = Subscription.on_payment
+
+    def drifting(self: Subscription, order: Order, at: Any) -> Any:
+        events = take(self, order, at)
+        if order.plan is not None and self.anchor is not None and self.next_period - self.anchor_period > 1:
+            self.anchor = at
+        return events
+
+    patch.setattr(Subscription, "on_payment", drifting)
+
+
+@sabotage("any tenant's order is shown", "8")
+def _tenant(patch: Patch) -> None:
+    patch.setattr(
+        Views, "order", lambda self, _, order_id: self._storage.read(lambda uow: uow.orders.get(order_id, None))
+    )
+
+
+@sabotage("events are recorded after the transaction", "5")
+def _outbox(patch: Patch) -> None:
+    transact = Connection.transact
+
+    async def later(self: Connection, work: Any) -> Any:
+        held: list[Any] = []
+
+        def without_events(uow: Any) -> Any:
+            held.clear()
+            uow.outbox.add = lambda events: held.extend(events) or events
+            return work(uow)
+
+        result = await transact(self, without_events)
+        await Pause("between the commit and the events")
+        at_once(self.database.memory.transact(lambda uow: uow.outbox.add(held)))
+        return result
+
+    patch.setattr(Connection, "transact", later)
+
+
+@sabotage("an event is marked as delivered before it is", "5")
+def _relay(patch: Patch) -> None:
+    async def batch(self: Relay) -> int:
+        now = await self._clock.now()
+        events = await self._storage.transact(lambda uow: uow.outbox.claim("x", now, now, 100))
+        ids = [event.id for event in events]
+        await self._storage.transact(lambda uow: uow.outbox.settle(ids, {}, now))
+        for event in events:
+            await self._delivery.deliver(event)
+        return len(events)
+
+    patch.setattr(Relay, "_batch", batch)
+
+
+@sabotage("the bank is asked before the order is stored", "17")
+def _intent(patch: Patch) -> None:
+    """An order that the bank may have is forgotten again when the answer does not come."""
+    place = Placement.place
+
+    async def careless(self: Placement, order: Order, wallet_token: str = "") -> Order:
+        try:
+            return await place(self, order, wallet_token)
+        except Exception:
+            await self._settlement.refuse(order.id, "it seems that it failed")
+            raise
+
+    patch.setattr(Placement, "place", careless)
+
+
+@sabotage("nobody asks about orders in doubt", "137")
+def _reconcile(patch: Patch) -> None:
+    async def nothing(self: Reconcile, **_: Any) -> Any:  # noqa: ARG001
+        return
+        yield
+
+    patch.setattr(Reconcile, "run", nothing)
+
+
+@sabotage("a late report moves a state back", "3")
+def _table(patch: Patch) -> None:
+    observe = Order.observe
+
+    def obedient(self: Order, report: Any, at: Any) -> Any:
+        if self.is_paid and str(report.status) in ("created", "processing", "rejected"):
+            self.state = OrderState.REJECTED if report.status == "rejected" else OrderState.PROCESSING
+        return observe(self, report, at)
+
+    patch.setattr(Order, "observe", obedient)
+
+
+@sabotage("a registration's payload is stored as it came", "9")
+def _payload(patch: Patch) -> None:
+    patch.setattr("echodesk_billing.adapters.vault.FernetVault.seal", lambda _, plain: plain)
+
+
+@sabotage("an order with a reported mismatch is completed", "137")
+def _mismatch(patch: Patch) -> None:
+    _amount(patch)
+    patch.setattr(Order, "_misfit", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def silence() -> Iterator[None]:
+    quiet()
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("what", SABOTAGE)
+def test_the_simulation_notices(what: str, monkeypatch: Patch) -> None:
+    numbers, switch_off = SABOTAGE[what]
+    switch_off(monkeypatch)
+    for seed in range(SEEDS):
+        violations = simulate(seed).violations
+        if any(violation[0] in numbers for violation in violations):
+            return
+    raise AssertionError(f"{what}: {SEEDS} seeds saw nothing")
