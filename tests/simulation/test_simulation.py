@@ -41,7 +41,8 @@ def test_the_seeds_reach_what_they_are_for() -> None:
     faults = sum((result.faults for result in results), Counter())
     assert set(faults) == {
         "answer cut short", "database gone after the commit", "database gone before the commit", "doubled callback",
-        "forged callback", "late callback", "lost callback", "no connection", "rejection taken back", "replayed callback",
+        "forged callback", "late callback", "lost callback", "no connection", "rejection taken back",
+        "replayed callback",
         "timeout after the effect", "timeout before the effect", "unsigned callback",
     }  # fmt: skip
     places = sum((result.places for result in results), Counter())
