@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from echodesk_billing.adapters.sql import migrations
 from echodesk_billing.adapters.sql.unit_of_work import ConcurrentChange, SqlUnitOfWork
+from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Storage, StorageUnavailable, UnitOfWork
 
@@ -45,9 +46,13 @@ def open_storage(url: str, ids: Ids) -> Storage:
     raise StorageUnavailable("DATABASE_URL must begin with sqlite:/// or postgresql://")
 
 
+class ConnectionLost(BillingError):
+    """The connection broke before the commit, as those in a pool do when the database was restarted."""
+
+
 def _worth_repeating(error: Exception) -> bool:
-    """Whether the database undid the transaction for a reason that passes: deadlock, conflict, busy file."""
-    if isinstance(error, ConcurrentChange):
+    """Whether nothing was done for a reason that passes: deadlock, conflict, busy file, a stale connection."""
+    if isinstance(error, ConcurrentChange | ConnectionLost):
         return True
     if not isinstance(error, DBAPIError):
         return False
@@ -171,9 +176,14 @@ class PostgresStorage:
             async for attempt in _attempts():
                 with attempt:
                     async with engine.begin() as connection:
-                        result: T = await connection.run_sync(lambda sync: work(SqlUnitOfWork(sync, self._ids)))
+                        try:
+                            result: T = await connection.run_sync(lambda sync: work(SqlUnitOfWork(sync, self._ids)))
+                        except DBAPIError as error:
+                            if error.connection_invalidated:  # before the commit, so that nothing was done
+                                raise ConnectionLost(str(error.orig)) from error
+                            raise
             return result
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, ConnectionLost) as error:
             raise _unavailable(error) from error
 
     async def migrate(self) -> list[str]:
