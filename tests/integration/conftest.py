@@ -31,7 +31,7 @@ from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.storage import Storage
 from tests.builders import principal
-from tests.integration.parts import Bank, Client, Process, free_port, running_bank, start
+from tests.integration.parts import Bank, Client, Forge, Process, forging, free_port, running_bank, start
 
 _numbers = itertools.count(1)
 
@@ -95,6 +95,13 @@ async def storage(
 
 
 @pytest.fixture(scope="session")
+async def forge() -> AsyncIterator[Forge]:
+    """Commands without the cost of an interpreter each."""
+    async with forging() as forge:
+        yield forge
+
+
+@pytest.fixture(scope="session")
 async def bank(workspace: Path) -> AsyncIterator[Bank]:
     """The simulated bank."""
     async with running_bank(workspace / "bank.log") as bank:
@@ -119,6 +126,7 @@ class Service:
     http: aiohttp.ClientSession
     container: Container
     signer: Signer
+    forge: Forge
 
     async def client(self, *scopes: Scope, tenant_id: str = "") -> Client:
         """A user of a tenant; of a new one where none is named."""
@@ -130,9 +138,7 @@ class Service:
         """Run `echodesk-billing` on the same database; gives exit code and output."""
         output = self.process.output.with_name(f"command-{next(_numbers)}.log")
         environment = {"BILLING_LOG_LEVEL": "error", **self.environment}
-        process = await start(output, environment, "echodesk_billing", *arguments)
-        code = await process.process.wait()
-        return code, process.printed
+        return await self.forge.run(output, environment, *arguments)
 
 
 async def service_environment(bank: Bank, database_url: str, signer: Signer) -> dict[str, str]:
@@ -161,6 +167,7 @@ async def service(
     workspace: Path,
     bank: Bank,
     new_database: Callable[[], Awaitable[str]],
+    forge: Forge,
 ) -> AsyncIterator[Service]:
     """A service on each database in turn."""
     database_url = f"sqlite:///{workspace}/service.sqlite3" if request.param == "sqlite" else await new_database()
@@ -172,7 +179,7 @@ async def service(
         await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
         process = await start(workspace / f"service-{request.param}.log", environment, "echodesk_billing", "serve")
         await process.ready()
-        yield Service(f"http://127.0.0.1:{settings.port}", process, environment, http, container, signer)
+        yield Service(f"http://127.0.0.1:{settings.port}", process, environment, http, container, signer, forge)
         assert await asyncio.wait_for(process.stop(), 10) == 0
 
 

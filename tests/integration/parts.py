@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from attrs import define
+from attrs import Factory, define
 
 START_WITHIN_SECONDS = 30
 ROOT = Path(__file__).parent.parent.parent
@@ -77,6 +78,44 @@ async def start(output: Path, environment: Mapping[str, str], *arguments: str) -
             cwd=ROOT,
         )
     return Process(process, output)
+
+
+@define
+class Forge:
+    """Commands, one after the other, from one warm interpreter."""
+
+    process: asyncio.subprocess.Process
+    busy: asyncio.Lock = Factory(asyncio.Lock)
+
+    async def run(self, output: Path, environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+        """Run `echodesk-billing`; gives its exit code and what it printed."""
+        order = {
+            "arguments": arguments,
+            "environment": clean_environment(environment),
+            "folder": str(ROOT),
+            "output": str(output),
+        }
+        async with self.busy:
+            if self.process.stdin is None or self.process.stdout is None:
+                raise AssertionError("the forge was started without pipes")
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            code = await asyncio.wait_for(self.process.stdout.readline(), 60)
+        return int(code), _text(output)
+
+
+def _text(file: Path) -> str:
+    return file.read_text()
+
+
+@asynccontextmanager
+async def forging() -> AsyncIterator[Forge]:
+    """A forge while the block runs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.forge", cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    yield Forge(process)
+    process.kill()
+    await process.wait()
 
 
 @define

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tests.integration.conftest import Service
-from tests.integration.parts import START_WITHIN_SECONDS, Bank, Client, free_port, start
+from tests.integration.parts import START_WITHIN_SECONDS, Bank, Client, Forge, free_port, start
 
 CATALOGUE = """
 [[packages]]
@@ -26,7 +26,7 @@ prices = { GEL = "10.00" }
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Awaitable[tuple[int, str]]]:
+def run(tmp_path: Path, forge: Forge) -> Callable[..., Awaitable[tuple[int, str]]]:
     """Runs a command on a SQLite file of its own; gives exit code and output."""
     number = 0
 
@@ -38,9 +38,7 @@ def run(tmp_path: Path) -> Callable[..., Awaitable[tuple[int, str]]]:
             "BILLING_LOG_LEVEL": "error",
             **environment,
         }
-        process = await start(tmp_path / f"{number}.log", settings, "echodesk_billing", *arguments)
-        code = await process.process.wait()
-        return code, process.printed
+        return await forge.run(tmp_path / f"{number}.log", settings, *arguments)
 
     return run
 

@@ -15,7 +15,7 @@ import pytest
 from attrs import define
 
 from echodesk_billing.domain.calendar import months_after
-from tests.integration.parts import Bank, Client, free_port, start
+from tests.integration.parts import Bank, Client, Forge, free_port, start
 
 ZONE = "Asia/Tbilisi"
 
@@ -26,6 +26,7 @@ class Demo:
     bank: Bank
     environment: dict[str, str]
     folder: Path
+    forge: Forge
 
     async def now(self) -> datetime:
         return datetime.fromisoformat((await self.bank.control("GET", "clock"))["now"])
@@ -45,13 +46,13 @@ class Demo:
 
     async def command(self, *arguments: str) -> Any:
         environment = {**self.environment, **self.bank.environment}
-        process = await start(self.folder / "command.log", environment, "echodesk_billing", *arguments, "--json")
-        assert await process.process.wait() == 0, process.printed[-500:]
-        return json.loads(process.printed.splitlines()[-1])
+        code, printed = await self.forge.run(self.folder / "command.log", environment, *arguments, "--json")
+        assert code == 0, printed[-500:]
+        return json.loads(printed.splitlines()[-1])
 
 
 @pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
+async def demo(tmp_path: Path, forge: Forge) -> AsyncIterator[Demo]:
     environment = {
         "BILLING_PORT": str(free_port()),
         "SANDBOX_PORT": str(free_port()),
@@ -64,7 +65,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
     async with aiohttp.ClientSession() as http:
         client = Client(f"http://127.0.0.1:{environment['BILLING_PORT']}", http, "demo-token-for-tests")
         bank = Bank(f"http://127.0.0.1:{environment['SANDBOX_PORT']}", http)
-        yield Demo(client, bank, environment, tmp_path)
+        yield Demo(client, bank, environment, tmp_path, forge)
     assert await asyncio.wait_for(process.stop(), 10) == 0
 
 
