@@ -194,3 +194,16 @@ async def test_two_equal_refunds_of_which_the_second_reached_the_bank_first_both
         first.id: RefundState.REQUESTED,
         second.id: RefundState.COMPLETED,
     }
+
+
+def test_two_equal_refunds_whose_actions_were_taken_for_each_other_change_places_and_no_money_is_lost() -> None:
+    order = an_order()
+    order.observe(report(BankStatus.COMPLETED), NOW)
+    for refund_id in ("one", "other"):
+        order.request_refund(gel("40.00"), refund_id=refund_id, reason="", at=NOW)
+    both = (refund("action-other", "40.00"), refund("action-one", "40.00"))
+    order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=both, refunded=gel("80.00")), NOW)
+    for refund_id in ("other", "one"):
+        order.refund_accepted(refund_id, f"action-{refund_id}", NOW)
+    assert {one.id: one.action_id for one in order.refunds} == {"one": "action-one", "other": "action-other"}
+    assert order.refunded == gel("80.00")

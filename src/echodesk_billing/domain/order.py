@@ -257,17 +257,17 @@ class Order:
         """The bank took a refund up under its own id; the outcome comes later.
 
         Where a report came first and the action was taken for another refund of the same amount, the two change
-        places: the other one has not reached the bank yet.
+        places: what is known of this one is the other's, which may not have reached the bank yet.
         """
+        mine = next(one for one in self.refunds if one.id == refund_id)
         holder = next((one for one in self.refunds if one.action_id == action_id), None)
-        if holder is not None and holder.id == refund_id:
+        if holder is mine:
             return
-        state = holder.state if holder else RefundState.REQUESTED
-        if holder is not None and holder.id == action_id:  # it was taken for one made at the bank's office
-            self.refunds = tuple(one for one in self.refunds if one.id != action_id)
-        elif holder is not None:
-            self._change_refund(holder.id, action_id=None, state=RefundState.REQUESTED)
-        self._change_refund(refund_id, action_id=action_id, state=state)
+        if holder is None:
+            self._change_refund(refund_id, action_id=action_id)
+        else:
+            self._change_refund(holder.id, action_id=mine.action_id, state=mine.state, reason=mine.reason)
+            self._change_refund(refund_id, action_id=action_id, state=holder.state, reason=holder.reason)
         self._note("refund_accepted", Source.ANSWER, at, action_id)
 
     def refund_refused(self, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
