@@ -1,0 +1,107 @@
+"""Random input everywhere: nothing answers 500, nothing hangs, nothing that was rejected changed anything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from echodesk_billing.adapters.bog.client import BogGateway
+from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys, verify
+from echodesk_billing.ports.access import Scope
+from echodesk_billing.ports.gateway import MalformedCallback, Verdict
+from tests.integration.conftest import Service
+from tests.integration.parts import Client
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import schemathesis
+
+FUZZED = settings(
+    max_examples=25,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+READER = BogGateway.__new__(BogGateway)  # reading needs nothing that a client has
+BANKS_BUSINESS = (502, 503, 504)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["completed", "GEL", "100"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=20,
+)
+MEMBERS = (
+    "order_id", "external_order_id", "order_status", "key", "code", "transfer_amount", "currency", "purchase_units",
+    "payment_detail", "actions", "body", "event", "refund_amount", "currency_code", "discount", "amount", "status",
+)  # fmt: skip
+callback_like = st.recursive(
+    json_values,
+    lambda inner: st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=8),
+    max_leaves=40,
+)
+
+
+async def test_every_route_withstands_what_its_description_allows_and_more(service: Service) -> None:
+    document = (await Client(service.url, service.http).get("/openapi.json")).body
+    clients = [await service.client(), await service.client(Scope.OPERATOR)]
+
+    def fuzz() -> list[str]:
+        failures: list[str] = []
+        schema = schemathesis.openapi.from_dict(document)
+        for found in schema.get_all_operations():
+            operation = found.ok()
+
+            @FUZZED
+            @given(case=operation.as_strategy(), who=st.sampled_from([*clients, None]))
+            def one(case: Any, who: Client | None) -> None:
+                headers = {"Authorization": f"Token {who.token}"} if who else {}
+                answer = case.call(base_url=service.url, headers=headers, timeout=15)
+                if answer.status_code >= 500 and answer.status_code not in BANKS_BUSINESS:
+                    failures.append(f"{case.method} {case.path}: {answer.status_code} for {case.body!r}")
+
+            one()
+        return failures
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert await asyncio.to_thread(fuzz) == []
+    assert "http.failed" not in service.process.printed
+
+
+@settings(max_examples=400, deadline=None, print_blob=True)
+@given(raw=callback_like.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=400))
+def test_any_callback_is_read_or_refused(raw: bytes) -> None:
+    with contextlib.suppress(MalformedCallback):
+        BogGateway.read_callback(READER, raw)
+
+
+@settings(max_examples=300, deadline=None, print_blob=True)
+@given(raw=st.binary(max_size=100), signature=st.text(max_size=400) | st.binary(max_size=300).map(bytes.hex))
+def test_any_signature_is_looked_at_and_none_of_chance_is_good(raw: bytes, signature: str) -> None:
+    assert verify(load_keys(BANK_PUBLIC_KEY), raw, signature) is not Verdict.VALID
+
+
+REGRESSIONS = [
+    b"", b"null", b"[]", b"{}", b'{"body": null}', b'{"body": []}', b'{"body": {"order_status": {"key": {}}}}',
+    b'{"body": {"order_id": 1e999}}', b'{"body": ' * 5000, b"[" * 100_000, b'"\\ud800"', b"\xff\xfe\x00", b"NaN",
+    b'{"body": {"order_id": "x", "order_status": {"key": "completed"}, "transfer_amount": "1e400"}}',
+    b'{"body": {"order_id": "x", "order_status": {"key": "completed"}, "transfer_amount": -0.0}}',
+    b'{"body": {"order_id": "x", "order_status": {"key": "completed"}, "actions": [{"action": "refund"}]}}',
+    b'{"a": 1, "a": 2, "body": {"order_id": "x", "order_id": "y", "order_status": {"key": "created"}}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", REGRESSIONS, ids=range(len(REGRESSIONS)))
+async def test_what_broke_parsers_before_is_refused_over_http_and_changes_nothing(service: Service, raw: bytes) -> None:
+    stranger = Client(service.url, service.http)
+    for headers in ({}, {"Callback_Signature": "bm90IGEgc2lnbmF0dXJl"}):
+        answer = await stranger.call("POST", "/api/payments/webhook/", raw=raw, **headers)
+        assert answer.status in (400, 401, 404, 413), answer.body
