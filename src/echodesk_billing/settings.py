@@ -72,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_every_seconds: Annotated[float, Meta(ge=0)] = field(default=15.0, name="BILLING_RECONCILE_EVERY_SECONDS")
     token_rate_limit: str = field(default="300/minute", name="BILLING_RATE_LIMIT_PER_TOKEN")
     address_rate_limit: str = field(default="600/minute", name="BILLING_RATE_LIMIT_PER_ADDRESS")
+    requests_at_once: Annotated[int, Meta(ge=1)] = field(default=200, name="BILLING_REQUESTS_AT_ONCE")
     log_format: Literal["console", "json"] = field(default="console", name="BILLING_LOG_FORMAT")
     log_level: Literal["debug", "info", "warning", "error"] = field(default="info", name="BILLING_LOG_LEVEL")
     demo_token: str = field(default="", name="BILLING_DEMO_TOKEN")

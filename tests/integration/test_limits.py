@@ -32,6 +32,29 @@ async def test_too_many_calls_are_turned_away_with_a_time_to_come_back(service: 
     assert await process.stop() == 0
 
 
+async def test_more_than_can_be_worked_on_is_turned_away_at_once_and_health_is_always_answered(
+    service: Service, bank: Bank, tmp_path: Path
+) -> None:
+    environment = {**service.environment, "BILLING_PORT": str(free_port()), "BILLING_REQUESTS_AT_ONCE": "4"}
+    process = await start(tmp_path / "serve.log", environment, "echodesk_billing", "serve")
+    await process.ready()
+    url = f"http://127.0.0.1:{environment['BILLING_PORT']}"
+    user = Client(url, service.http, (await service.client()).token)
+    await bank.fault("/ecommerce/orders", "delay", seconds=1, times=4)
+    buying = [
+        asyncio.create_task(user.post("/api/payments/create/", {"package_id": 1}, Idempotency_Key=str(number)))
+        for number in range(16)
+    ]
+    refused, _ = await asyncio.wait(buying, return_when=asyncio.FIRST_COMPLETED)
+    assert {task.result().status for task in refused} == {503}
+    assert (await user.get("/healthz")).status == 200
+    answers = await asyncio.gather(*buying)
+    assert sorted(answer.status for answer in answers) == [200] * 4 + [503] * 12
+    assert {answer.headers["Retry-After"] for answer in answers if answer.status == 503} == {"1"}
+    assert (await user.post("/api/payments/create/", {"package_id": 1})).status == 200
+    assert await process.stop() == 0
+
+
 async def test_a_stop_answers_what_is_in_hand(service: Service, bank: Bank, tmp_path: Path) -> None:
     environment = {**service.environment, "BILLING_PORT": str(free_port()), "BILLING_BANK_TIMEOUT_SECONDS": "5"}
     process = await start(tmp_path / "serve.log", environment, "echodesk_billing", "serve")

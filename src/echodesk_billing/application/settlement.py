@@ -72,7 +72,8 @@ class Settlement:
 
         Returns:
             What became of it. `UNCONFIRMED` says that the report contradicts a rejection: nothing was changed but
-            that the order is to be looked at; read the receipt and apply that. `UNKNOWN_ORDER` says that no order fits: nothing was changed.
+            that the order is to be looked at; read the receipt and apply that. `UNKNOWN_ORDER` says that no order
+            fits: nothing was changed.
         """
         now = await self._clock.now()
         settled = await self._storage.transact(lambda uow: self._settle(uow, report, callback, now))

@@ -10,6 +10,7 @@ import structlog
 from attrs import frozen
 
 from echodesk_billing.application.errors import InvoiceNotFound, OrderNotFound
+from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
@@ -47,11 +48,13 @@ class SubscriptionView:
 
 @frozen(kw_only=True)
 class OrderTimeline:
-    """An order, its steps and the callbacks that spoke of it, oldest first."""
+    """An order, its steps, the callbacks that spoke of it, its entries in the books and its events, oldest first."""
 
     order: Order
     history: Sequence[Step]
     callbacks: Sequence[InboxEntry]
+    entries: Sequence[Entry]
+    events: Sequence[Event]
 
 
 class Views:
@@ -82,10 +85,15 @@ class Views:
             OrderNotFound: there is none, or it is another tenant's.
         """
         order = await self.order(who, order_id)
-        history, callbacks = await self._storage.read(
-            lambda uow: (uow.orders.history(order.id), uow.inbox.of_order(order.id))
+        history, callbacks, entries, events = await self._storage.read(
+            lambda uow: (
+                uow.orders.history(order.id),
+                uow.inbox.of_order(order.id),
+                uow.books.of_order(order.id),
+                uow.outbox.of_order(order.tenant_id, order.id),
+            )
         )
-        return OrderTimeline(order=order, history=history, callbacks=callbacks)
+        return OrderTimeline(order=order, history=history, callbacks=callbacks, entries=entries, events=events)
 
     async def invoices(self, who: Principal) -> Sequence[Invoice]:
         """The tenant's invoices, newest first."""

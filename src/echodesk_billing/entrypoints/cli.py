@@ -382,11 +382,23 @@ def order_show(order_id: str, as_json: AsJson = False) -> None:
                 table.add_row(name, value)
             told = [(step.at, _step_line(step)) for step in steps]
             told += [(entry.at, f"callback {entry.verdict} {entry.digest[:12]}") for entry in callbacks]
+            told += [
+                (entry.at, f"booked {entry.kind}: {entry.amount} from {entry.credit} to {entry.debit}")
+                for entry in timeline.entries
+            ]
+            told += [(event.at, f"event {event.name} {event.id}") for event in timeline.events]
             for at, line in sorted(told, key=lambda pair: pair[0]):
                 table.add_row(f"{at:%Y-%m-%d %H:%M:%S}", line)
             return table
 
-        _print({**_order_json(order), "history": steps, "callbacks": callbacks}, table, as_json=as_json)
+        value = {
+            **_order_json(order),
+            "history": steps,
+            "callbacks": callbacks,
+            "entries": timeline.entries,
+            "events": [{"type": event.name, "id": event.id, "at": event.at} for event in timeline.events],
+        }
+        _print(value, table, as_json=as_json)
 
     _run(work)
 

@@ -32,7 +32,11 @@ async def serving(
     Args:
         extend: adds pages of a demonstration to the application.
     """
-    limits = RateLimits(per_token=settings.token_rate_limit, per_address=settings.address_rate_limit)
+    limits = RateLimits(
+        per_token=settings.token_rate_limit,
+        per_address=settings.address_rate_limit,
+        at_once=settings.requests_at_once,
+    )
     app = build_app(container.use_cases(), limits)
     if extend is not None:
         extend(app)

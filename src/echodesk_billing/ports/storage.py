@@ -312,6 +312,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
+        """A tenant's events that name an order, oldest first."""
+        ...
+
     def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:
         """Mark events as delivered, and others to be tried again at a time; ends the claim."""
         ...

@@ -363,6 +363,10 @@ class _Outbox:
         start = next((number for number, event in enumerate(mine, 1) if event.id == after), 0)
         return mine[start : start + limit]
 
+    def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
+        mine = [sent.event for sent in self._memory.outbox if sent.event.tenant_id == tenant_id]
+        return [event for event in mine if getattr(event, "order_id", None) == order_id]
+
     def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:  # noqa: ARG002
         self._memory.relay = None
         done = set(delivered)

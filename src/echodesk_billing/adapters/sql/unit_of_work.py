@@ -495,6 +495,13 @@ class SqlOutbox:
         query = select(outbox).where(mine, outbox.c.position > func.coalesce(known, 0))
         return [rows.event(row) for row in self._connection.execute(query.order_by(outbox.c.position).limit(limit))]
 
+    def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
+        """By ix_outbox_tenant, all of the tenant's: for people, not for requests."""
+        outbox = tables.outbox
+        named = outbox.c.body.contains(f'"order_id":"{order_id}"', autoescape=True)
+        query = select(outbox).where(outbox.c.tenant_id == tenant_id, named).order_by(outbox.c.id)
+        return [rows.event(row) for row in self._connection.execute(query)]
+
     def _lease(self, owner: str, now: datetime, until: datetime) -> bool:
         leases = tables.leases
         if _insert_new(self._connection, leases, {"name": "relay", "owner": owner, "until": until}):

@@ -44,16 +44,23 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @frozen(kw_only=True)
 class RateLimits:
-    """How often one may call, as `300/minute`: each token, and each address whose calls nobody vouches for."""
+    """How much this process takes on.
+
+    Args:
+        per_token: how often a user may call, as `300/minute`.
+        per_address: the same for an address whose calls nobody vouches for.
+        at_once: how many requests are worked on at a time; more are turned away at once rather than all too late.
+    """
 
     per_token: str
     per_address: str
+    at_once: int = 200
 
 
 def build_app(use_cases: UseCases, rate_limits: RateLimits) -> web.Application:
     """The application with all routes of the API."""
     guard = _Guard(rate_limits)
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_dress, guard.by_address])
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_dress, guard.bounded, guard.by_address])
     app[USE_CASES] = use_cases
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _endpoint(route, guard))
@@ -142,6 +149,8 @@ class _Guard:
         self._limiter = limits.aio.strategies.FixedWindowRateLimiter(limits.aio.storage.MemoryStorage())
         self._per_token = limits.parse(rates.per_token)
         self._per_address = limits.parse(rates.per_address)
+        self._at_once = rates.at_once
+        self._in_hand = 0
 
     async def by_token(self, who: Principal) -> None:
         """Count a call of a user.
@@ -151,6 +160,23 @@ class _Guard:
         """
         if not await self._limiter.hit(self._per_token, "user", who.tenant_id, who.user_id):
             raise await self._too_many(self._per_token, "user", who.tenant_id, who.user_id)
+
+    @web.middleware
+    async def bounded(self, request: web.Request, handler: Next) -> web.StreamResponse:
+        """Turn away what cannot be worked on soon; whether the process is well is always answered."""
+        if request.path in _UNCOUNTED:
+            return await handler(request)
+        if self._in_hand >= self._at_once:
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"Too much at once: {self._at_once} requests are being worked on. Try again in a second",
+                headers={"Retry-After": "1"},
+            )
+        self._in_hand += 1
+        try:
+            return await handler(request)
+        finally:
+            self._in_hand -= 1
 
     @web.middleware
     async def by_address(self, request: web.Request, handler: Next) -> web.StreamResponse:

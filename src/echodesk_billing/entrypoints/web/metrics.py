@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+from echodesk_billing.entrypoints.web.calls import USE_CASES
+
+MOST_COUNTED = 1000
 
 _answered = Counter("billing_http_requests_total", "Answered requests", ["method", "route", "status"])
+_attention = Gauge("billing_orders_needing_attention", "Orders that need a person; 1000 means that or more")
+_doubt = Gauge("billing_orders_to_ask_about", "Orders whose time to be asked about at the bank has come")
+_due = Gauge("billing_subscriptions_due", "Subscriptions that a worker should tend now")
 _seconds = Histogram("billing_http_request_seconds", "Time to answer", ["method", "route"])
 
 
@@ -15,6 +22,17 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     _seconds.labels(method, route).observe(seconds)
 
 
-async def expose(_request: web.Request) -> web.Response:
-    """`GET /metrics`."""
+async def expose(request: web.Request) -> web.Response:
+    """`GET /metrics`: what this process answered, and what the database says waits for somebody."""
+    now = await request.app[USE_CASES].clock.now()
+    attention, doubt, due = await request.app[USE_CASES].storage.read(
+        lambda uow: (
+            len(uow.orders.needing_attention(MOST_COUNTED)),
+            len(uow.orders.due(now, MOST_COUNTED)),
+            len(uow.subscriptions.due(now, MOST_COUNTED)),
+        )
+    )
+    _attention.set(attention)
+    _doubt.set(doubt)
+    _due.set(due)
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from echodesk_billing.application.changes import Changed
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import OrderTimeline, SubscriptionView
+from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue, Feature, Package
 from echodesk_billing.domain.errors import InvalidSelection
@@ -245,6 +246,29 @@ class TimelineCallback(Struct, frozen=True, kw_only=True):
     digest: str
 
 
+class TimelineEntry(Struct, frozen=True, kw_only=True):
+    """One entry in the books."""
+
+    at: datetime
+    kind: str
+    debit: str
+    credit: str
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> TimelineEntry:
+        """From an entry of the journal."""
+        return cls(
+            at=entry.at,
+            kind=entry.kind,
+            debit=entry.debit,
+            credit=entry.credit,
+            amount=entry.amount.amount,
+            currency=entry.amount.currency,
+        )
+
+
 class Timeline(Struct, frozen=True, kw_only=True):
     """An order with everything that happened to it."""
 
@@ -254,6 +278,8 @@ class Timeline(Struct, frozen=True, kw_only=True):
     history: list[TimelineStep]
     callbacks: list[TimelineCallback]
     refunds: list[RefundView]
+    entries: list[TimelineEntry]
+    events: list[EventView]
 
     @classmethod
     def of(cls, timeline: OrderTimeline, language: str) -> Timeline:
@@ -279,6 +305,8 @@ class Timeline(Struct, frozen=True, kw_only=True):
                 for entry in timeline.callbacks
             ],
             refunds=_refunds(order),
+            entries=[TimelineEntry.of(entry) for entry in timeline.entries],
+            events=[EventView.of(event) for event in timeline.events],
         )
 
 
