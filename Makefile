@@ -7,7 +7,7 @@ SOURCES := src tests docs
 SEEDS ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check fix docs lock clean
+.PHONY: help run test soak fuzz check fix docs lock clean
 
 help: ## show this
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, de
 
 soak: $(VENV)/dev.stamp ## simulate many seeds of the whole system: make soak SEEDS=20000
 	@$(BIN)/python -m tests.simulation.soak --seeds $(SEEDS)
+
+fuzz: $(VENV)/dev.stamp ## random callbacks, guided by coverage, until stopped
+	@$(BIN)/python -m tests.fuzz.callback tests/fuzz/corpus
 
 fix: $(VENV)/dev.stamp ## let ruff format and mend what it can
 	$(BIN)/ruff format $(SOURCES)

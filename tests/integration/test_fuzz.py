@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys, 
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.gateway import MalformedCallback, Verdict
 from tests.integration.conftest import Service
-from tests.integration.parts import Client
+from tests.integration.parts import ROOT, Client
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -87,6 +90,20 @@ def test_any_callback_is_read_or_refused(raw: bytes) -> None:
 @given(raw=st.binary(max_size=100), signature=st.text(max_size=400) | st.binary(max_size=300).map(bytes.hex))
 def test_any_signature_is_looked_at_and_none_of_chance_is_good(raw: bytes, signature: str) -> None:
     assert verify(load_keys(BANK_PUBLIC_KEY), raw, signature) is not Verdict.VALID
+
+
+if sys.version_info < (3, 14):  # for which atheris is made
+
+    async def test_callbacks_guided_by_coverage_break_nothing(tmp_path: Path) -> None:
+        for file in (ROOT / "tests/fuzz/corpus").iterdir():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.fuzz.callback", "-runs=15000", "-seed=1", str(tmp_path),
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        printed, _ = await asyncio.wait_for(process.communicate(), 120)
+        assert process.returncode == 0, printed.decode()[-2000:]
+        assert b"Done 15000 runs" in printed
 
 
 REGRESSIONS = [

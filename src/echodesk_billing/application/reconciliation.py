@@ -21,15 +21,26 @@ from echodesk_billing.ports.storage import Storage, UnitOfWork
 log = structlog.get_logger()
 
 BATCH = 100
+MOST_IN_DOUBT = 1000
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
 
 
 @frozen(kw_only=True)
 class Reconciled:
-    """What was found out about one order: its state before and after, or why the bank could not say."""
+    """What was found out about one order.
+
+    Args:
+        doubt: what was not known of it; None where only its customer was awaited.
+        since: when it was made.
+        before: its state before.
+        after: and after.
+        problem: why the bank could not say.
+    """
 
     order_id: str
     tenant_id: str
+    doubt: str | None
+    since: datetime
     before: str
     after: str
     problem: str | None = None
@@ -76,6 +87,10 @@ class Reconcile:
                     yield await self._reconcile(order)
         await self._finish_forgetting()
 
+    async def in_doubt(self) -> list[Order]:
+        """Orders of which something is not known, those first that are asked about next."""
+        return [order for order in await self._due(FAR_FUTURE, MOST_IN_DOUBT) if order.doubt is not None]
+
     async def _finish_forgetting(self) -> None:
         try:
             await self._cards.finish_forgetting()
@@ -96,7 +111,13 @@ class Reconcile:
         after = await self._plan_next(order.id, found_out=problem is None)
         bound.info("reconcile.done", before=order.state, after=after)
         return Reconciled(
-            order_id=order.id, tenant_id=order.tenant_id, before=order.state, after=after, problem=problem
+            order_id=order.id,
+            tenant_id=order.tenant_id,
+            doubt=order.doubt,
+            since=order.created_at,
+            before=order.state,
+            after=after,
+            problem=problem,
         )
 
     async def _find_out(self, order: Order) -> None:

@@ -161,6 +161,21 @@ class Order:
         return self.state in _PAID
 
     @property
+    def doubt(self) -> str | None:
+        """What is not known of it, for an operator; None where nothing is, or only its customer is awaited."""
+        if self.state is OrderState.CREATED:
+            return "the bank's answer to its creation is not known"
+        if any(one.action_id is None for one in self.pending_refunds):
+            return "a refund may not have reached the bank"
+        if self.pending_refunds:
+            return "the bank has not finished a refund"
+        if self.state is OrderState.PROCESSING and self.request.is_automatic:
+            return "the charge of the saved card has no answer"
+        if self.state is OrderState.REJECTED and self.check_at is not None:
+            return "the bank took its rejection back, and its receipt is not read yet"
+        return None
+
+    @property
     def pending_refunds(self) -> tuple[Refund, ...]:
         """Refunds that were asked for and have neither gone nor failed."""
         return tuple(one for one in self.refunds if one.state is RefundState.REQUESTED)

@@ -216,34 +216,37 @@ def status(as_json: AsJson = False) -> None:
             lambda uow: (uow.orders.count_by_state(), uow.orders.needing_attention(20), uow.books.balance(books.BANK))
         )
         now = await container.clock().now()
-        open_orders, subscriptions, due = await container.storage().read(
-            lambda uow: (
-                uow.orders.listed(None, OrderState.CREATED, 20),
-                uow.subscriptions.count_by_state(),
-                len(uow.subscriptions.due(now, 1000)),
-            )
+        subscriptions, due = await container.storage().read(
+            lambda uow: (uow.subscriptions.count_by_state(), len(uow.subscriptions.due(now, 1000)))
         )
+        in_doubt = await container.reconcile().in_doubt()
         value = {
             "orders": counts,
             "subscriptions": subscriptions,
             "subscriptions_due": due,
             "bank_balance": list(held.values()),
-            "in_doubt": [{"order_id": order.id, "since": order.created_at} for order in open_orders],
+            "in_doubt": [
+                {"order_id": order.id, "why": order.doubt, "since": order.created_at, "asked_at": order.check_at}
+                for order in in_doubt
+            ],
             "needs_attention": [{"order_id": order.id, "reasons": order.attention} for order in attention],
         }
 
         def table() -> Table:
             table = _table("what", "how many", "what to do")
             for state in OrderState:
-                doubt = "echodesk-billing reconcile asks the bank" if state is OrderState.CREATED else ""
-                table.add_row(state, str(counts.get(state, 0)), doubt if counts.get(state) else "")
+                table.add_row(state, str(counts.get(state, 0)), "")
             for name, number in subscriptions.items():
                 table.add_row(f"subscriptions {name}", str(number), "")
             waiting = "a worker renews them: echodesk-billing work" if due else ""
             table.add_row("subscriptions due now", str(due), waiting)
             table.add_row("held at the bank, by the books", ", ".join(map(str, held.values())), "")
+            for order in in_doubt[:20]:
+                why = f"{order.doubt}, since {order.created_at:%Y-%m-%d %H:%M}"
+                table.add_row(f"{order.id} in doubt", "", f"{why}: echodesk-billing reconcile asks the bank")
             for order in attention:
-                table.add_row(f"{order.id} needs attention", "", "; ".join(order.attention))
+                what = "; ".join(order.attention)
+                table.add_row(f"{order.id} needs a person", "", f"{what}: echodesk-billing order show {order.id}")
             return table
 
         _print(value, table, as_json=as_json)
@@ -273,9 +276,10 @@ def reconcile(
         def table() -> Table | str:
             if not found:
                 return "Nothing is in doubt."
-            table = _table("order", "tenant", "was", "is", "problem")
+            table = _table("order", "tenant", "since (UTC)", "in doubt because", "was", "is", "problem")
             for one in found:
-                table.add_row(one.order_id, one.tenant_id, one.before, one.after, one.problem or "")
+                why, since = one.doubt or "its customer may still pay", f"{one.since:%Y-%m-%d %H:%M}"
+                table.add_row(one.order_id, one.tenant_id, since, why, one.before, one.after, one.problem or "")
             return table
 
         _print(found, table, as_json=as_json)

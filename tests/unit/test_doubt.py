@@ -1,0 +1,76 @@
+"""What an operator is told of an order that is not settled."""
+
+from __future__ import annotations
+
+import pytest
+
+from echodesk_billing import GatewayRefused, GatewayTimeout, SaveCard
+from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.ports.access import Scope
+from tests.builders import an_order, principal
+from tests.unit.conftest import World
+
+OPERATOR = principal("us", Scope.OPERATOR)
+
+
+async def test_an_order_the_bank_did_not_answer_to(world: World) -> None:
+    world.bank.failures = [GatewayTimeout("silence")]
+    with pytest.raises(GatewayTimeout):
+        await world.buy()
+    (order,) = await world.reconcile.in_doubt()
+    assert order.doubt == "the bank's answer to its creation is not known"
+    (found,) = [one async for one in world.reconcile.run(older_than=order.created_at - order.created_at)]
+    assert (found.doubt, found.since) == (order.doubt, order.created_at)
+
+
+async def test_an_order_that_waits_for_its_customer_is_not_in_doubt(world: World) -> None:
+    await world.buy()
+    assert await world.reconcile.in_doubt() == []
+
+
+async def test_a_refund_on_its_way(world: World) -> None:
+    order = await world.buy_and_pay()
+    world.bank.failures_of["refund"] = [GatewayTimeout("silence")]
+    with pytest.raises(GatewayTimeout):
+        await world.refunds.refund(OPERATOR, order.id)
+    assert (await world.order(order.id)).doubt == "a refund may not have reached the bank"
+    async for _ in world.reconcile.run():
+        pass
+    world.clock.advance(hours=1)
+    async for _ in world.reconcile.run():
+        pass
+    assert (await world.order(order.id)).doubt == "the bank has not finished a refund"
+    world.bank.give_back(await world.order(order.id))
+    await world.hear(order)
+    assert (await world.order(order.id)).doubt is None
+
+
+async def test_a_charge_without_an_answer(world: World) -> None:
+    await world.buy_and_pay(terms=Terms(save_card=SaveCard.AUTOMATIC))
+    charge = await world.charging.charge(principal("acme"))
+    assert (await world.order(charge.order.id)).doubt == "the charge of the saved card has no answer"
+
+
+async def test_a_rejection_that_was_taken_back_is_asked_about_until_the_receipt_is_read(world: World) -> None:
+    order = await world.buy()
+    world.bank.pay(order, status=BankStatus.REJECTED, code="107")
+    await world.hear(order)
+    world.bank.pay(order)
+    world.bank.failures_of["receipt"] = [GatewayTimeout("silence"), GatewayTimeout("silence")]
+    with pytest.raises(GatewayTimeout):
+        await world.hear(order)
+    assert "took its rejection back" in ((await world.order(order.id)).doubt or "")
+    async for _ in world.reconcile.run():
+        pass
+    assert (await world.order(order.id)).doubt is not None
+    world.clock.advance(hours=1)
+    async for _ in world.reconcile.run():
+        pass
+    assert (await world.order(order.id)).is_paid
+
+
+def test_what_the_bank_refused_is_not_in_doubt() -> None:
+    order = an_order()
+    order.refuse(str(GatewayRefused(400, "no")), order.created_at)
+    assert order.doubt is None
