@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,42 @@ async def test_a_crm_tells_what_is_used(environment: dict[str, str]) -> None:
             return billing.subscription("acme").usage
 
     assert await asyncio.to_thread(without_a_loop) == Usage(users=2)
+
+
+def test_the_blocking_face_has_the_same_names_with_the_same_arguments() -> None:
+    def face(kind: type) -> dict[str, list[str]]:
+        return {
+            name: list(inspect.signature(method).parameters)
+            for name, method in inspect.getmembers(kind, inspect.isroutine)
+            if not name.startswith("_") and name not in ("open", "close")
+        }
+
+    assert face(Billing) == face(SyncBilling)
+
+
+async def test_a_year_of_a_subscription_in_a_program_of_ones_own(environment: dict[str, str], bank: Bank) -> None:
+    """Renewed by `renew`, found out by `reconcile`, told by handlers; no worker, no HTTP."""
+    heard: list[str] = []
+    async with Billing.open(environment) as billing:
+        billing.on(Event, lambda event: heard.append(event.name))
+        await billing.load_catalogue(catalogue())
+        order = await billing.checkout(tenant_id="yearly", package_id=1, seats=2)
+        await bank.fault("callback", "drop", times=1000)
+        await bank.pay(order.bank_order_id or "")
+        await billing.reconcile(older_than=timedelta(0))
+        for month in range(1, 13):
+            mine = await billing.subscription("yearly")
+            assert mine.subscription is not None
+            assert mine.subscription.paid_until is not None
+            await bank.control("POST", "clock", {"advance": (mine.subscription.paid_until - mine.now).total_seconds()})
+            assert [one.tenant_id for one in await billing.due()] == ["yearly"]
+            (renewed,) = [one for one in await billing.renew() if one.order_id]
+            assert (renewed.amount, renewed.obstacle) == (Money.parse("100.00"), None)
+            await billing.reconcile(older_than=timedelta(0))
+            assert (await billing.status(renewed.order_id or "", tenant_id="yearly")).period == month
+        invoices = await billing.invoices("yearly")
+        assert len(invoices) == 13
+        assert (await billing.invoice_pdf("yearly", invoices[0].id, language="en")).startswith(b"%PDF")
+        assert len(await billing.statement("yearly")) == 26
+        assert [one.differences for one in await billing.reconciliation_report(invoices[0].issued_at.date())] == [()]
+    assert heard.count("SubscriptionRenewed") == 12

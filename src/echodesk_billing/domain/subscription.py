@@ -354,7 +354,7 @@ class Subscription:
             TrialRefused: the settings know no trial, or the tenant had its own or a subscription before.
         """
         if not policy.trial:
-            raise TrialRefused("There are no trials: BILLING_TRIAL_DAYS is not set")
+            raise TrialRefused("There are no trials")
         if self.state is not _S.INCOMPLETE:
             raise TrialRefused(f"{self.subject} is {self.state}: a trial comes before everything else, once")
         lifecycle.fire(self, "start_trial")

@@ -22,6 +22,7 @@ from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.container import Container
 from echodesk_billing.domain import books
 from echodesk_billing.domain.errors import BillingError, NoActiveSubscription
+from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order, Step
@@ -40,6 +41,7 @@ from echodesk_billing.settings import InvalidSettings, Settings, hide_password, 
 FAILED = 1
 WRONG_USE = 2
 PAGE_WIDTH = 200
+FOLLOW_EVERY_SECONDS = 1.0
 OPERATOR = Principal(tenant_id="", tenant_name="", user_id="cli", scopes=frozenset({Scope.OPERATOR}))
 
 cli = typer.Typer(
@@ -51,10 +53,12 @@ cli = typer.Typer(
 order_commands = typer.Typer(no_args_is_help=True, help="Payments, one by one.")
 subscription_commands = typer.Typer(no_args_is_help=True, help="What tenants have.")
 catalogue_commands = typer.Typer(no_args_is_help=True, help="What is sold.")
+event_commands = typer.Typer(no_args_is_help=True, help="What happened.")
 token_commands = typer.Typer(no_args_is_help=True, help="Access tokens.")
 cli.add_typer(order_commands, name="order")
 cli.add_typer(subscription_commands, name="subscription")
 cli.add_typer(catalogue_commands, name="catalogue")
+cli.add_typer(event_commands, name="events")
 cli.add_typer(token_commands, name="token")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -557,6 +561,36 @@ def catalogue_show(as_json: AsJson = False) -> None:
         _print(catalogue, table, as_json=as_json)
 
     _run(work)
+
+
+@event_commands.command("tail")
+def events_tail(
+    tenant: Tenant = None,
+    limit: Limit = 20,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until stopped.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The last events, one a line; for programs there is GET /api/events/."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        shown: set[str] = set()
+        while True:
+            for event in await container.storage().read(lambda uow: uow.outbox.latest(tenant, limit)):
+                if event.id not in shown:
+                    shown.add(event.id)
+                    _print_event(event, as_json=as_json)
+            if not follow:
+                return
+            await asyncio.sleep(FOLLOW_EVERY_SECONDS)
+
+    _run(work)
+
+
+def _print_event(event: Event, *, as_json: bool) -> None:
+    value = {**msgspec.to_builtins(event), "type": event.name}
+    told = {key: one for key, one in value.items() if key not in ("id", "at", "tenant_id", "type")}
+    line = f"{event.at:%Y-%m-%d %H:%M:%S} {event.tenant_id} {event.name} {told}"
+    _print(value, lambda: line, as_json=as_json)
 
 
 @token_commands.command("create")

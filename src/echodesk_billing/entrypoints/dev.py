@@ -63,7 +63,7 @@ async def run_dev(settings: Settings) -> None:
                 _say(f"operator-token: {operator}")
                 for package in catalogue.packages:
                     _say(f"package: {package.id} {package.display_name}")
-                _say(_HINT.format(service=service, token=token))
+                _say(_HINT.format(service=service, bank=bank, token=token))
                 _say("ready")
                 await until_stopped()
 
@@ -77,6 +77,11 @@ Start a payment, and open the payment_url it answers in a browser:
 Pay with 4000 0000 0000 0001 (or see 4000 0000 0000 0002 declined), then:
 
   curl -s {service}/api/subscription/me/ -H 'Authorization: Token {token}'
+
+Move a month on, and watch it renew itself:
+
+  curl -s {bank}/sandbox/clock -d '{{"advance": 2678400}}'
+  curl -s {service}/api/payments/invoices/ -H 'Authorization: Token {token}'
 
 The API is described at {service}/docs. Stop with Ctrl-C.
 """

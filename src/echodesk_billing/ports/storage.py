@@ -312,6 +312,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
+        """The last events of a tenant, or of all, oldest first."""
+        ...
+
     def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
         """A tenant's events that name an order, oldest first."""
         ...

@@ -13,6 +13,7 @@ from procrastinate import App, PsycopgConnector
 from echodesk_billing.adapters.jobs.chores import Chores
 from echodesk_billing.adapters.jobs.loop import every
 from echodesk_billing.application.renewals import TEND
+from echodesk_billing.ports.storage import StorageUnavailable
 
 log = structlog.get_logger()
 
@@ -54,11 +55,15 @@ def _add_tasks(app: App, chores: Chores) -> None:
 async def prepare(database_url: str) -> bool:
     """Make the queue's tables unless they are there; returns whether they were made."""
     async with build_app(database_url).open_async() as app:
-        found = await app.connector.execute_query_one_async("SELECT to_regclass('procrastinate_jobs') AS name")
-        if found["name"] is not None:
+        if await _is_prepared(app):
             return False
         await app.schema_manager.apply_schema_async()
         return True
+
+
+async def _is_prepared(app: App) -> bool:
+    found = await app.connector.execute_query_one_async("SELECT to_regclass('procrastinate_jobs') AS name")
+    return found["name"] is not None
 
 
 @asynccontextmanager
@@ -67,8 +72,13 @@ async def working(database_url: str, chores: Chores, look_every_seconds: float) 
 
     Args:
         look_every_seconds: how often domain tables are looked at for what is due.
+
+    Raises:
+        StorageUnavailable: the queue has no tables yet.
     """
     async with build_app(database_url, chores).open_async() as app:
+        if not await _is_prepared(app):
+            raise StorageUnavailable("The tables of the queue are missing: run echodesk-billing migrate")
 
         async def enqueue() -> None:
             waiting = await app.job_manager.list_queues_async(queue=QUEUE, task=TEND)

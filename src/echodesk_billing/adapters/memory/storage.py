@@ -363,6 +363,10 @@ class _Outbox:
         start = next((number for number, event in enumerate(mine, 1) if event.id == after), 0)
         return mine[start : start + limit]
 
+    def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
+        events = [sent.event for sent in self._memory.outbox if tenant_id in (None, sent.event.tenant_id)]
+        return sorted(events, key=lambda event: event.id)[-limit:]
+
     def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
         mine = [sent.event for sent in self._memory.outbox if sent.event.tenant_id == tenant_id]
         return [event for event in mine if getattr(event, "order_id", None) == order_id]

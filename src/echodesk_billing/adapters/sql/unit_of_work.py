@@ -495,6 +495,13 @@ class SqlOutbox:
         query = select(outbox).where(mine, outbox.c.position > func.coalesce(known, 0))
         return [rows.event(row) for row in self._connection.execute(query.order_by(outbox.c.position).limit(limit))]
 
+    def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
+        """By ix_outbox_tenant, or the primary key for all tenants."""
+        query = select(tables.outbox).order_by(tables.outbox.c.id.desc()).limit(limit)
+        if tenant_id is not None:
+            query = query.where(tables.outbox.c.tenant_id == tenant_id)
+        return [rows.event(row) for row in self._connection.execute(query)][::-1]
+
     def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
         """By ix_outbox_tenant, all of the tenant's: for people, not for requests."""
         outbox = tables.outbox
