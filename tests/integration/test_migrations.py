@@ -59,7 +59,8 @@ def test_subscriptions_of_before_renewals_are_looked_at_once_and_planned() -> No
         ):
             connection.execute(
                 text(
-                    "INSERT INTO subscriptions (tenant_id, state, time_zone, anchor, anchor_period, next_period, version) "
+                    "INSERT INTO subscriptions "
+                    "(tenant_id, state, time_zone, anchor, anchor_period, next_period, version) "
                     "VALUES (:tenant, :state, 'Asia/Tbilisi', :anchor, 0, 1, 1)"
                 ),
                 {"tenant": tenant, "state": state, "anchor": anchor},
