@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES := src tests docs
+SOURCES := src tests docs benchmarks
 SEEDS ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak fuzz check fix docs lock clean
+.PHONY: help run test soak bench fuzz check fix docs lock clean
 
 help: ## show this
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, de
 
 soak: $(VENV)/dev.stamp ## simulate many seeds of the whole system: make soak SEEDS=20000
 	@$(BIN)/python -m tests.simulation.soak --seeds $(SEEDS)
+
+bench: $(VENV)/dev.stamp ## measure, both sides in one run: make bench, or make bench QUICK=1
+	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick)
 
 fuzz: $(VENV)/dev.stamp ## random callbacks, guided by coverage, until stopped
 	@$(BIN)/python -m tests.fuzz.callback tests/fuzz/corpus

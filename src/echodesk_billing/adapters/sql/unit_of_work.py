@@ -385,13 +385,12 @@ class SqlBooks:
         return {currency: Money.from_minor(minor, currency) for currency, minor in found.items()}
 
     def next_serial(self, series: str) -> int:
-        """Update by primary key; the row stays locked until the transaction ends, so there is no gap."""
-        _insert_new(self._connection, tables.serials, {"series": series, "last": 0})
-        self._connection.execute(
-            update(tables.serials).where(tables.serials.c.series == series).values(last=tables.serials.c.last + 1)
-        )
-        query = select(tables.serials.c.last).where(tables.serials.c.series == series)
-        return int(self._connection.execute(query).scalar_one())
+        """One statement by primary key; the row stays locked until the transaction ends, so there is no gap."""
+        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        table = tables.serials
+        taken = insert(table).values(series=series, last=1)
+        taken = taken.on_conflict_do_update(index_elements=[table.c.series], set_={"last": table.c.last + 1})
+        return int(self._connection.execute(taken.returning(table.c.last)).scalar_one())
 
     def issue(self, invoice: Invoice) -> None:
         """Insert."""
