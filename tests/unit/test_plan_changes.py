@@ -278,3 +278,22 @@ def _worth(moment: datetime, days: int, price: Money, zone: str) -> Fraction:
         worth += Fraction(used // timedelta(microseconds=1), length // timedelta(microseconds=1)) * price.minor
         end = start
     return worth
+
+
+async def test_what_is_not_paid_now_has_no_extra_days(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    assert (await world.change_plan.preview(ACME, lambda _: seats(2))).preview.extra_days == 0
+    changed = await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)
+    assert (changed.preview.extra_days, changed.preview.paid_until) == (0, FEBRUARY)
+
+
+async def test_a_change_that_is_paid_ahead_keeps_the_one_before_it(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=4)
+    await world.buy_and_pay(package_id=1, seats=3)
+    await world.buy_and_pay(package_id=1, seats=2)
+    subscription = await world.subscription()
+    assert [(change.period, change.plan.price) for change in subscription.changes] == [
+        (1, gel("150.00")),
+        (2, gel("100.00")),
+    ]
+    assert [subscription.plan_of(period).price for period in range(3)] == [gel("200.00"), gel("150.00"), gel("100.00")]

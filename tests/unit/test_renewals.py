@@ -424,3 +424,15 @@ async def test_cancelling_while_a_charge_is_in_flight_gives_the_charge_back(worl
     await world.answer(charge)
     assert [one.amount for one in (await world.order(charge.id)).pending_refunds] == [gel("145.00")]
     assert await state(world) is SubscriptionState.ENDED
+
+
+async def test_a_renewal_that_starts_early_is_due_then() -> None:
+    world = World(policy=RenewalPolicy(ahead=timedelta(days=2)))
+    await world.load_catalogue.load(catalogue())
+    await with_card(world)
+    for expected in (timedelta(days=7), timedelta(days=3), timedelta(days=2)):
+        due = (await world.subscription()).due_at
+        assert due == FEBRUARY - expected
+        world.clock.moment = due
+        await world.renewals()
+    assert [order.purpose for order in await world.orders()].count(Purpose.RENEWAL) == 1
