@@ -105,7 +105,7 @@ class Container(containers.DeclarativeContainer):
     settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone, policy)
     placement = providers.Singleton(Placement, gateway, settlement)
     checkout = providers.Singleton(Checkout, storage, gateway, clock, ordering, placement, settlement, shop)
-    refunds = providers.Singleton(RefundPayment, storage, gateway, clock, ids)
+    refunds = providers.Singleton(RefundPayment, storage, gateway, clock, ids, settlement)
     preauthorisation = providers.Singleton(Preauthorisation, storage, gateway, settlement)
     cards = providers.Singleton(SavedCards, storage, gateway, clock, ordering, placement, shop)
     charging = providers.Singleton(ChargeSavedCard, storage, gateway, clock, ordering, placement, shop, policy)

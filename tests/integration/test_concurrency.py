@@ -146,6 +146,29 @@ async def test_a_deadlock_is_tried_again_and_both_go_through(new_database: Calla
     await storage.close()
 
 
+async def test_a_serialisation_failure_is_tried_again_and_both_go_through(
+    new_database: Callable[[], Awaitable[str]],
+) -> None:
+    storage = open_storage(await new_database(), RandomIds())
+    await storage.migrate()
+    await storage.transact(lambda uow: uow.orders.add(an_order()))
+    attempts: Counter[str] = Counter()
+
+    def work(uow: Any) -> None:
+        attempts["all"] += 1
+        uow.orders._connection.execute(text("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
+        order = uow.orders.get(an_order().id, None)
+        uow.orders._connection.execute(text("SELECT pg_sleep(0.2)"))
+        order.check_at = None
+        uow.orders.save(order)
+
+    await asyncio.gather(storage.transact(work), storage.transact(work))
+    found = await storage.read(lambda uow: uow.orders.get(an_order().id, None))
+    assert found is not None
+    assert (found.version, attempts["all"] > 2) == (3, True)
+    await storage.close()
+
+
 @pytest.fixture
 def mortal_postgres(workspace: Path) -> Iterator[Any]:
     """A PostgreSQL of its own, that may be killed."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import Counter
 from pathlib import Path
 
 from tests.integration.conftest import Service
@@ -68,3 +70,44 @@ async def test_a_stop_answers_what_is_in_hand(service: Service, bank: Bank, tmp_
     code = await asyncio.wait_for(process.stop(), 10)
     assert code == 0
     assert (await buying)["payment_url"]
+
+
+def resident_bytes(pid: int) -> int:
+    """How much memory a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def test_a_flood_of_four_times_what_is_taken_on_is_answered_and_leaves_nothing_behind(
+    service: Service, tmp_path: Path
+) -> None:
+    """Everything is answered, well or 503; health is answered meanwhile; memory stays; afterwards all is as before."""
+    at_once = 16
+    environment = {
+        **service.environment,
+        "BILLING_PORT": str(free_port()),
+        "BILLING_REQUESTS_AT_ONCE": str(at_once),
+        "BILLING_LOG_LEVEL": "error",
+    }
+    process = await start(tmp_path / "serve.log", environment, "echodesk_billing", "serve")
+    await process.ready()
+    url = f"http://127.0.0.1:{environment['BILLING_PORT']}"
+    user = Client(url, service.http, (await service.client()).token)
+    for _ in range(50):
+        assert (await user.get("/api/subscription/me/")).status == 200
+    before = resident_bytes(process.process.pid)
+    statuses: Counter[int] = Counter()
+
+    async def caller() -> None:
+        for _ in range(40):
+            statuses[(await user.get("/api/subscription/me/")).status] += 1
+
+    flood = [asyncio.create_task(caller()) for _ in range(4 * at_once)]
+    for _ in range(10):
+        assert (await user.get("/healthz")).status == 200
+    await asyncio.gather(*flood)
+    assert set(statuses) <= {200, 503}
+    assert statuses[200] >= 4 * at_once
+    assert (await user.get("/api/subscription/me/")).status == 200
+    assert resident_bytes(process.process.pid) - before < 50 * 1024 * 1024
+    assert await process.stop() == 0
+    assert "Traceback" not in process.printed

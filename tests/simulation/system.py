@@ -157,7 +157,7 @@ class Process:
         ordering = Ordering(ids)
         parts = (connection, bank, clock)
         self.checkout = Checkout(*parts, ordering, placement, settlement, SHOP)
-        self.refunds = RefundPayment(*parts, ids)
+        self.refunds = RefundPayment(*parts, ids, settlement)
         self.cards = SavedCards(*parts, ordering, placement, SHOP)
         self.charging = ChargeSavedCard(*parts, ordering, placement, SHOP, POLICY)
         self.renew = Renew(connection, clock, self.charging, POLICY)

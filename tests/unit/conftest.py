@@ -75,7 +75,7 @@ class World:
         self.ordering = Ordering(self.ids)
         bank = (self.storage, self.bank, self.clock)
         self.checkout = Checkout(*bank, self.ordering, self.placement, self.settlement, SHOP)
-        self.refunds = RefundPayment(*bank, self.ids)
+        self.refunds = RefundPayment(*bank, self.ids, self.settlement)
         self.cards = SavedCards(*bank, self.ordering, self.placement, SHOP)
         self.charging = ChargeSavedCard(*bank, self.ordering, self.placement, SHOP, self.policy)
         self.renew = Renew(self.storage, self.clock, self.charging, self.policy)

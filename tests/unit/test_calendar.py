@@ -1,5 +1,6 @@
 """Calendar months from an anchor that never moves."""
 
+import calendar
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echodesk_billing.domain.calendar import months_after, period, period_at
+from echodesk_billing.domain.subscription import Subscription
+from tests.builders import an_order
 
 TBILISI = "Asia/Tbilisi"
 ZONES = [TBILISI, "Europe/Berlin", "America/New_York", "UTC", "Australia/Lord_Howe"]
@@ -61,3 +64,23 @@ def test_every_moment_lies_in_the_period_that_is_found_for_it(
     found = period_at(anchor, first, moment, zone)
     assert found.start <= moment < found.end
     assert found.number >= first
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("day", [28, 29, 30, 31])
+def test_a_subscription_keeps_its_day_through_leap_years_and_year_ends(zone: str, day: int) -> None:
+    """Paid on its last moment each month for five years: no gap, no overlap, the anchor's day or the month's last."""
+    begun = datetime(2027, 1, day, 23, 30, tzinfo=ZoneInfo(zone))
+    subscription = Subscription(tenant_id="acme", time_zone=zone)
+    paid_at = begun.astimezone(UTC)
+    for number in range(60):
+        subscription.on_payment(an_order(order_id=f"SUB-{number:012X}", period=number), paid_at)
+        assert subscription.paid_until is not None
+        paid_at = subscription.paid_until
+        local_end = paid_at.astimezone(ZoneInfo(zone))
+        month = number + 1
+        year, month_of_year = 2027 + month // 12, month % 12 + 1
+        last = calendar.monthrange(year, month_of_year)[1]
+        assert (local_end.year, local_end.month, local_end.day) == (year, month_of_year, min(day, last))
+        assert (local_end.hour, local_end.minute) == (23, 30)
+    assert subscription.next_period == 60

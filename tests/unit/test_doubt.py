@@ -20,6 +20,8 @@ async def test_an_order_the_bank_did_not_answer_to(world: World) -> None:
         await world.buy()
     (order,) = await world.reconcile.in_doubt()
     assert order.doubt == "the bank's answer to its creation is not known"
+    history = await world.storage.read(lambda uow: uow.orders.history(order.id))
+    assert [(step.event, step.detail) for step in history][-1] == ("create_in_doubt", "silence")
     (found,) = [one async for one in world.reconcile.run(older_than=order.created_at - order.created_at)]
     assert (found.doubt, found.since) == (order.doubt, order.created_at)
 
@@ -74,3 +76,16 @@ def test_what_the_bank_refused_is_not_in_doubt() -> None:
     order = an_order()
     order.refuse(str(GatewayRefused(400, "no")), order.created_at)
     assert order.doubt is None
+
+
+async def test_the_history_tells_each_time_the_bank_was_asked(world: World) -> None:
+    order = await world.buy()
+    world.clock.advance(minutes=2)
+    world.bank.failures_of["receipt"] = [GatewayTimeout("silence")]
+    async for _ in world.reconcile.run():
+        pass
+    world.clock.advance(minutes=5)
+    async for _ in world.reconcile.run():
+        pass
+    history = await world.storage.read(lambda uow: uow.orders.history(order.id))
+    assert [step.detail for step in history if step.event == "asked"] == ["silence", ""]

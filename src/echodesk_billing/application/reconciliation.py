@@ -108,7 +108,7 @@ class Reconcile:
         except GatewayError as error:
             problem = str(error)
             bound.error("reconcile.failed", error=type(error).__name__, reason=problem)
-        after = await self._plan_next(order.id, found_out=problem is None)
+        after = await self._plan_next(order.id, problem)
         bound.info("reconcile.done", before=order.state, after=after)
         return Reconciled(
             order_id=order.id,
@@ -131,7 +131,7 @@ class Reconcile:
                 await self._refunds.ask(order, refund)
         await self._settlement.apply(await self._gateway.receipt(order.bank_order_id))
 
-    async def _plan_next(self, order_id: str, *, found_out: bool) -> str:
+    async def _plan_next(self, order_id: str, problem: str | None) -> str:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> str:
@@ -139,7 +139,7 @@ class Reconcile:
             if order is None:
                 raise AssertionError(f"order {order_id} was due and is gone")
             if order.check_at is not None:
-                order.checked(now, found_out=found_out)
+                order.checked(now, problem=problem)
                 uow.orders.save(order)
             return order.state
 

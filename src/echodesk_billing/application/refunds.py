@@ -7,6 +7,7 @@ from decimal import Decimal
 import structlog
 
 from echodesk_billing.application.errors import OrderNotFound
+from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.refund import Refund
@@ -22,11 +23,12 @@ log = structlog.get_logger()
 class RefundPayment:
     """Refunds an order, wholly or in part, and carries refunds to the bank that it may not have heard of."""
 
-    def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, ids: Ids) -> None:
+    def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, ids: Ids, settlement: Settlement) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
         self._ids = ids
+        self._settlement = settlement
 
     async def refund(
         self, who: Principal, order_id: str, amount: Decimal | None = None, reason: str = ""
@@ -77,6 +79,7 @@ class RefundPayment:
             raise
         except GatewayError as error:
             bound.error("refund.in_doubt", error=type(error).__name__, reason=str(error))
+            await self._settlement.call_failed(order.id, "refund", str(error))
             raise
         return await self._note(order.id, refund.id, action_id=action_id)
 

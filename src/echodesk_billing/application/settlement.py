@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +26,7 @@ from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankReport, ReportedCard
 from echodesk_billing.domain.response_codes import RetryAdvice, response_code
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
+from echodesk_billing.ports.storage import InboxEntry, Storage, StorageUnavailable, UnitOfWork
 
 log = structlog.get_logger()
 
@@ -92,6 +93,19 @@ class Settlement:
                 uow.outbox.add(events)
 
         await self._storage.transact(work)
+
+    async def call_failed(self, order_id: str, call: str, problem: str) -> None:
+        """Note in an order's history that a call to the bank did not go well; its outcome is found out later."""
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> None:
+            order = uow.orders.lock(order_id, "")
+            if order is not None:
+                order.call_failed(call, problem, now)
+                uow.orders.save(order)
+
+        with contextlib.suppress(StorageUnavailable):  # it is a note; the failure itself is what the caller hears of
+            await self._storage.transact(work)
 
     def _settle(self, uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime) -> Settled:
         order = uow.orders.lock(report.external_order_id, report.bank_order_id)

@@ -315,12 +315,20 @@ class Order:
         self._note("attention", source, at, reason)
         return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=self.id, reason=reason)]
 
-    def checked(self, at: datetime, *, found_out: bool = True) -> None:
-        """Plan the next question to the bank: after as long as the order is old, from a minute to an hour.
+    def call_failed(self, call: str, problem: str, at: datetime) -> None:
+        """Note that a call to the bank did not go well, for whoever reads the history."""
+        self._note(f"{call}_in_doubt", Source.REQUEST, at, problem)
+
+    def checked(self, at: datetime, *, problem: str | None = None) -> None:
+        """Note that the bank was asked, and plan the next question: after as long as the order is old.
+
+        That is from a minute to an hour.
 
         Args:
-            found_out: the bank has answered; where it has not, a settled order is asked about again too.
+            problem: why the bank did not answer; then a settled order is asked about again too.
         """
+        self._note("asked", Source.RECEIPT, at, problem or "")
+        found_out = problem is None
         wait = min(max(at - self.created_at, FIRST_CHECK_AFTER), LONGEST_CHECK_INTERVAL)
         self.check_at = None if self.is_settled and found_out else at + wait
 
