@@ -55,13 +55,22 @@ class Nothing(Struct, frozen=True):
     """No input."""
 
 
-class CreatePayment(Struct, frozen=True, kw_only=True):
-    """What to buy: a package or a set of features."""
+class Choice(Struct, frozen=True, kw_only=True):
+    """A package or a set of features."""
 
     package_id: Annotated[int, Meta(ge=1)] | None = None
     agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS, description="seats; ignored for flat packages")] = 1
     features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
     currency: Currency = Currency.GEL
+
+    def selection(self) -> Selection:
+        """The choice, checked by the domain."""
+        return Selection(package_id=self.package_id, features=tuple(self.features), seats=self.agent_count)
+
+
+class CreatePayment(Choice, frozen=True, kw_only=True):
+    """What to buy, and how to pay."""
+
     save_card: bool = True
     card_save_type: Literal["automatic", "recurrent"] = "automatic"
     card_id: Annotated[int, Meta(description="a saved recurrent card to pay with")] | None = None
@@ -71,10 +80,6 @@ class CreatePayment(Struct, frozen=True, kw_only=True):
     capture: Capture = Capture.AUTOMATIC
     google_pay_token: Annotated[str, Meta(min_length=1, max_length=16_384)] | None = None
     apple_pay: bool = False
-
-    def selection(self) -> Selection:
-        """The choice, checked by the domain."""
-        return Selection(package_id=self.package_id, features=tuple(self.features), seats=self.agent_count)
 
     def terms(self) -> Terms:
         """How to pay, checked by the domain."""
@@ -685,20 +690,11 @@ class FeatureRemoved(Struct, frozen=True, kw_only=True):
         )
 
 
-class StartTrial(Struct, frozen=True, kw_only=True):
-    """What to try: a package or a set of features."""
-
-    package_id: Annotated[int, Meta(ge=1)] | None = None
-    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
-    features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
-    currency: Currency = Currency.GEL
-
-    def selection(self) -> Selection:
-        """The choice, checked by the domain."""
-        return Selection(package_id=self.package_id, features=tuple(self.features), seats=self.agent_count)
+class StartTrial(Choice, frozen=True, kw_only=True):
+    """What to try."""
 
 
-class RegisterTenant(StartTrial, frozen=True, kw_only=True):
+class RegisterTenant(Choice, frozen=True, kw_only=True):
     """A tenant to be, what it buys, and what the CRM needs to create it."""
 
     name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
@@ -725,25 +721,15 @@ class RegisterTenant(StartTrial, frozen=True, kw_only=True):
         return bytes(self.payload)
 
 
-class Registered(Struct, frozen=True, kw_only=True):
+class Registered(PaymentPage, frozen=True, kw_only=True):
     """Where the customer pays for the registration."""
 
-    payment_url: str
     payment_id: str
-    order_id: str
-    amount: Decimal
-    currency: str
 
     @classmethod
     def of(cls, order: Order) -> Registered:
         """From the order that pays for it."""
-        return cls(
-            payment_url=order.payment_url or "",
-            payment_id=order.id,
-            order_id=order.id,
-            amount=order.amount.amount,
-            currency=order.amount.currency,
-        )
+        return cls(payment_id=order.id, **msgspec.structs.asdict(PaymentPage.of(order)))
 
 
 class RegistrationPayload(Struct, frozen=True, kw_only=True):
