@@ -128,10 +128,15 @@ class SavedCards:
         await self._storage.transact(work)
 
 
+def default_card(uow: UnitOfWork, tenant_id: str) -> Card | None:
+    """The card that a tenant's renewals are charged to."""
+    return next(iter(uow.cards.active_of(tenant_id)), None)
+
+
 def _usable(uow: UnitOfWork, who: Principal, card_id: int | None) -> Card:
     """The tenant's card with this number, or its default card."""
     if card_id is None:
-        default = next(iter(uow.cards.active_of(who.tenant_id)), None)
+        default = default_card(uow, who.tenant_id)
         card_id = default.id if default else 0
     card = uow.cards.lock(card_id, who.tenant_id)
     if card is None or card.state is not CardState.ACTIVE:

@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 from attrs import evolve, frozen
 
+from echodesk_billing.application.cards import default_card
 from echodesk_billing.application.ordering import Ordering
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.shop import ASKED, Shop, Terms
@@ -107,7 +108,7 @@ class ChargeSavedCard:
         if (running := uow.orders.open_renewal(who.tenant_id, owed.period)) is not None:
             subscription.charging(owed.period)
             return Charge(order=running), []
-        card = next(iter(uow.cards.active_of(who.tenant_id)), None)
+        card = default_card(uow, who.tenant_id)
         hindrance = obstacle(card, owed.plan.price, now) if owed.purpose is Purpose.RENEWAL else DECLINED
         if hindrance is None:
             subscription.charging(owed.period)

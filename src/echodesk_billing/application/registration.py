@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from attrs import evolve
@@ -17,6 +17,7 @@ from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.registration import Applicant, Registration
+from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, require_configured
@@ -83,13 +84,9 @@ class Register:
         buyer = _buyer(applicant)
 
         def work(uow: UnitOfWork) -> Order:
-            _require_free(uow, applicant, buyer, self._shop)
+            uow.subscriptions.add(self._shop.subscription(buyer))
             subscription = uow.subscriptions.lock(applicant.schema_name)
-            if subscription.state is not SubscriptionState.INCOMPLETE:
-                raise NameTaken(applicant.schema_name)
-            earlier = uow.registrations.of_name(applicant.schema_name)
-            if any(one.reserves_against(applicant, now) for one in earlier):
-                raise NameTaken(applicant.schema_name)
+            _require_free(uow, applicant, subscription, now)
             purchase = subscription.purchase(uow.catalogues.current(), selection, currency, now)
             purchase = evolve(purchase, purpose=Purpose.REGISTRATION)
             request = self._shop.registration_request(buyer, purchase.plan, Terms(language=applicant.language))
@@ -138,8 +135,9 @@ def _buyer(applicant: Applicant) -> Principal:
     )
 
 
-def _require_free(uow: UnitOfWork, applicant: Applicant, buyer: Principal, shop: Shop) -> None:
-    """Check that no tenant of this name exists; a tenant that has a token exists, whether it ever paid or not."""
-    if uow.tokens.listed(applicant.schema_name):
-        raise NameTaken(applicant.schema_name)
-    uow.subscriptions.add(shop.subscription(buyer))
+def _require_free(uow: UnitOfWork, applicant: Applicant, subscription: Subscription, now: datetime) -> None:
+    """Check that the name is nobody's: a tenant that has a token exists, whether it ever paid or not."""
+    name = applicant.schema_name
+    reserved = any(one.reserves_against(applicant, now) for one in uow.registrations.of_name(name))
+    if reserved or uow.tokens.listed(name) or subscription.state is not SubscriptionState.INCOMPLETE:
+        raise NameTaken(name)

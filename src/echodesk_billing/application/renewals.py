@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 from attrs import frozen
 
-from echodesk_billing.application.charging import Charge, ChargeSavedCard
+from echodesk_billing.application.cards import default_card
+from echodesk_billing.application.charging import DECLINED, Charge, ChargeSavedCard
 from echodesk_billing.domain.card import obstacle
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Money
@@ -153,7 +154,7 @@ class Renew:
             tenant_id=subscription.tenant_id,
             state=subscription.state,
             amount=owed.plan.price if owed else None,
-            obstacle=hindrance or "the last charge was declined" if asks else hindrance,
+            obstacle=DECLINED if asks else hindrance,
         )
 
 
@@ -162,7 +163,7 @@ def _hindrance(uow: UnitOfWork, subscription: Subscription, now: datetime) -> st
     if not subscription.is_running:
         return "nothing is charged any more"
     price = subscription.plan_of(subscription.first_unpaid(now)).price
-    return obstacle(next(iter(uow.cards.active_of(subscription.tenant_id)), None), price, now)
+    return obstacle(default_card(uow, subscription.tenant_id), price, now)
 
 
 def _tenant(subscription: Subscription) -> Principal:

@@ -8,8 +8,6 @@ from attrs import field, frozen
 
 from echodesk_billing.domain.response_codes import RetryAdvice
 
-_WORTH_RETRYING = (RetryAdvice.LATER, RetryAdvice.SOON)
-
 
 def _earliest_first(value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
     return tuple(sorted(value))
@@ -42,7 +40,7 @@ class RenewalPolicy:
 
         Tries that were missed, because no worker ran, are not made up for.
         """
-        if advice not in _WORTH_RETRYING:
+        if not advice.allows_retry:
             return None
         moments = (first_failed_at + delay for delay in self.retries[failures - 1 :])
         return next((moment for moment in moments if moment > now), None)

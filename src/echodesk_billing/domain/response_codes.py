@@ -22,6 +22,11 @@ class RetryAdvice(enum.StrEnum):
     CUSTOMER_PRESENT = "customer present"
     NEVER = "never"
 
+    @property
+    def allows_retry(self) -> bool:
+        """Whether trying again by itself can help."""
+        return self in (RetryAdvice.LATER, RetryAdvice.SOON)
+
 
 @frozen
 class ResponseCode:

@@ -411,8 +411,7 @@ class Subscription:
         self.first_failed_at = self.first_failed_at or at
         self.retry_at = policy.next_try(self.first_failed_at, self.failures, at, advice)
         events = self._fall_due(code, at) if self.state is _S.ACTIVE else []
-        may_retry = advice in (RetryAdvice.LATER, RetryAdvice.SOON)
-        if may_retry and self.retry_at is None and at >= self._paid_until():
+        if advice.allows_retry and self.retry_at is None and at >= self._paid_until():
             events += self._suspend(at)
         return events
 

@@ -57,14 +57,17 @@ def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, 
     """What this process does besides answering."""
     if not container.gateway().is_configured:
         return []
+    return _local_jobs(container, settings, settings.work_every_seconds if works_inside(settings) else 0)
+
+
+def _local_jobs(container: Container, settings: Settings, work_seconds: float) -> list[Coroutine[Any, Any, None]]:
+    """Loops of this process; a pause of zero means that there is no such loop."""
+    chores = container.chores()
     jobs = (
-        [every(settings.reconcile_every_seconds, container.chores().find_out, "reconcile")]
-        if settings.reconcile_every_seconds
-        else []
+        ("reconcile", settings.reconcile_every_seconds, chores.find_out),
+        ("work", work_seconds, chores.everything),
     )
-    if works_inside(settings):
-        jobs.append(every(settings.work_every_seconds, container.chores().everything, "work"))
-    return jobs
+    return [every(pause, chore, name) for name, pause, chore in jobs if pause]
 
 
 def works_inside(settings: Settings) -> bool:
@@ -84,10 +87,7 @@ async def working(container: Container, settings: Settings) -> AsyncIterator[Non
         async with _queue().working(settings.database_url, container.chores(), seconds):
             yield
         return
-    jobs = [("work", seconds, container.chores().everything)]
-    if settings.reconcile_every_seconds:
-        jobs.append(("reconcile", settings.reconcile_every_seconds, container.chores().find_out))
-    tasks = [asyncio.create_task(every(pause, chore, name)) for name, pause, chore in jobs]
+    tasks = [asyncio.create_task(job) for job in _local_jobs(container, settings, seconds)]
     try:
         yield
     finally:
