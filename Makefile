@@ -34,7 +34,7 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, de
 soak: $(VENV)/dev.stamp ## simulate many seeds of the whole system: make soak SEEDS=20000
 	@$(BIN)/python -m tests.simulation.soak --seeds $(SEEDS)
 
-bench: $(VENV)/dev.stamp ## measure, both sides in one run: make bench, or make bench QUICK=1
+bench: $(VENV)/bench.stamp ## measure, both sides in one run: make bench, or make bench QUICK=1
 	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick)
 
 fuzz: $(VENV)/dev.stamp ## random callbacks, guided by coverage, until stopped
@@ -50,9 +50,12 @@ docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code
 lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \
 	  --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra postgres --extra pdf --extra worker \
-	  --custom-compile-command "make lock" pyproject.toml requirements/build.in \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra postgres --extra pdf --extra speed \
+	  --extra worker --custom-compile-command "make lock" pyproject.toml requirements/build.in \
 	  -c requirements/dev.txt -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra bench \
+	  --custom-compile-command "make lock" pyproject.toml requirements/build.in \
+	  -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## remove what was built and what make run stored
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import uvloop
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -107,7 +108,12 @@ def main() -> None:
     app.cleanup_ctx.append(_pool)
     app.router.add_post("/api/payments/webhook/", webhook)
     web.run_app(
-        app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=lambda *_: print("ready", flush=True)
+        app,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        access_log=None,
+        print=lambda *_: print("ready", flush=True),
+        loop=uvloop.new_event_loop(),
     )
 
 

@@ -134,7 +134,7 @@ async def test_a_deadlock_is_tried_again_and_both_go_through(new_database: Calla
                 order = uow.orders.lock(order_id, "")
                 order.check_at = None
                 uow.orders.save(order)
-                uow.orders._connection.execute(text("SELECT pg_sleep(0.2)"))
+                uow.orders._session.execute(text("SELECT pg_sleep(0.2)"))
 
         return work
 
@@ -156,9 +156,9 @@ async def test_a_serialisation_failure_is_tried_again_and_both_go_through(
 
     def work(uow: Any) -> None:
         attempts["all"] += 1
-        uow.orders._connection.execute(text("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
+        uow.orders._session.execute(text("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"))
         order = uow.orders.get(an_order().id, None)
-        uow.orders._connection.execute(text("SELECT pg_sleep(0.2)"))
+        uow.orders._session.execute(text("SELECT pg_sleep(0.2)"))
         order.check_at = None
         uow.orders.save(order)
 

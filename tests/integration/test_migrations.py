@@ -12,6 +12,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from echodesk_billing.adapters.sql import migrations
+from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.tables import metadata
 from echodesk_billing.adapters.sql.unit_of_work import SqlSubscriptions
 
@@ -66,6 +67,6 @@ def test_subscriptions_of_before_renewals_are_looked_at_once_and_planned() -> No
                 {"tenant": tenant, "state": state, "anchor": anchor},
             )
         migrations.upgrade(connection)
-        due = SqlSubscriptions(connection).due(datetime(2026, 3, 1, tzinfo=UTC), 10)
+        due = SqlSubscriptions(Session(connection), {}).due(datetime(2026, 3, 1, tzinfo=UTC), 10)
     assert [(one.tenant_id, one.started_at == one.anchor, one.grace.days) for one in due] == [("runs", True, 7)]
     engine.dispose()

@@ -54,20 +54,20 @@ def without_row_locks(patch: Patch) -> None:
 
     def order(self: Any, external_order_id: str | None, bank_order_id: str) -> Order | None:
         found = self.get(external_order_id or bank_order_id, None)
-        self._connection.execute(text("SELECT pg_sleep(0.1)"))  # everybody has read before anybody writes
+        self._session.execute(text("SELECT pg_sleep(0.1)"))  # everybody has read before anybody writes
         return found  # type: ignore[no-any-return]
 
     def subscription(self: Any, tenant_id: str) -> Subscription:
         query = select(tables.subscriptions).where(tables.subscriptions.c.tenant_id == tenant_id)
-        found = rows.subscription(self._connection.execute(query).one())
-        self._connection.execute(text("SELECT pg_sleep(0.1)"))
+        found = rows.subscription(self._session.execute(query).one())
+        self._session.execute(text("SELECT pg_sleep(0.1)"))
         return found
 
     look = SqlOrders.open_renewal
 
     def open_renewal(self: Any, tenant_id: str, period: int) -> Order | None:
         found = look(self, tenant_id, period)
-        self._connection.execute(text("SELECT pg_sleep(0.3)"))
+        self._session.execute(text("SELECT pg_sleep(0.3)"))
         return found
 
     patch.setattr(SqlOrders, "open_renewal", open_renewal)
@@ -81,20 +81,20 @@ def without_versions(patch: Patch) -> None:
     def order(self: Any, order: Order) -> None:
         order.version += 1
         query = update(tables.orders).where(tables.orders.c.id == order.id)
-        self._connection.execute(query.values(rows.order_values(order)))
+        self._session.execute(query.values(rows.order_values(order)))
         self._add_steps(order)
 
     def subscription(self: Any, subscription: Subscription) -> None:
         subscription.version += 1
         query = update(tables.subscriptions).where(tables.subscriptions.c.tenant_id == subscription.tenant_id)
-        self._connection.execute(query.values(rows.subscription_values(subscription)))
+        self._session.execute(query.values(rows.subscription_values(subscription)))
 
     patch.setattr(SqlOrders, "save", order)
     patch.setattr(SqlSubscriptions, "save", subscription)
 
 
 async def without_constraint(world: World, name: str) -> None:
-    await world.storage.transact(lambda uow: uow.orders._connection.execute(text(f"DROP INDEX {name}")))  # type: ignore[attr-defined]
+    await world.storage.transact(lambda uow: uow.orders._session.execute(text(f"DROP INDEX {name}")))  # type: ignore[attr-defined]
 
 
 async def test_with_everything_on_many_reports_have_one_effect(world: World) -> None:
@@ -115,7 +115,7 @@ async def test_without_row_lock_and_version_a_payment_has_its_effect_twice_and_t
     without_row_locks(monkeypatch)
     without_versions(monkeypatch)
     await world.storage.transact(
-        lambda uow: uow.orders._connection.execute(  # type: ignore[attr-defined]
+        lambda uow: uow.orders._session.execute(  # type: ignore[attr-defined]
             text("ALTER TABLE invoices DROP CONSTRAINT uq_invoices_order_id")
         )
     )

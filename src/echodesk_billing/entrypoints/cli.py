@@ -30,7 +30,7 @@ from echodesk_billing.domain.response_codes import response_code
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev
-from echodesk_billing.entrypoints.serving import prepare_queue, serving, until_stopped, working
+from echodesk_billing.entrypoints.serving import fastest_loop, prepare_queue, serving, until_stopped, working
 from echodesk_billing.facade import open_container
 from echodesk_billing.logs import configure_logs
 from echodesk_billing.ports.access import Principal, Scope
@@ -97,7 +97,9 @@ def _run(work: Callable[[Container, Settings], Coroutine[Any, Any, int | None]])
                 raise StorageUnavailable(problem)
             return await work(container, settings)
 
-    raise typer.Exit(asyncio.run(run()) or 0)
+    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+        code = runner.run(run())
+    raise typer.Exit(code or 0)
 
 
 def _print(value: Any, table: Callable[[], Table | str], *, as_json: bool) -> None:

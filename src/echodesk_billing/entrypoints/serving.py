@@ -123,6 +123,15 @@ async def until_stopped() -> None:
     await stopped.wait()
 
 
+def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes uvloop's event loops, where the extra [speed] is installed; None for the loop Python has."""
+    try:
+        import uvloop  # noqa: PLC0415 - the extra [speed] is optional
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 def packaged(name: str) -> Path:
     """A file that comes with the package."""
     return Path(__file__).parent.parent / "data" / name

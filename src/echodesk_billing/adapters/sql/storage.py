@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from echodesk_billing.adapters.sql import migrations
-from echodesk_billing.adapters.sql.unit_of_work import ConcurrentChange, SqlUnitOfWork
+from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
+from echodesk_billing.adapters.sql.unit_of_work import SqlUnitOfWork
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Storage, StorageUnavailable, UnitOfWork
@@ -64,6 +65,13 @@ def _attempts() -> Any:
     return stamina.retry_context(on=_worth_repeating, attempts=_ATTEMPTS, wait_initial=0.01, wait_max=0.5, timeout=10)
 
 
+def _run(work: Callable[[UnitOfWork], T], connection: Connection, ids: Ids) -> T:
+    session = Session(connection)
+    result = work(SqlUnitOfWork(session, ids))
+    session.flush()
+    return result
+
+
 def _unavailable(error: Exception) -> StorageUnavailable:
     cause = getattr(error, "orig", None) or error
     return StorageUnavailable(f"The database did not take it: {type(cause).__name__}: {str(cause).splitlines()[0]}")
@@ -101,7 +109,7 @@ class SqliteStorage:
         try:
             for attempt in _attempts():
                 with attempt, engine.begin() as connection:
-                    result = work(SqlUnitOfWork(connection, self._ids))
+                    result = _run(work, connection, self._ids)
             return result
         except SQLAlchemyError as error:
             raise _unavailable(error) from error
@@ -172,16 +180,20 @@ class PostgresStorage:
         return await self._run(self._reading, work)
 
     async def _run(self, engine: Any, work: Callable[[UnitOfWork], T]) -> T:
+        def in_transaction(connection: Connection) -> T:
+            with connection.begin():
+                try:
+                    return _run(work, connection, self._ids)
+                except DBAPIError as error:
+                    if error.connection_invalidated:  # before the commit, so that nothing was done
+                        raise ConnectionLost(str(error.orig)) from error
+                    raise
+
         try:
             async for attempt in _attempts():
                 with attempt:
-                    async with engine.begin() as connection:
-                        try:
-                            result: T = await connection.run_sync(lambda sync: work(SqlUnitOfWork(sync, self._ids)))
-                        except DBAPIError as error:
-                            if error.connection_invalidated:  # before the commit, so that nothing was done
-                                raise ConnectionLost(str(error.orig)) from error
-                            raise
+                    async with engine.connect() as connection:
+                        result: T = await connection.run_sync(in_transaction)
             return result
         except (SQLAlchemyError, OSError, ConnectionLost) as error:
             raise _unavailable(error) from error

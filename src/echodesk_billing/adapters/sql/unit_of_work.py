@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+from collections import namedtuple
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Connection, Select, Table, case, delete, func, or_, select, text, update
+from sqlalchemy import Executable, Select, Table, bindparam, case, delete, func, or_, select, text, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql import rows, tables
+from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
-from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
@@ -36,86 +38,113 @@ _PUT_JOBS = text(
 _NEVER = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
-class ConcurrentChange(BillingError):
-    """A row was saved by someone else since it was loaded; the transaction runs again."""
-
-
 class SqlUnitOfWork:
-    """The unit of work on one connection."""
+    """The unit of work in one session."""
 
-    def __init__(self, connection: Connection, ids: Ids) -> None:
-        self.orders = SqlOrders(connection)
-        self.subscriptions = SqlSubscriptions(connection)
-        self.cards = SqlCards(connection)
-        self.registrations = SqlRegistrations(connection)
-        self.books = SqlBooks(connection)
-        self.catalogues = SqlCatalogues(connection)
-        self.inbox = SqlInbox(connection)
-        self.outbox = SqlOutbox(connection, ids)
-        self.queue = SqlQueue(connection)
-        self.tokens = SqlTokens(connection)
-        self.answers = SqlAnswers(connection)
+    def __init__(self, session: Session, ids: Ids) -> None:
+        held: dict[str, Any] = {}
+        self.orders = SqlOrders(session, held)
+        self.subscriptions = SqlSubscriptions(session, held)
+        self.cards = SqlCards(session)
+        self.registrations = SqlRegistrations(session)
+        self.books = SqlBooks(session)
+        self.catalogues = SqlCatalogues(session)
+        self.inbox = SqlInbox(session)
+        self.outbox = SqlOutbox(session, ids)
+        self.queue = SqlQueue(session)
+        self.tokens = SqlTokens(session)
+        self.answers = SqlAnswers(session)
 
 
-def _insert_new(connection: Connection, table: Table, values: rows.Values) -> bool:
+def _insert_new(session: Session, table: Table, values: rows.Values) -> bool:
     """Insert a row unless its key exists; on PostgreSQL this waits for a transaction that is inserting it now."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).values(values).on_conflict_do_nothing()).rowcount == 1
+    return session.execute(_insertion(table, is_postgres=session.is_postgres), values).rowcount == 1
+
+
+@functools.cache
+def _insertion(table: Table, *, is_postgres: bool) -> postgresql.Insert | sqlite.Insert:
+    insert = postgresql.insert if is_postgres else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+# By our id, and by the bank's: two queries, so that each uses its index whatever the database knows of the table.
+_ORDER = tuple(
+    select(tables.orders).where(column == bindparam("id"))
+    for column in (tables.orders.c.id, tables.orders.c.bank_order_id)
+)
+_ORDER_OF_TENANT = tuple(query.where(tables.orders.c.tenant_id == bindparam("of_tenant")) for query in _ORDER)
+
+
+def _with_subscription(query: Select[Any]) -> Select[Any]:
+    """An order and its tenant's subscription, both locked, the order first."""
+    found = query.with_for_update().cte("found")
+    held = (
+        select(tables.subscriptions)
+        .where(tables.subscriptions.c.tenant_id == found.c.tenant_id)
+        .with_for_update()
+        .lateral("held")
+    )
+    columns = (column.label(f"held_{column.name}") for column in held.c)
+    return select(found, *columns).select_from(found.outerjoin(held, true()))
+
+
+_LOCK_ORDER = tuple(_with_subscription(query) for query in _ORDER)
+_Subscription = namedtuple("_Subscription", [column.name for column in tables.subscriptions.c])  # type: ignore[misc]  # noqa: PYI024
 
 
 class SqlOrders:
-    """Orders, with their history."""
+    """Orders, with their history.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    Args:
+        held: rows of subscriptions that were locked together with an order, by tenant.
+    """
+
+    def __init__(self, session: Session, held: dict[str, Any]) -> None:
+        self._session = session
+        self._held = held
 
     def add(self, order: Order) -> None:
         """Insert an order with the steps it has."""
         order.version = 1
-        self._connection.execute(tables.orders.insert(), rows.order_values(order))
+        self._session.insert(tables.orders, [rows.order_values(order)])
         self._add_steps(order)
 
     def save(self, order: Order) -> None:
         """Update an order by its primary key; its version must be the one that was loaded."""
         order.version += 1
-        changed = self._connection.execute(
-            update(tables.orders)
-            .where(tables.orders.c.id == order.id, tables.orders.c.version == order.version - 1)
-            .values(rows.order_values(order))
-        )
-        if changed.rowcount != 1:
-            raise ConcurrentChange(f"{order.subject} was changed meanwhile")
+        self._session.update(tables.orders, rows.order_values(order))
         self._add_steps(order)
 
     def _add_steps(self, order: Order) -> None:
-        if order.steps:
-            self._connection.execute(
-                tables.order_steps.insert(), [rows.step_values(order.id, step) for step in order.steps]
-            )
-            order.steps.clear()
+        self._session.insert(tables.order_steps, [rows.step_values(order.id, step) for step in order.steps])
+        order.steps.clear()
 
     def get(self, order_id: str, tenant_id: str | None) -> Order | None:
-        """By primary key or the unique index on bank_order_id."""
-        query = select(tables.orders).where(
-            or_(tables.orders.c.id == order_id, tables.orders.c.bank_order_id == order_id)
-        )
-        if tenant_id is not None:
-            query = query.where(tables.orders.c.tenant_id == tenant_id)
-        row = self._connection.execute(query).first()
+        """By primary key, else by the unique index on bank_order_id."""
+        ids = (order_id, order_id)
+        row = self._row(_ORDER, ids) if tenant_id is None else self._row(_ORDER_OF_TENANT, ids, of_tenant=tenant_id)
         return None if row is None else rows.order(row)
 
     def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
-        """By primary key, else by the unique index on bank_order_id; the row is locked."""
-        by_id = tables.orders.c.id == (external_order_id or "")
-        query = (
-            select(tables.orders)
-            .where(or_(by_id, tables.orders.c.bank_order_id == bank_order_id))
-            .order_by(by_id.desc())
-            .limit(1)
-            .with_for_update()
+        """By primary key, else by the unique index on bank_order_id; the row is locked.
+
+        On PostgreSQL the same statement locks the subscription that the order is for, and holds it ready.
+        """
+        queries = _LOCK_ORDER if self._session.is_postgres else _ORDER
+        row = self._row(queries, (external_order_id, bank_order_id))
+        if row is None:
+            return None
+        if (held := row[len(tables.orders.c) :]) and held[0] is not None:
+            self._held[held[0]] = _Subscription(*held)
+        return rows.order(row)
+
+    def _row(self, queries: Sequence[Select[Any]], ids: Sequence[str | None], **more: str) -> Any:
+        found = (
+            self._session.execute(one, {"id": id_, **more}).first()
+            for one, id_ in zip(queries, ids, strict=True)
+            if id_
         )
-        row = self._connection.execute(query).first()
-        return None if row is None else rows.order(row)
+        return next((row for row in found if row is not None), None)
 
     def open_of(self, tenant_id: str) -> Sequence[Order]:
         """By ix_orders_tenant_created."""
@@ -128,7 +157,7 @@ class SqlOrders:
             .order_by(tables.orders.c.created_at.desc(), tables.orders.c.id.desc())
             .limit(20)
         )
-        return [rows.order(row) for row in self._connection.execute(query)]
+        return [rows.order(row) for row in self._session.execute(query)]
 
     def open_renewal(self, tenant_id: str, period: int) -> Order | None:
         """By the partial unique index uq_orders_renewal_period."""
@@ -138,7 +167,7 @@ class SqlOrders:
             tables.orders.c.purpose == Purpose.RENEWAL.value,
             tables.orders.c.state != OrderState.REJECTED.value,
         )
-        row = self._connection.execute(query).first()
+        row = self._session.execute(query).first()
         return None if row is None else rows.order(row)
 
     def due(self, now: datetime, limit: int) -> Sequence[Order]:
@@ -146,7 +175,7 @@ class SqlOrders:
         query = (
             select(tables.orders).where(tables.orders.c.check_at <= now).order_by(tables.orders.c.check_at).limit(limit)
         )
-        return [rows.order(row) for row in self._connection.execute(query)]
+        return [rows.order(row) for row in self._session.execute(query)]
 
     def listed(self, tenant_id: str | None, state: OrderState | None, limit: int) -> Sequence[Order]:
         """By ix_orders_tenant_created, or ix_orders_created for all tenants."""
@@ -156,13 +185,13 @@ class SqlOrders:
         if state is not None:
             query = query.where(tables.orders.c.state == state.value)
         query = query.order_by(tables.orders.c.created_at.desc(), tables.orders.c.id.desc()).limit(limit)
-        return [rows.order(row) for row in self._connection.execute(query)]
+        return [rows.order(row) for row in self._session.execute(query)]
 
     def changed_between(self, start: datetime, end: datetime, after: str, limit: int) -> Sequence[Order]:
         """By ix_orders_updated."""
         orders = tables.orders
         query = select(orders).where(orders.c.updated_at >= start, orders.c.updated_at < end, orders.c.id > after)
-        return [rows.order(row) for row in self._connection.execute(query.order_by(orders.c.id).limit(limit))]
+        return [rows.order(row) for row in self._session.execute(query.order_by(orders.c.id).limit(limit))]
 
     def needing_attention(self, limit: int) -> Sequence[Order]:
         """By the partial index ix_orders_attention."""
@@ -172,12 +201,12 @@ class SqlOrders:
             .order_by(tables.orders.c.created_at.desc())
             .limit(limit)
         )
-        return [rows.order(row) for row in self._connection.execute(query)]
+        return [rows.order(row) for row in self._session.execute(query)]
 
     def count_by_state(self) -> dict[str, int]:
         """Reads the whole table: for people, not for requests."""
         query = select(tables.orders.c.state, func.count().label("orders")).group_by(tables.orders.c.state)
-        return {row.state: row.orders for row in self._connection.execute(query)}
+        return {row.state: row.orders for row in self._session.execute(query)}
 
     def history(self, order_id: str) -> Sequence[Step]:
         """By the index on order_id."""
@@ -186,78 +215,77 @@ class SqlOrders:
             .where(tables.order_steps.c.order_id == order_id)
             .order_by(tables.order_steps.c.id)
         )
-        return [rows.step(row) for row in self._connection.execute(query)]
+        return [rows.step(row) for row in self._session.execute(query)]
+
+
+_SUBSCRIPTION = select(tables.subscriptions).where(tables.subscriptions.c.tenant_id == bindparam("of_tenant"))
+_LOCK_SUBSCRIPTION = _SUBSCRIPTION.with_for_update()
 
 
 class SqlSubscriptions:
-    """Subscriptions, one per tenant."""
+    """Subscriptions, one per tenant.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    Args:
+        held: rows that were locked together with an order, by tenant.
+    """
+
+    def __init__(self, session: Session, held: dict[str, Any]) -> None:
+        self._session = session
+        self._held = held
 
     def get(self, tenant_id: str) -> Subscription | None:
         """By primary key."""
-        query = select(tables.subscriptions).where(tables.subscriptions.c.tenant_id == tenant_id)
-        row = self._connection.execute(query).first()
+        row = self._session.execute(_SUBSCRIPTION, {"of_tenant": tenant_id}).first()
         return None if row is None else rows.subscription(row)
 
     def add(self, subscription: Subscription) -> None:
         """Insert, unless the tenant has one."""
         values = rows.subscription_values(evolve(subscription, version=1))
-        _insert_new(self._connection, tables.subscriptions, values)
+        _insert_new(self._session, tables.subscriptions, values)
 
     def lock(self, tenant_id: str) -> Subscription:
-        """By primary key; the row is locked."""
-        query = select(tables.subscriptions).where(tables.subscriptions.c.tenant_id == tenant_id).with_for_update()
-        return rows.subscription(self._connection.execute(query).one())
+        """By primary key; the row is locked. One that was locked together with an order is there already."""
+        held = self._held.pop(tenant_id, None)
+        return rows.subscription(held or self._session.execute(_LOCK_SUBSCRIPTION, {"of_tenant": tenant_id}).one())
 
     def save(self, subscription: Subscription) -> None:
         """Update by primary key; the version must be the one that was loaded."""
         subscription.version += 1
-        changed = self._connection.execute(
-            update(tables.subscriptions)
-            .where(
-                tables.subscriptions.c.tenant_id == subscription.tenant_id,
-                tables.subscriptions.c.version == subscription.version - 1,
-            )
-            .values(rows.subscription_values(subscription))
-        )
-        if changed.rowcount != 1:
-            raise ConcurrentChange(f"{subscription.subject} was changed meanwhile")
+        self._session.update(tables.subscriptions, rows.subscription_values(subscription))
 
     def due(self, now: datetime, limit: int) -> Sequence[Subscription]:
         """By the partial index ix_subscriptions_due."""
         due_at = tables.subscriptions.c.due_at
         query = select(tables.subscriptions).where(due_at <= now).order_by(due_at).limit(limit)
-        return [rows.subscription(row) for row in self._connection.execute(query)]
+        return [rows.subscription(row) for row in self._session.execute(query)]
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
         """By the partial index ix_subscriptions_due, past rows that others are claiming."""
         table = tables.subscriptions
         chosen = select(table.c.tenant_id).where(table.c.due_at <= now).order_by(table.c.due_at).limit(limit)
-        tenants = list(self._connection.execute(chosen.with_for_update(skip_locked=True)).scalars())
+        tenants = list(self._session.execute(chosen.with_for_update(skip_locked=True)).scalars())
         if tenants:
-            self._connection.execute(update(table).where(table.c.tenant_id.in_(tenants)).values(due_at=until))
+            self._session.execute(update(table).where(table.c.tenant_id.in_(tenants)).values(due_at=until))
         return tenants
 
     def count_by_state(self) -> dict[str, int]:
         """Reads the whole table: for people, not for requests."""
         state = tables.subscriptions.c.state
         query = select(state, func.count().label("number")).group_by(state)
-        return {row.state: row.number for row in self._connection.execute(query)}
+        return {row.state: row.number for row in self._session.execute(query)}
 
 
 class SqlCards:
     """Saved cards."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def add(self, card: Card) -> Card:
         """Insert, unless the order saved one; read back by the unique index on order_id."""
-        _insert_new(self._connection, tables.cards, rows.card_values(card))
+        _insert_new(self._session, tables.cards, rows.card_values(card))
         query = select(tables.cards).where(tables.cards.c.order_id == card.order_id)
-        return rows.card(self._connection.execute(query).one())
+        return rows.card(self._session.execute(query).one())
 
     def active_of(self, tenant_id: str) -> Sequence[Card]:
         """By the index on tenant_id."""
@@ -266,7 +294,7 @@ class SqlCards:
             .where(tables.cards.c.tenant_id == tenant_id, tables.cards.c.state == CardState.ACTIVE.value)
             .order_by(tables.cards.c.is_default.desc(), tables.cards.c.id.desc())
         )
-        return [rows.card(row) for row in self._connection.execute(query)]
+        return [rows.card(row) for row in self._session.execute(query)]
 
     def lock(self, card_id: int, tenant_id: str) -> Card | None:
         """By primary key, filtered by tenant; the row is locked."""
@@ -275,14 +303,12 @@ class SqlCards:
             .where(tables.cards.c.id == card_id, tables.cards.c.tenant_id == tenant_id)
             .with_for_update()
         )
-        row = self._connection.execute(query).first()
+        row = self._session.execute(query).first()
         return None if row is None else rows.card(row)
 
     def save(self, card: Card) -> None:
         """Update by primary key."""
-        self._connection.execute(
-            update(tables.cards).where(tables.cards.c.id == card.id).values(rows.card_values(card))
-        )
+        self._session.update(tables.cards, rows.card_values(card))
 
     def forgetting(self, limit: int) -> Sequence[Card]:
         """By the partial index ix_cards_forgetting."""
@@ -292,7 +318,7 @@ class SqlCards:
             .order_by(tables.cards.c.id)
             .limit(limit)
         )
-        return [rows.card(row) for row in self._connection.execute(query)]
+        return [rows.card(row) for row in self._session.execute(query)]
 
     def to_remind(self, now: datetime, limit: int) -> Sequence[Card]:
         """By the partial index ix_cards_remind; the rows are locked."""
@@ -304,18 +330,18 @@ class SqlCards:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return [rows.card(row) for row in self._connection.execute(query)]
+        return [rows.card(row) for row in self._session.execute(query)]
 
 
 class SqlRegistrations:
     """Registrations, one per order."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def add(self, registration: Registration) -> None:
         """Insert, unless the order has one."""
-        _insert_new(self._connection, tables.registrations, rows.registration_values(registration))
+        _insert_new(self._session, tables.registrations, rows.registration_values(registration))
 
     def get(self, order_id: str) -> Registration | None:
         """By primary key."""
@@ -327,12 +353,12 @@ class SqlRegistrations:
         return self._one(query.with_for_update())
 
     def _one(self, query: Select[Any]) -> Registration | None:
-        row = self._connection.execute(query).first()
+        row = self._session.execute(query).first()
         return None if row is None else rows.registration(row)
 
     def save(self, registration: Registration) -> None:
         """Update by primary key."""
-        self._connection.execute(
+        self._session.execute(
             update(tables.registrations)
             .where(tables.registrations.c.order_id == registration.order_id)
             .values(rows.registration_values(registration))
@@ -341,36 +367,43 @@ class SqlRegistrations:
     def of_name(self, schema_name: str) -> Sequence[Registration]:
         """By the index on schema_name."""
         query = select(tables.registrations).where(tables.registrations.c.schema_name == schema_name)
-        return [rows.registration(row) for row in self._connection.execute(query)]
+        return [rows.registration(row) for row in self._session.execute(query)]
 
     def erase_payloads(self, before: datetime) -> int:
         """By the partial index ix_registrations_sealed."""
         table = tables.registrations
         old = (table.c.sealed_payload.is_not(None), table.c.created_at < before)
-        return self._connection.execute(update(table).where(*old).values(sealed_payload=None)).rowcount
+        return self._session.execute(update(table).where(*old).values(sealed_payload=None)).rowcount
+
+
+@functools.cache
+def _take_serial(*, is_postgres: bool) -> Executable:
+    table, insert = tables.serials, postgresql.insert if is_postgres else sqlite.insert
+    taken = insert(table).values(series=bindparam("series"), last=1)
+    taken = taken.on_conflict_do_update(index_elements=[table.c.series], set_={"last": table.c.last + 1})
+    return taken.returning(table.c.last)
 
 
 class SqlBooks:
     """The journal and the invoices."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def post(self, entries: Sequence[Entry]) -> None:
         """Insert."""
-        if entries:
-            self._connection.execute(tables.journal.insert(), [rows.entry_values(entry) for entry in entries])
+        self._session.insert(tables.journal, [rows.entry_values(entry) for entry in entries])
 
     def of_order(self, order_id: str) -> Sequence[Entry]:
         """By the index on order_id."""
         query = select(tables.journal).where(tables.journal.c.order_id == order_id).order_by(tables.journal.c.id)
-        return [rows.entry(row) for row in self._connection.execute(query)]
+        return [rows.entry(row) for row in self._session.execute(query)]
 
     def of_tenant(self, tenant_id: str, limit: int) -> Sequence[Entry]:
         """By ix_journal_tenant."""
         journal = tables.journal
         query = select(journal).where(journal.c.tenant_id == tenant_id).order_by(journal.c.id).limit(limit)
-        return [rows.entry(row) for row in self._connection.execute(query)]
+        return [rows.entry(row) for row in self._session.execute(query)]
 
     def balance(self, account: str) -> dict[Currency, Money]:
         """Reads the whole journal: for people, not for requests."""
@@ -381,27 +414,24 @@ class SqlBooks:
             .where(or_(journal.c.debit == account, journal.c.credit == account))
             .group_by(journal.c.currency)
         )
-        found = {Currency(row.currency): int(row.minor) for row in self._connection.execute(query)}
+        found = {Currency(row.currency): int(row.minor) for row in self._session.execute(query)}
         return {currency: Money.from_minor(minor, currency) for currency, minor in found.items()}
 
     def next_serial(self, series: str) -> int:
         """One statement by primary key; the row stays locked until the transaction ends, so there is no gap."""
-        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        table = tables.serials
-        taken = insert(table).values(series=series, last=1)
-        taken = taken.on_conflict_do_update(index_elements=[table.c.series], set_={"last": table.c.last + 1})
-        return int(self._connection.execute(taken.returning(table.c.last)).scalar_one())
+        take = _take_serial(is_postgres=self._session.is_postgres)
+        return int(self._session.execute(take, {"series": series}, apart=True).scalar_one())
 
     def issue(self, invoice: Invoice) -> None:
         """Insert."""
-        self._connection.execute(tables.invoices.insert(), rows.invoice_values(invoice))
+        self._session.insert(tables.invoices, [rows.invoice_values(invoice)])
 
     def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
         """By primary key, filtered by tenant."""
         query = select(tables.invoices).where(tables.invoices.c.id == invoice_id)
         if tenant_id is not None:
             query = query.where(tables.invoices.c.tenant_id == tenant_id)
-        row = self._connection.execute(query).first()
+        row = self._session.execute(query).first()
         return None if row is None else rows.invoice(row)
 
     def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
@@ -412,24 +442,24 @@ class SqlBooks:
             .order_by(tables.invoices.c.id.desc())
             .limit(limit)
         )
-        return [rows.invoice(row) for row in self._connection.execute(query)]
+        return [rows.invoice(row) for row in self._session.execute(query)]
 
 
 class SqlCatalogues:
     """Versions of the catalogue."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def current(self) -> Catalogue:
         """By primary key, the last."""
         query = select(tables.catalogues).order_by(tables.catalogues.c.version.desc()).limit(1)
-        row = self._connection.execute(query).first()
+        row = self._session.execute(query).first()
         return Catalogue() if row is None else rows.catalogue(row)
 
     def add(self, catalogue: Catalogue, at: datetime) -> None:
         """Insert a version."""
-        self._connection.execute(
+        self._session.execute(
             tables.catalogues.insert(),
             {"version": catalogue.version, "document": rows.catalogue_document(catalogue), "created_at": at},
         )
@@ -438,31 +468,30 @@ class SqlCatalogues:
 class SqlInbox:
     """Callbacks that were received."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def record(self, entry: InboxEntry) -> bool:
         """Insert, unless the primary key is there."""
-        return _insert_new(self._connection, tables.inbox, rows.inbox_values(entry))
+        return _insert_new(self._session, tables.inbox, rows.inbox_values(entry))
 
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:
         """By the index on order_id."""
         query = select(tables.inbox).where(tables.inbox.c.order_id == order_id).order_by(tables.inbox.c.at)
-        return [rows.inbox_entry(row) for row in self._connection.execute(query)]
+        return [rows.inbox_entry(row) for row in self._session.execute(query)]
 
 
 class SqlOutbox:
     """Events on their way out."""
 
-    def __init__(self, connection: Connection, ids: Ids) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, ids: Ids) -> None:
+        self._session = session
         self._ids = ids
 
     def add(self, events: Sequence[Event]) -> Sequence[Event]:
         """Insert events in order, with ids that sort the same way."""
         recorded = [evolve(event, id=self._ids.event_id(event.at)) for event in events]
-        if recorded:
-            self._connection.execute(tables.outbox.insert(), [rows.event_values(event) for event in recorded])
+        self._session.insert(tables.outbox, [rows.event_values(event) for event in recorded])
         return recorded
 
     def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Event]:
@@ -477,42 +506,42 @@ class SqlOutbox:
             .order_by(tables.outbox.c.id)
             .limit(limit)
         )
-        return [rows.event(row) for row in self._connection.execute(query)]
+        return [rows.event(row) for row in self._session.execute(query)]
 
     def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
         """Give visible events their position, one reader at a time, then read by uq_outbox_tenant_position."""
         outbox = tables.outbox
         mine = outbox.c.tenant_id == tenant_id
         new = select(outbox.c.id).where(mine, outbox.c.position.is_(None)).order_by(outbox.c.id)
-        if self._connection.execute(new.limit(1)).first() is not None:
-            _insert_new(self._connection, tables.leases, {"name": "feed", "owner": "", "until": _NEVER})
-            self._connection.execute(select(tables.leases).where(tables.leases.c.name == "feed").with_for_update())
-            last = self._connection.execute(select(func.max(outbox.c.position)).where(mine)).scalar() or 0
-            for position, event_id in enumerate(self._connection.execute(new).scalars().all(), last + 1):
-                self._connection.execute(update(outbox).where(outbox.c.id == event_id).values(position=position))
+        if self._session.execute(new.limit(1)).first() is not None:
+            _insert_new(self._session, tables.leases, {"name": "feed", "owner": "", "until": _NEVER})
+            self._session.execute(select(tables.leases).where(tables.leases.c.name == "feed").with_for_update())
+            last = self._session.execute(select(func.max(outbox.c.position)).where(mine)).scalar() or 0
+            for position, event_id in enumerate(self._session.execute(new).scalars().all(), last + 1):
+                self._session.execute(update(outbox).where(outbox.c.id == event_id).values(position=position))
         known = select(outbox.c.position).where(mine, outbox.c.id == after).scalar_subquery()
         query = select(outbox).where(mine, outbox.c.position > func.coalesce(known, 0))
-        return [rows.event(row) for row in self._connection.execute(query.order_by(outbox.c.position).limit(limit))]
+        return [rows.event(row) for row in self._session.execute(query.order_by(outbox.c.position).limit(limit))]
 
     def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
         """By ix_outbox_tenant, or the primary key for all tenants."""
         query = select(tables.outbox).order_by(tables.outbox.c.id.desc()).limit(limit)
         if tenant_id is not None:
             query = query.where(tables.outbox.c.tenant_id == tenant_id)
-        return [rows.event(row) for row in self._connection.execute(query)][::-1]
+        return [rows.event(row) for row in self._session.execute(query)][::-1]
 
     def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
         """By ix_outbox_tenant, all of the tenant's: for people, not for requests."""
         outbox = tables.outbox
         named = outbox.c.body.contains(f'"order_id":"{order_id}"', autoescape=True)
         query = select(outbox).where(outbox.c.tenant_id == tenant_id, named).order_by(outbox.c.id)
-        return [rows.event(row) for row in self._connection.execute(query)]
+        return [rows.event(row) for row in self._session.execute(query)]
 
     def _lease(self, owner: str, now: datetime, until: datetime) -> bool:
         leases = tables.leases
-        if _insert_new(self._connection, leases, {"name": "relay", "owner": owner, "until": until}):
+        if _insert_new(self._session, leases, {"name": "relay", "owner": owner, "until": until}):
             return True
-        taken = self._connection.execute(
+        taken = self._session.execute(
             update(leases)
             .where(leases.c.name == "relay", or_(leases.c.owner == owner, leases.c.until <= now))
             .values(owner=owner, until=until)
@@ -523,38 +552,38 @@ class SqlOutbox:
         """Update by primary key and let the lease go."""
         outbox = tables.outbox
         if delivered:
-            self._connection.execute(update(outbox).where(outbox.c.id.in_(delivered)).values(delivered_at=now))
+            self._session.execute(update(outbox).where(outbox.c.id.in_(delivered)).values(delivered_at=now))
         for event_id, retry_at in failed.items():
-            self._connection.execute(update(outbox).where(outbox.c.id == event_id).values(retry_at=retry_at))
-        self._connection.execute(update(tables.leases).where(tables.leases.c.name == "relay").values(until=now))
+            self._session.execute(update(outbox).where(outbox.c.id == event_id).values(retry_at=retry_at))
+        self._session.execute(update(tables.leases).where(tables.leases.c.name == "relay").values(until=now))
 
 
 class SqlQueue:
     """Jobs of procrastinate, put in by its own function in the same transaction. SQLite has no queue."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def put(self, task: str, tenants: Sequence[str]) -> None:
         """One statement for all, some tenants to a job."""
-        if tenants and self._connection.dialect.name == "postgresql":
+        if tenants and self._session.is_postgres:
             values = {"queue": QUEUE, "task": task, "tenants": list(tenants), "size": TENANTS_PER_JOB}
-            self._connection.execute(_PUT_JOBS, values)
+            self._session.execute(_PUT_JOBS, values)
 
 
 class SqlTokens:
     """Access tokens."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def add(self, token: StoredToken) -> None:
         """Insert, unless the digest is there."""
-        _insert_new(self._connection, tables.tokens, rows.token_values(token))
+        _insert_new(self._session, tables.tokens, rows.token_values(token))
 
     def by_digest(self, digest: str) -> StoredToken | None:
         """By primary key."""
-        row = self._connection.execute(select(tables.tokens).where(tables.tokens.c.digest == digest)).first()
+        row = self._session.execute(select(tables.tokens).where(tables.tokens.c.digest == digest)).first()
         return None if row is None else rows.token(row)
 
     def listed(self, tenant_id: str | None) -> Sequence[StoredToken]:
@@ -562,11 +591,11 @@ class SqlTokens:
         query = select(tables.tokens).order_by(tables.tokens.c.created_at.desc())
         if tenant_id is not None:
             query = query.where(tables.tokens.c.tenant_id == tenant_id)
-        return [rows.token(row) for row in self._connection.execute(query)]
+        return [rows.token(row) for row in self._session.execute(query)]
 
     def revoke(self, prefix: str, at: datetime) -> int:
         """By the index on prefix."""
-        return self._connection.execute(
+        return self._session.execute(
             update(tables.tokens)
             .where(tables.tokens.c.prefix == prefix, tables.tokens.c.revoked_at.is_(None))
             .values(revoked_at=at)
@@ -576,8 +605,8 @@ class SqlTokens:
 class SqlAnswers:
     """Answers under idempotency keys."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> Answer | None:
         """Drop what is old under this key, then insert, unless the primary key is there."""
@@ -586,21 +615,21 @@ class SqlAnswers:
             table.c.created_at < forget_before,
             (table.c.status == 0) & (table.c.created_at < stale_before),
         )
-        self._connection.execute(delete(table).where(*self._key(answer.owner, answer.key), old))
-        if _insert_new(self._connection, table, rows.answer_values(answer)):
+        self._session.execute(delete(table).where(*self._key(answer.owner, answer.key), old))
+        if _insert_new(self._session, table, rows.answer_values(answer)):
             return None
-        row = self._connection.execute(select(table).where(*self._key(answer.owner, answer.key))).one()
+        row = self._session.execute(select(table).where(*self._key(answer.owner, answer.key))).one()
         return rows.answer(row)
 
     def finish(self, answer: Answer) -> None:
         """Update by primary key."""
-        self._connection.execute(
+        self._session.execute(
             update(tables.answers).where(*self._key(answer.owner, answer.key)).values(rows.answer_values(answer))
         )
 
     def release(self, owner: str, key: str) -> None:
         """Delete by primary key."""
-        self._connection.execute(delete(tables.answers).where(*self._key(owner, key)))
+        self._session.execute(delete(tables.answers).where(*self._key(owner, key)))
 
     def _key(self, owner: str, key: str) -> tuple[Any, ...]:
         return (tables.answers.c.owner == owner, tables.answers.c.key == key)

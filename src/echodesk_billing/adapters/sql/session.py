@@ -1,0 +1,163 @@
+"""Statements of one unit of work: what is read is asked for at once, what is written waits and goes together.
+
+A round trip costs more than most of what it carries, so that on PostgreSQL everything that waits goes in one
+statement, the rows of each table as a JSON document. Nothing is read and nothing is committed before what waits is
+written. See docs/adr/0026.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from attrs import frozen
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Executable,
+    Integer,
+    Table,
+    TextualSelect,
+    bindparam,
+    column,
+    text,
+    update,
+)
+from sqlalchemy.sql.dml import Insert, Update
+
+from echodesk_billing.domain.errors import BillingError
+
+Values = Mapping[str, Any]
+
+
+class ConcurrentChange(BillingError):
+    """A row was saved by someone else since it was loaded; the transaction runs again."""
+
+
+@frozen
+class _Writing:
+    """Inserts into a table, or updates by its primary key, of rows that have the same columns."""
+
+    table: Table
+    is_update: bool
+    columns: tuple[str, ...]
+
+
+class Session:
+    """What a unit of work says on its connection.
+
+    Args:
+        connection: in a transaction, or in none for a unit of work that only reads.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: dict[Table, tuple[_Writing, list[Values]]] = {}
+        self.is_postgres = connection.dialect.name == "postgresql"
+
+    def execute(self, statement: Executable, values: Values | None = None, *, apart: bool = False) -> CursorResult[Any]:
+        """Run a statement, after what waits.
+
+        Args:
+            apart: its table never waits, so that what waits may go on waiting.
+        """
+        if not apart:
+            self.flush()
+        return self._connection.execute(statement, values)
+
+    def insert(self, table: Table, rows: Sequence[Values]) -> None:
+        """Insert rows, later. None of them may hold bytes."""
+        if rows:
+            self._wait(_Writing(table, is_update=False, columns=tuple(rows[0])), rows)
+
+    def update(self, table: Table, row: Values) -> None:
+        """Update a row by its primary key, later.
+
+        Where rows of the table have a version, the row must still have the one before that which is given.
+
+        Raises:
+            ConcurrentChange: it has not; raised when the row is written.
+        """
+        if table in self._waiting:
+            self.flush()  # one statement does not see the rows that it writes
+        self._wait(_Writing(table, is_update=True, columns=tuple(row)), [row])
+
+    def _wait(self, writing: _Writing, rows: Sequence[Values]) -> None:
+        if writing.table in self._waiting and self._waiting[writing.table][0] != writing:
+            self.flush()
+        self._waiting.setdefault(writing.table, (writing, []))[1].extend(rows)
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            ConcurrentChange: a row was changed meanwhile.
+        """
+        if not self._waiting:
+            return
+        waiting, self._waiting = list(self._waiting.values()), {}
+        counts = self._write_together(waiting) if self.is_postgres else [self._write(*one) for one in waiting]
+        for (writing, rows), count in zip(waiting, counts, strict=True):
+            if count != len(rows):
+                raise ConcurrentChange(f"a row of {writing.table.name} was changed meanwhile")
+
+    def _write_together(self, waiting: Sequence[tuple[_Writing, list[Values]]]) -> Sequence[int]:
+        values: dict[str, Any] = {}
+        for writing, rows in waiting:
+            values[writing.table.name] = msgspec.json.encode(rows[0] if writing.is_update else rows).decode()
+            if writing.is_update:
+                values |= _old(writing.table, rows[0])
+        return self._connection.execute(_together(tuple(writing for writing, _ in waiting)), values).one()
+
+    def _write(self, writing: _Writing, rows: list[Values]) -> int:
+        if not writing.is_update:
+            self._connection.execute(_insertion(writing.table), rows)
+            return len(rows)
+        return self._connection.execute(_update(writing.table), {**rows[0], **_old(writing.table, rows[0])}).rowcount
+
+
+@functools.cache
+def _key(table: Table) -> tuple[str, ...]:
+    version = ("version",) if "version" in table.c else ()
+    return tuple(column.name for column in table.primary_key) + version
+
+
+def _old(table: Table, row: Values) -> Values:
+    """What finds the row as it was before."""
+    return {f"{table.name}_{name}": row[name] - 1 if name == "version" else row[name] for name in _key(table)}
+
+
+@functools.cache
+def _insertion(table: Table) -> Insert:
+    return table.insert()
+
+
+@functools.cache
+def _update(table: Table) -> Update:
+    return update(table).where(*(table.c[name] == bindparam(f"{table.name}_{name}") for name in _key(table)))
+
+
+@functools.cache
+def _together(writings: Sequence[_Writing]) -> TextualSelect:
+    """One statement for rows of several tables, which gives how many of each it wrote."""
+    parts = (f"new_{writing.table.name} AS ({_sql(writing)} RETURNING 1)" for writing in writings)
+    counts = (f"(SELECT count(*) FROM new_{writing.table.name}) AS {writing.table.name}" for writing in writings)  # noqa: S608
+    names = (column(writing.table.name, Integer) for writing in writings)
+    return text(f"WITH {', '.join(parts)} SELECT {', '.join(counts)}").columns(*names)
+
+
+def _sql(writing: _Writing) -> str:
+    """With the rows as a parameter that is named like the table. All names are those of our own columns."""
+    name = writing.table.name
+    columns = ", ".join(f'"{column}"' for column in writing.columns)
+    if not writing.is_update:
+        return f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset({_document(name)})"  # noqa: S608
+    changes = ", ".join(f'"{column}" = given."{column}"' for column in writing.columns)
+    keys = " AND ".join(f'{name}."{key}" = :{name}_{key}' for key in _key(writing.table))
+    return f"UPDATE {name} SET {changes} FROM json_populate_record({_document(name)}) AS given WHERE {keys}"  # noqa: S608
+
+
+def _document(name: str) -> str:
+    return f"NULL::{name}, CAST(:{name} AS json)"
