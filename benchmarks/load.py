@@ -1,4 +1,7 @@
-"""Posts prepared callbacks over 16 connections, in a process of its own; prints seconds, its own CPU and statuses."""
+"""Sends prepared requests over 16 connections, in a process of its own; prints what it saw.
+
+`python -m benchmarks.load FILE PER_SECOND`: as fast as they are answered where PER_SECOND is 0.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,42 @@ import resource
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import uvloop
 
 CONNECTIONS = 16
 
 
-async def post_all(url: str, callbacks: list[list[str]]) -> dict[str, object]:
-    """As fast as they are answered."""
-    work, statuses = iter(callbacks), Counter[int]()
+async def send_all(requests: Sequence[dict[str, Any]], per_second: float) -> dict[str, Any]:
+    """Send them; the latency of each counts from when it was due, so that waiting for its turn is not forgiven."""
+    statuses, latencies = Counter[int](), []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as http:
-
-        async def connection() -> None:
-            for body, signature in work:
-                headers = {"Callback-Signature": signature, "Content-Type": "application/json"}
-                async with http.post(url, data=body.encode(), headers=headers) as response:
-                    statuses[response.status] += 1
-                    await response.read()
-
+        used = resource.getrusage(resource.RUSAGE_SELF)
         started = time.perf_counter()
-        await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+
+        async def connection(mine: Iterator[tuple[int, dict[str, Any]]]) -> None:
+            for number, request in mine:
+                due = started + number / per_second if per_second else time.perf_counter()
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                async with http.request(
+                    request["method"], request["url"], data=request["body"], headers=request["headers"]
+                ) as response:
+                    await response.read()
+                    statuses[response.status] += 1
+                latencies.append(time.perf_counter() - due)
+
+        work = enumerate(requests)
+        await asyncio.gather(*(connection(work) for _ in range(CONNECTIONS)))
         seconds = time.perf_counter() - started
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "statuses": dict(statuses)}
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "statuses": dict(statuses), "latencies": sorted(latencies)}
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(post_all(sys.argv[1], json.loads(Path(sys.argv[2]).read_text())))))
+    prepared = json.loads(Path(sys.argv[1]).read_text())
+    print(json.dumps(uvloop.run(send_all(prepared, float(sys.argv[2])))))

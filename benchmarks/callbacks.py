@@ -1,0 +1,117 @@
+"""Callbacks: the product against the limit and the usual way, on both databases, in two processes, at half load."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from attrs import frozen
+
+from benchmarks import material
+from benchmarks.figures import Figure
+from benchmarks.machine import Machine, Server, a_port, server
+from bog_sandbox.callbacks import Signer
+from echodesk_billing import load_settings
+from echodesk_billing.container import Container
+from echodesk_billing.facade import open_container
+
+
+def service(database_url: str, signer: Signer, **more: str) -> dict[str, str]:
+    """The environment of a service that is only asked, and has nothing else to do."""
+    return {
+        "DATABASE_URL": database_url,
+        "BOG_CALLBACK_PUBLIC_KEY": signer.public_pem,
+        "BILLING_LOG_LEVEL": "error",
+        "BILLING_WORK_EVERY_SECONDS": "0",
+        "BILLING_RECONCILE_EVERY_SECONDS": "0",
+        "BILLING_RATE_LIMIT_PER_ADDRESS": "1000000/second",
+        "BILLING_RATE_LIMIT_PER_TOKEN": "1000000/second",
+        **more,
+    }
+
+
+@contextlib.asynccontextmanager
+async def product(environment: dict[str, str]) -> AsyncIterator[Server]:
+    """The service, in one process."""
+    port = a_port()
+    async with server({**environment, "BILLING_PORT": str(port)}, "echodesk_billing", "serve", port=port) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def rival(environment: dict[str, str], module: str) -> AsyncIterator[Server]:
+    """The limit or the usual way, in one process."""
+    port = a_port()
+    async with server(environment, f"benchmarks.{module}", str(port), port=port) as running:
+        yield running
+
+
+@frozen
+class Side:
+    """Somewhere callbacks are sent to."""
+
+    container: Container
+    servers: Sequence[Server]
+
+
+async def measure(machine: Machine) -> list[Figure]:
+    """Rounds in which each side gets as many callbacks, one side after the other; the first is a warm-up."""
+    signer = Signer()
+    postgres = await machine.database()
+    on_postgres = service(postgres, signer)
+    on_sqlite = service(f"sqlite:///{machine.folder}/bench.sqlite3", signer)
+    rates: dict[str, list[float]] = {}
+    at_half: dict[str, list[float]] = {"product": [], "limit": []}
+    async with (
+        open_container(load_settings(on_postgres)) as pg,
+        open_container(load_settings(on_sqlite)) as lite,
+        contextlib.AsyncExitStack() as running,
+    ):
+        await pg.storage().migrate()
+        await lite.storage().migrate()
+        first, second = [await running.enter_async_context(product(on_postgres)) for _ in range(2)]
+        file = await running.enter_async_context(product(on_sqlite))
+        limit = await running.enter_async_context(rival(on_postgres, "limit"))
+        usual = await running.enter_async_context(rival(on_postgres, "usual"))
+        sides = {
+            "product": Side(pg, [first]),
+            "limit": Side(pg, [limit]),
+            "usual": Side(pg, [usual]),
+            "two": Side(pg, [first, second]),
+            "sqlite": Side(lite, [file]),
+        }
+        for number in range(machine.rounds + 1):
+            line = []
+            for name, side in sides.items():
+                rate, busy = await _rate(machine, side, signer)
+                line.append(f"{name} {rate:.0f}/s (load busy {busy:.0%})")
+                if number:
+                    rates.setdefault(name, []).append(rate)
+            machine.say(f"callbacks, round {number}: {', '.join(line)}")
+            if number:
+                for name, found in at_half.items():
+                    found.append(await _spread(machine, sides[name], signer, rates[name][-1] / 2))
+    against = {
+        name: [mine / theirs for mine, theirs in zip(rates["product"], rates[name], strict=True)] for name in rates
+    }
+    return [
+        Figure(what="callbacks: product / limit", rounds=against["limit"], goal=0.6),
+        Figure(what="callbacks: product / Django + DRF", rounds=against["usual"], goal=4),
+        Figure(what="callbacks: 2 processes / 1", rounds=[1 / one for one in against["two"]], goal=1.6, cores=4),
+        Figure(what="callbacks: SQLite / PostgreSQL", rounds=[1 / one for one in against["sqlite"]], goal=0.6),
+        Figure(what="at half load: p99 / p50", rounds=at_half["product"], goal=4, at_most=True),
+        Figure(what="at half load: p99 / p50 of the limit", rounds=at_half["limit"]),
+    ]
+
+
+async def _rate(machine: Machine, side: Side, signer: Signer) -> tuple[float, float]:
+    waiting = await material.orders(side.container.storage(), 300 if machine.quick else 1000)
+    sent = await machine.send(material.callbacks(waiting, signer, *(one.url for one in side.servers)))
+    return sent.per_second, sent.busy
+
+
+async def _spread(machine: Machine, side: Side, signer: Signer, per_second: float) -> float:
+    waiting = await material.orders(side.container.storage(), 400 if machine.quick else 1500)
+    requests = material.callbacks(waiting, signer, side.servers[0].url)
+    sent = await machine.send(requests, per_second=per_second)
+    return sent.quantile(0.99) / sent.quantile(0.5)

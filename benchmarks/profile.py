@@ -1,0 +1,99 @@
+"""Where a callback's microseconds go: `python -m benchmarks.profile`, of the service in this or another source tree."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import material
+from benchmarks.callbacks import product, service
+from benchmarks.machine import Machine, machine
+from bog_sandbox.callbacks import Signer
+from echodesk_billing import load_settings
+from echodesk_billing.facade import open_container
+
+# The innermost frame that one of these fits says whose time it was.
+WHOSE = {
+    "the signature": ("bog/signature.py",),
+    "SQLAlchemy": ("(sqlalchemy/",),
+    "asyncpg, and the kernel sending for it": ("(asyncpg/",),
+    "our SQL adapter": ("/adapters/sql/",),
+    "the domain": ("/domain/", "(transitions/", "(attr/"),
+    "reading the callback": ("bog/codec.py", "bog/client.py"),
+    "use cases": ("/application/",),
+    "our web layer": ("/entrypoints/web/", "(prometheus_client/", "(limits/", "(uuid.py"),
+    "aiohttp": ("(aiohttp/",),
+    "logging": ("(structlog/",),
+    "trying again": ("(stamina/", "(tenacity/"),
+}
+OTHER = "the event loop, and whatever else"
+
+
+async def profile(place: Machine, number: int, source: str | None) -> dict[str, float]:
+    """Microseconds of CPU of a callback, by whose they are."""
+    signer = Signer()
+    environment = service(await place.database(), signer)
+    async with open_container(load_settings(environment)) as container:
+        await container.storage().migrate()
+        elsewhere = {"PYTHONPATH": source} if source else {}
+        async with product({**environment, **elsewhere}) as running:
+            for share in (5, 1):  # the first is a warm-up
+                waiting = await material.orders(container.storage(), number // share)
+                stacks = place.folder / "stacks.txt"
+                command = ["record", "--pid", str(running.pid), "--rate", "250", "--format", "raw", "--output"]
+                spy = await asyncio.create_subprocess_exec(
+                    str(Path(sys.executable).with_name("py-spy")),
+                    *command,
+                    str(stacks),
+                    "--duration",
+                    "3600",
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                before = running.cpu_seconds
+                await place.send(material.callbacks(waiting, signer, running.url))
+                each = (running.cpu_seconds - before) / len(waiting) * 1e6
+                spy.send_signal(signal.SIGINT)
+                await spy.wait()
+
+    samples = Counter[str]()
+    for line in stacks.read_text().splitlines():
+        stack, count = line.rsplit(" ", 1)
+        samples[_whose(stack.split(";"))] += int(count)
+    return {name: each * count / samples.total() for name, count in samples.most_common()}
+
+
+def _whose(frames: list[str]) -> str:
+    for frame in reversed(frames):
+        for name, parts in WHOSE.items():
+            if any(part in frame for part in parts):
+                return name
+    return OTHER
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--callbacks", type=int, default=5000)
+    parser.add_argument("--source", help="the folder src of another version")
+    chosen = parser.parse_args()
+    console = Console(highlight=False)
+
+    with machine(quick=False, say=console.print) as place:
+        found = asyncio.run(profile(place, chosen.callbacks, chosen.source))
+    total = sum(found.values())
+    for name, microseconds in found.items():
+        share = microseconds / total
+        console.print(f"{name:<40} {microseconds:6.0f} µs {share:6.1%} {'█' * round(share * 100)}")
+    console.print(f"{'a callback':<40} {total:6.0f} µs of CPU")
+
+
+if __name__ == "__main__":
+    main()
