@@ -9,7 +9,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Executable, Select, Table, bindparam, case, delete, func, or_, select, text, true, update
+from sqlalchemy import (
+    Executable,
+    Select,
+    Table,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql import rows, tables
@@ -28,7 +42,7 @@ from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
 
 QUEUE = "billing"
-TENANTS_PER_JOB = 20  # taking a job costs a look at all that wait, so that many small ones are dear
+JOBS_AT_ONCE = 100  # taking a job costs a look at all that wait, so that many small ones are dear
 _PUT_JOBS = text(
     "SELECT procrastinate_defer_jobs_v1(array_agg(ROW(CAST(:queue AS varchar), CAST(:task AS varchar), 0, NULL, NULL, "
     "jsonb_build_object('tenants', part), NULL)::procrastinate_job_to_defer_v1)) FROM ("
@@ -90,6 +104,12 @@ def _with_subscription(query: Select[Any]) -> Select[Any]:
 
 _LOCK_ORDER = tuple(_with_subscription(query) for query in _ORDER)
 _Subscription = namedtuple("_Subscription", [column.name for column in tables.subscriptions.c])  # type: ignore[misc]  # noqa: PYI024
+_OPEN_RENEWAL = select(tables.orders).where(
+    tables.orders.c.tenant_id == bindparam("of_tenant"),
+    tables.orders.c.period == bindparam("of_period"),
+    tables.orders.c.purpose == literal_column(f"'{Purpose.RENEWAL}'"),
+    tables.orders.c.state != literal_column(f"'{OrderState.REJECTED}'"),
+)
 
 
 class SqlOrders:
@@ -161,13 +181,7 @@ class SqlOrders:
 
     def open_renewal(self, tenant_id: str, period: int) -> Order | None:
         """By the partial unique index uq_orders_renewal_period."""
-        query = select(tables.orders).where(
-            tables.orders.c.tenant_id == tenant_id,
-            tables.orders.c.period == period,
-            tables.orders.c.purpose == Purpose.RENEWAL.value,
-            tables.orders.c.state != OrderState.REJECTED.value,
-        )
-        row = self._session.execute(query).first()
+        row = self._session.execute(_OPEN_RENEWAL, {"of_tenant": tenant_id, "of_period": period}).first()
         return None if row is None else rows.order(row)
 
     def due(self, now: datetime, limit: int) -> Sequence[Order]:
@@ -275,6 +289,13 @@ class SqlSubscriptions:
         return {row.state: row.number for row in self._session.execute(query)}
 
 
+_ACTIVE_CARDS = (
+    select(tables.cards)
+    .where(tables.cards.c.tenant_id == bindparam("of_tenant"), tables.cards.c.state == CardState.ACTIVE.value)
+    .order_by(tables.cards.c.is_default.desc(), tables.cards.c.id.desc())
+)
+
+
 class SqlCards:
     """Saved cards."""
 
@@ -289,12 +310,7 @@ class SqlCards:
 
     def active_of(self, tenant_id: str) -> Sequence[Card]:
         """By the index on tenant_id."""
-        query = (
-            select(tables.cards)
-            .where(tables.cards.c.tenant_id == tenant_id, tables.cards.c.state == CardState.ACTIVE.value)
-            .order_by(tables.cards.c.is_default.desc(), tables.cards.c.id.desc())
-        )
-        return [rows.card(row) for row in self._session.execute(query)]
+        return [rows.card(row) for row in self._session.execute(_ACTIVE_CARDS, {"of_tenant": tenant_id})]
 
     def lock(self, card_id: int, tenant_id: str) -> Card | None:
         """By primary key, filtered by tenant; the row is locked."""
@@ -565,9 +581,9 @@ class SqlQueue:
         self._session = session
 
     def put(self, task: str, tenants: Sequence[str]) -> None:
-        """One statement for all, some tenants to a job."""
+        """One statement for all, a tenant to a job, or several where there are many."""
         if tenants and self._session.is_postgres:
-            values = {"queue": QUEUE, "task": task, "tenants": list(tenants), "size": TENANTS_PER_JOB}
+            values = {"queue": QUEUE, "task": task, "tenants": list(tenants), "size": -(-len(tenants) // JOBS_AT_ONCE)}
             self._session.execute(_PUT_JOBS, values)
 
 
