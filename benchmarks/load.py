@@ -1,6 +1,6 @@
-"""Sends prepared requests over 16 connections, in a process of its own; prints what it saw.
+"""Sends prepared requests over some connections, in a process of its own; prints what it saw.
 
-`python -m benchmarks.load FILE PER_SECOND`: as fast as they are answered where PER_SECOND is 0.
+`python -m benchmarks.load FILE PER_SECOND CONNECTIONS`: as fast as they are answered where PER_SECOND is 0.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from typing import Any
 import aiohttp
 import uvloop
 
-CONNECTIONS = 16
 
-
-async def send_all(requests: Sequence[dict[str, Any]], per_second: float) -> dict[str, Any]:
+async def send_all(requests: Sequence[dict[str, Any]], per_second: float, connections: int) -> dict[str, Any]:
     """Send them; the latency of each counts from when it was due, so that waiting for its turn is not forgiven."""
     statuses, latencies = Counter[int](), []
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as http:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as http:
         used = resource.getrusage(resource.RUSAGE_SELF)
         started = time.perf_counter()
 
@@ -40,7 +38,7 @@ async def send_all(requests: Sequence[dict[str, Any]], per_second: float) -> dic
                 latencies.append(time.perf_counter() - due)
 
         work = enumerate(requests)
-        await asyncio.gather(*(connection(work) for _ in range(CONNECTIONS)))
+        await asyncio.gather(*(connection(work) for _ in range(connections)))
         seconds = time.perf_counter() - started
     now = resource.getrusage(resource.RUSAGE_SELF)
     cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
@@ -49,4 +47,4 @@ async def send_all(requests: Sequence[dict[str, Any]], per_second: float) -> dic
 
 if __name__ == "__main__":
     prepared = json.loads(Path(sys.argv[1]).read_text())
-    print(json.dumps(uvloop.run(send_all(prepared, float(sys.argv[2])))))
+    print(json.dumps(uvloop.run(send_all(prepared, float(sys.argv[2]), int(sys.argv[3])))))

@@ -122,22 +122,31 @@ class Machine:
         await connection.close()
         return make_url(self.postgres).set(database=name).render_as_string(hide_password=False)
 
-    async def send(self, requests: Sequence[Mapping[str, Any]], *, per_second: float = 0) -> Sent:
+    async def send(
+        self,
+        requests: Sequence[Mapping[str, Any]],
+        *,
+        per_second: float = 0,
+        connections: int = 16,
+        refused: int | None = None,
+    ) -> Sent:
         """Have requests sent by a process of its own, and every one answered with success.
 
         Args:
             per_second: the pace; as fast as they are answered where 0.
+            refused: a status that is as good, though it counts as no success.
         """
         file = self.folder / f"{secrets.token_hex(4)}.json"
         file.write_text(json.dumps(requests))
-        command = [sys.executable, "-m", "benchmarks.load", str(file), str(per_second)]
+        command = [sys.executable, "-m", "benchmarks.load", str(file), str(per_second), str(connections)]
         process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
         printed, _ = await process.communicate()
         file.unlink()
         result = json.loads(printed)
-        if set(result["statuses"]) - {"200", "201"}:
+        if set(result["statuses"]) - {"200", str(refused)}:
             raise AssertionError(f"{requests[0]['url']} answered {result['statuses']}")
-        return Sent(len(requests), result["seconds"], result["cpu"] / result["seconds"], result["latencies"])
+        busy = result["cpu"] / result["seconds"]
+        return Sent(result["statuses"].get("200", 0), result["seconds"], busy, result["latencies"])
 
 
 @frozen
@@ -145,6 +154,7 @@ class Sent:
     """What the load process saw.
 
     Args:
+        number: requests that were answered with success.
         busy: the share of a core that it used.
         latencies: seconds from the moment a request was due to its answer, sorted.
     """
@@ -159,7 +169,7 @@ class Sent:
         return self.number / self.seconds
 
     def quantile(self, share: float) -> float:
-        return self.latencies[min(int(share * self.number), self.number - 1)]
+        return self.latencies[min(int(share * len(self.latencies)), len(self.latencies) - 1)]
 
 
 @contextlib.contextmanager

@@ -50,7 +50,7 @@ async def test_a_row_saved_twice_is_as_it_was_saved_last(storage: Storage) -> No
 
 async def test_any_text_and_the_largest_amounts_come_back(storage: Storage) -> None:
     order = an_order(amount=gel("9999999999.99"))
-    order.call_failed("create", ODD, NOW)
+    order.called("create", "in_doubt", NOW, ODD)
     order.payment_url = ODD
     steps = list(order.steps)
     await storage.transact(lambda uow: uow.orders.add(order))

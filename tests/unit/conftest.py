@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from attrs import Factory, define
 from cryptography.fernet import Fernet
@@ -160,8 +162,27 @@ class World:
         return [event.name for event in await self.events()]
 
 
+def well_formed(storage: Any) -> None:
+    """Whatever is remembered has in every field what its type says, so that it can be stored and comes back."""
+    memory = storage._memory
+    kept = [
+        *memory.orders.values(),
+        *(step for steps in memory.history.values() for step in steps),
+        *memory.subscriptions.values(),
+        *memory.cards,
+        *memory.registrations.values(),
+        *memory.entries,
+        *memory.invoices,
+        *memory.inbox,
+        *(sent.event for sent in memory.outbox),
+    ]
+    for one in kept:
+        assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one
+
+
 @pytest.fixture
-async def world() -> World:
+async def world() -> AsyncIterator[World]:
     world = World()
     await world.load_catalogue.load(catalogue())
-    return world
+    yield world
+    well_formed(world.storage)

@@ -45,6 +45,7 @@ async def test_saving_is_switched_on_before_the_customer_can_pay(world: World) -
     order = await world.buy(terms=AUTOMATIC)
     assert [kind for kind, _ in world.bank.calls] == ["create", "save card"]
     assert order.saves_card is True
+    assert "save_card_accepted" in [step.event for step in (await world.views.timeline(ACME, order.id)).history]
     world.bank.pay(order)
     await world.hear(order)
     (card,) = await world.cards.listed(ACME)
@@ -56,6 +57,7 @@ async def test_if_saving_cannot_be_switched_on_the_payment_goes_on(world: World)
     world.bank.failures_of["save card"] = [GatewayRefused(501, "not activated")]
     order = await world.buy(terms=AUTOMATIC)
     assert (order.saves_card, order.payment_url is not None) == (False, True)
+    assert "save_card_in_doubt" in [step.event for step in (await world.views.timeline(ACME, order.id)).history]
     world.bank.pay(order)
     await world.hear(order)
     assert (await world.order(order.id)).state is OrderState.COMPLETED

@@ -1,10 +1,20 @@
 """Money that is held is taken or let go, once."""
 
+import contextlib
 from decimal import Decimal
 
 import pytest
 
-from echodesk_billing import AmountTooLarge, Capture, GatewayTimeout, IllegalTransition, OrderNotFound, SaveCard
+from echodesk_billing import (
+    AmountTooLarge,
+    Capture,
+    GatewayError,
+    GatewayRefused,
+    GatewayTimeout,
+    IllegalTransition,
+    OrderNotFound,
+    SaveCard,
+)
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Order
@@ -74,3 +84,22 @@ async def test_after_a_silent_bank_the_receipt_tells(world: World) -> None:
     async for _ in world.reconcile.run():
         pass
     assert (await world.order(order.id)).state is OrderState.COMPLETED
+
+
+@pytest.mark.parametrize("name", ["capture", "release"])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(None, "accepted"), (GatewayRefused(409, "not any more"), "refused"), (GatewayTimeout("silence"), "in_doubt")],
+)
+async def test_the_history_tells_what_came_of_the_call(
+    world: World, name: str, error: GatewayError | None, told: str
+) -> None:
+    order = await held(world)
+    world.bank.failures_of[name] = [error] if error else []
+    with pytest.raises(type(error)) if error else contextlib.nullcontext():
+        await getattr(world.preauthorisation, name)(OPERATOR, order.id)
+    history = (await world.views.timeline(OPERATOR, order.id)).history
+    notes = [
+        (step.event, step.detail, step.before == step.after) for step in history if step.event.startswith(name + "_")
+    ]
+    assert notes == [(f"{name}_{told}", str(error or ""), True)]

@@ -49,7 +49,7 @@ class Placement:
             raise
         except GatewayError as error:
             bound.error("order.in_doubt", error=type(error).__name__, reason=str(error))
-            await self._settlement.call_failed(order.id, "create", str(error))
+            await self._settlement.called(order.id, "create", "in_doubt", str(error))
             raise
         if order.request.save_card is not SaveCard.NO and report.status is BankStatus.CREATED:
             report = evolve(report, saves_card=await self._save_card(order, report.bank_order_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from decimal import Decimal
 
 import structlog
@@ -10,9 +11,9 @@ from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.order import CallOutcome, Order
 from echodesk_billing.ports.access import Principal
-from echodesk_billing.ports.gateway import Gateway
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused
 from echodesk_billing.ports.storage import Storage
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ class Preauthorisation:
         wanted = None if amount is None else Money(amount, order.amount.currency)
         order.require_held("capture", wanted)
         key = derived_key(order.idempotency_key, f"capture {wanted or 'all'}")
-        await self._gateway.capture(order, wanted, key)
+        await self._ask(order, "capture", self._gateway.capture(order, wanted, key))
         after = await self._outcome(order)
         log.info("payment.captured", order_id=after.id, tenant_id=after.tenant_id, captured=str(after.captured))
         return after
@@ -54,7 +55,8 @@ class Preauthorisation:
         """
         order = await self._found(who, order_id)
         order.require_held("release")
-        await self._gateway.release(order, derived_key(order.idempotency_key, "release"))
+        key = derived_key(order.idempotency_key, "release")
+        await self._ask(order, "release", self._gateway.release(order, key))
         after = await self._outcome(order)
         log.info("payment.released", order_id=after.id, tenant_id=after.tenant_id)
         return after
@@ -64,6 +66,16 @@ class Preauthorisation:
         if order is None:
             raise OrderNotFound
         return order
+
+    async def _ask(self, order: Order, name: str, call: Awaitable[None]) -> None:
+        """Call the bank, and note in the order's history what came of it."""
+        try:
+            await call
+        except GatewayError as error:
+            outcome: CallOutcome = "refused" if isinstance(error, GatewayRefused) else "in_doubt"
+            await self._settlement.called(order.id, name, outcome, str(error))
+            raise
+        await self._settlement.called(order.id, name, "accepted")
 
     async def _outcome(self, order: Order) -> Order:
         """Read what became of it and merge that through the one door."""

@@ -79,7 +79,7 @@ class RefundPayment:
             raise
         except GatewayError as error:
             bound.error("refund.in_doubt", error=type(error).__name__, reason=str(error))
-            await self._settlement.call_failed(order.id, "refund", str(error))
+            await self._settlement.called(order.id, "refund", "in_doubt", str(error))
             raise
         return await self._note(order.id, refund.id, action_id=action_id)
 

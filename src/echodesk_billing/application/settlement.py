@@ -21,7 +21,7 @@ from echodesk_billing.domain.events import (
     OrderRejected,
 )
 from echodesk_billing.domain.invoice import Invoice
-from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.order import CallOutcome, Order, Purpose
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankReport, ReportedCard
 from echodesk_billing.domain.response_codes import RetryAdvice, response_code
@@ -94,17 +94,17 @@ class Settlement:
 
         await self._storage.transact(work)
 
-    async def call_failed(self, order_id: str, call: str, problem: str) -> None:
-        """Note in an order's history that a call to the bank did not go well; its outcome is found out later."""
+    async def called(self, order_id: str, call: str, outcome: CallOutcome, detail: str = "") -> None:
+        """Note in an order's history what came of a call to the bank; what it did to the order is found out later."""
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> None:
             order = uow.orders.lock(order_id, "")
             if order is not None:
-                order.call_failed(call, problem, now)
+                order.called(call, outcome, now, detail)
                 uow.orders.save(order)
 
-        with contextlib.suppress(StorageUnavailable):  # it is a note; the failure itself is what the caller hears of
+        with contextlib.suppress(StorageUnavailable):  # it is a note; the outcome itself is what the caller hears of
             await self._storage.transact(work)
 
     def _settle(self, uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime) -> Settled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from attrs import Attribute, define, evolve, field, frozen
 
@@ -32,6 +32,8 @@ from echodesk_billing.domain.response_codes import PAID, PREAUTHORISED
 FIRST_CHECK_AFTER = timedelta(minutes=1)
 LONGEST_CHECK_INTERVAL = timedelta(hours=1)
 MOST_ATTENTION_REASONS = 20
+
+CallOutcome = Literal["accepted", "refused", "in_doubt"]
 
 
 class Purpose(enum.StrEnum):
@@ -211,8 +213,9 @@ class Order:
         self.bank_order_id = report.bank_order_id
         events = self._ask_the_customer(report, at)
         self.payment_url = self.payment_url or report.payment_url
-        if self.saves_card is None:
+        if self.saves_card is None and report.saves_card is not None:
             self.saves_card = report.saves_card
+            self.called("save_card", "accepted" if report.saves_card else "in_doubt", at)
         for event in lifecycle.order_path(self.state, _TARGETS[BankStatus(report.status)]):
             events += self._advance(event, report, at)
         if self.is_paid:
@@ -315,9 +318,9 @@ class Order:
         self._note("attention", source, at, reason)
         return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=self.id, reason=reason)]
 
-    def call_failed(self, call: str, problem: str, at: datetime) -> None:
-        """Note that a call to the bank did not go well, for whoever reads the history."""
-        self._note(f"{call}_in_doubt", Source.REQUEST, at, problem)
+    def called(self, call: str, outcome: CallOutcome, at: datetime, detail: str = "") -> None:
+        """Note what came of a call to the bank, for whoever reads the history."""
+        self._note(f"{call}_{outcome}", Source.REQUEST if outcome == "in_doubt" else Source.ANSWER, at, detail)
 
     def checked(self, at: datetime, *, problem: str | None = None) -> None:
         """Note that the bank was asked, and plan the next question: after as long as the order is old.

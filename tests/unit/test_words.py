@@ -1,0 +1,216 @@
+"""What the domain says: which input was at fault and why, and what an event and a line of the history tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from echodesk_billing import (
+    AmountTooLarge,
+    IllegalTransition,
+    InvalidSelection,
+    OrderMismatch,
+    OrderRejected,
+    TenantRegistered,
+)
+from echodesk_billing.domain.audit import Comparison, compare
+from echodesk_billing.domain.books import entries
+from echodesk_billing.domain.errors import InvalidPaymentOption, NameTaken, NoActiveSubscription, NothingScheduled
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.payment_request import Split, SplitPart
+from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.refund import Refund, RefundState, merged
+from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
+from echodesk_billing.domain.report import BankStatus, Source
+from tests.builders import NOW, a_manual_order, an_order, gel, refund, report
+
+LATER = NOW + timedelta(hours=1)
+FEATURES = Selection(features=("whatsapp", "instagram"))
+PART = SplitPart(iban="GE00", amount=gel("10.00"))
+HALF = SplitPart(iban="GE00", percent=Decimal(50))
+NAME = "3 to 63 of a-z, 0-9, hyphen and underscore, beginning with a letter, ending with neither"
+PACKAGE = "The subscription is of a package: choose another package instead of single features"
+MIXED = "Give each part of a split an amount, or each a share in per cent"
+
+
+def applicant(**changes: str) -> Applicant:
+    return Applicant(**{"schema_name": "acme", "name": "Acme", "admin_email": "nino@acme.example", **changes})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "message"),
+    [
+        (lambda: FEATURES.with_feature("whatsapp"), "feature_id", "whatsapp is there already"),
+        (lambda: FEATURES.without_feature("sms"), "feature_id", "sms is not there"),
+        (
+            lambda: Selection(features=("sms",)).without_feature("sms"),
+            "feature_id",
+            "sms is the last feature: cancel the subscription instead",
+        ),
+        (lambda: Selection(package_id=1).with_feature("sms"), "feature_id", PACKAGE),
+        (lambda: Selection(package_id=1).without_feature("sms"), "feature_id", PACKAGE),
+        (lambda: applicant(schema_name="Acme"), "schema_name", NAME),
+        (lambda: applicant(admin_email="nino" * 20), "admin_email", f"{('nino' * 20)[:50]!r} is not an e-mail address"),
+        (lambda: Split(parts=()), "split", MIXED),
+        (lambda: Split(parts=(PART, HALF)), "split", MIXED),
+        (lambda: Split(parts=(SplitPart(iban="GE00"),)), "split", MIXED),
+        (lambda: Split(parts=(HALF,)), "split", "The shares of a split make 50 per cent, not 100"),
+    ],
+)
+def test_a_wrong_choice_is_told_with_its_field(wrong: Callable[[], object], field: str, message: str) -> None:
+    with pytest.raises(InvalidSelection) as refused:
+        wrong()
+    assert (refused.value.field, refused.value.message, str(refused.value)) == (field, message, message)
+    assert isinstance(refused.value, InvalidPaymentOption) == (field == "split")
+
+
+def test_errors_say_what_is_missing_or_taken() -> None:
+    assert str(NoActiveSubscription()) == "No active subscription found"
+    assert str(NothingScheduled()) == "No scheduled change found"
+    assert (NameTaken("acme").name, str(NameTaken("acme"))) == ("acme", "The name 'acme' is taken: choose another")
+
+
+def blocked() -> Order:
+    order = a_manual_order()
+    order.observe(report(BankStatus.BLOCKED), NOW)
+    return order
+
+
+@pytest.mark.parametrize("event", ["capture", "release"])
+def test_only_held_money_is_taken_or_let_go(event: str) -> None:
+    with pytest.raises(IllegalTransition) as refused:
+        an_order().require_held(event)
+    order = an_order()
+    assert (refused.value.subject, refused.value.event, refused.value.state) == (order.subject, event, "created")
+    assert order.id in order.subject
+    blocked().require_held(event, gel("145.00"))
+    with pytest.raises(AmountTooLarge) as too_large:
+        blocked().require_held(event, gel("145.01"))
+    assert str(too_large.value) == f"order {order.id} has 145.00 GEL to {event}, not 145.01 GEL"
+    assert too_large.value.order_id == order.id
+    with pytest.raises(ValueError, match=f"the amount to {event}"):
+        blocked().require_held(event, gel("0.00"))
+
+
+def test_a_refusal_is_told_to_everybody() -> None:
+    order = an_order()
+    order.steps.clear()
+    (event,) = order.refuse("no such currency", LATER)
+    assert event == OrderRejected(
+        tenant_id=order.tenant_id, at=LATER, order_id=order.id, code=None, reason="no such currency"
+    )
+    assert order.steps == [
+        Step(
+            at=LATER,
+            event="reject",
+            source=Source.ANSWER,
+            before="created",
+            after="rejected",
+            detail="no such currency",
+        )
+    ]
+    assert (order.state, order.reject_reason) == (OrderState.REJECTED, "no such currency")
+    assert order.refuse("again", LATER) == []
+
+
+def test_what_needs_a_person_is_told_once() -> None:
+    order = an_order()
+    order.steps.clear()
+    assert order.mark("odd", Source.RECEIPT, LATER) == [
+        OrderMismatch(tenant_id=order.tenant_id, at=LATER, order_id=order.id, reason="odd")
+    ]
+    assert order.steps == [
+        Step(at=LATER, event="attention", source=Source.RECEIPT, before="created", after="created", detail="odd")
+    ]
+    assert order.mark("odd", Source.RECEIPT, LATER) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "source"),
+    [("accepted", Source.ANSWER), ("refused", Source.ANSWER), ("in_doubt", Source.REQUEST)],
+)
+def test_a_call_leaves_a_line(outcome: str, source: Source) -> None:
+    order = an_order()
+    order.steps.clear()
+    order.called("capture", outcome, LATER, "why")  # type: ignore[arg-type]
+    assert order.steps == [
+        Step(at=LATER, event=f"capture_{outcome}", source=source, before="created", after="created", detail="why")
+    ]
+
+
+def paid() -> Order:
+    order = an_order()
+    order.observe(report(BankStatus.COMPLETED), NOW)
+    return order
+
+
+def test_a_refund_that_was_refused_keeps_the_reason() -> None:
+    order = paid()
+    order.request_refund(gel("10.00"), refund_id="r1", reason="asked", at=NOW)
+    events = order.refund_refused("r1", "too late", LATER)
+    assert [(one.state, one.reason) for one in order.refunds] == [(RefundState.FAILED, "too late")]
+    assert [event.reason for event in events] == ["refund r1 of 10.00 GEL failed: too late"]  # type: ignore[union-attr]
+    assert (order.check_at, order.steps[-1].source) == (None, Source.ANSWER)
+
+
+def test_a_refund_of_the_banks_office_is_known_by_the_banks_id() -> None:
+    told = report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a1", "10.00", completed=False),))
+    assert merged((), told, gel("145.00")) == (
+        Refund(id="a1", amount=gel("10.00"), state=RefundState.REQUESTED, action_id="a1"),
+    )
+
+
+def test_the_card_check_goes_back_under_a_key_that_follows_from_the_orders() -> None:
+    first, second, other = paid(), paid(), paid()
+    other.idempotency_key = "another"
+    for order in (first, second, other):
+        order.give_back_card_check(LATER)
+    (mine,) = first.refunds
+    assert (mine.amount, mine.reason, mine.state) == (gel("145.00"), "card check", RefundState.REQUESTED)
+    assert mine.id == second.refunds[0].id != other.refunds[0].id
+    assert first.check_at == LATER
+
+
+def test_a_tenant_comes_to_life_with_all_that_was_said_of_it() -> None:
+    who = applicant(admin_first_name="Nino", admin_last_name="Beridze", language="en")
+    registration = Registration(order_id="REG-1", applicant=who, sealed_payload=None, created_at=NOW, expires_at=LATER)
+    other = applicant(admin_email="someone@else.example")
+    assert (registration.reserves_against(other, NOW), registration.reserves_against(who, NOW)) == (True, False)
+    assert registration.on_payment(LATER) == [
+        TenantRegistered(
+            tenant_id="acme",
+            at=LATER,
+            order_id="REG-1",
+            tenant_name="Acme",
+            admin_email="nino@acme.example",
+            admin_first_name="Nino",
+            admin_last_name="Beridze",
+            language="en",
+        )
+    ]
+    assert registration.state is RegistrationState.REGISTERED
+    assert registration.reserves_against(who, LATER + timedelta(days=9))
+    assert registration.on_payment(LATER) == []
+
+
+def test_a_comparison_shows_all_three_sides() -> None:
+    order = an_order()
+    events = order.observe(report(BankStatus.COMPLETED), NOW)
+    booked = [entry for event in events for entry in entries(event)]
+    assert compare(order, report(BankStatus.COMPLETED), booked) == Comparison(
+        order_id=order.id,
+        tenant_id=order.tenant_id,
+        state="completed",
+        bank_status="completed",
+        captured=gel("145.00"),
+        refunded=gel("0.00"),
+        at_the_bank=gel("145.00"),
+        in_the_books=gel("145.00"),
+        differences=(),
+    )
+    held = compare(an_order(), report(BankStatus.BLOCKED), [])
+    assert (held.at_the_bank, held.differences) == (gel("0.00"), ())
