@@ -124,6 +124,7 @@ class Container(containers.DeclarativeContainer):
     use_cases = providers.Singleton(
         UseCases,
         access=access,
+        tokens=tokens,
         checkout=checkout,
         callbacks=callbacks,
         cancel=cancel,

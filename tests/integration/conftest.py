@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 from attrs import define
 from cryptography.fernet import Fernet
+from playwright.async_api import Browser, Page, async_playwright
 from sqlalchemy import make_url
 
 from bog_sandbox.callbacks import Signer
@@ -32,7 +33,18 @@ from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.storage import Storage
 from tests.builders import principal
-from tests.integration.parts import Bank, Client, Forge, Process, forging, free_port, running_bank, start
+from tests.integration.parts import (
+    Bank,
+    Client,
+    Forge,
+    Process,
+    find_chromium,
+    forging,
+    free_port,
+    install_playwrights_own,
+    running_bank,
+    start,
+)
 
 _numbers = itertools.count(1)
 
@@ -188,3 +200,23 @@ async def service(
 async def client(service: Service) -> Client:
     """An administrator of a new tenant."""
     return await service.client()
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        install_playwrights_own()
+    async with async_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page without JavaScript: the bank's page and ours must work without."""
+    context = await browser.new_context(java_script_enabled=False)
+    yield await context.new_page()
+    await context.close()

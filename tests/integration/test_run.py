@@ -12,9 +12,9 @@ from typing import Any
 import aiohttp
 import pytest
 from attrs import define
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Page
 
-from tests.integration.parts import Client, Process, find_chromium, free_port, install_playwrights_own, start
+from tests.integration.parts import Client, Process, free_port, start
 
 
 @define
@@ -44,26 +44,6 @@ async def demo(workspace: Path) -> AsyncIterator[Demo]:
         client = Client(f"http://127.0.0.1:{environment['BILLING_PORT']}", http, "demo-token-for-tests")
         yield Demo(process, client, f"http://127.0.0.1:{environment['SANDBOX_PORT']}")
     assert await asyncio.wait_for(process.stop(signal.SIGINT), 10) == 0
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    path = find_chromium()
-    if path is None:
-        install_playwrights_own()
-    async with async_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A page without JavaScript: the bank's page must work without."""
-    context = await browser.new_context(java_script_enabled=False)
-    yield await context.new_page()
-    await context.close()
 
 
 async def buy(demo: Demo, **more: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ async def test_an_order_the_bank_did_not_answer_to(world: World) -> None:
     world.bank.failures = [GatewayTimeout("silence")]
     with pytest.raises(GatewayTimeout):
         await world.buy()
-    (order,) = await world.reconcile.in_doubt()
+    (order,) = (await world.views.overview()).in_doubt
     assert order.doubt == "the bank's answer to its creation is not known"
     history = await world.storage.read(lambda uow: uow.orders.history(order.id))
     assert [(step.event, step.detail) for step in history][-1] == ("create_in_doubt", "silence")
@@ -28,7 +28,7 @@ async def test_an_order_the_bank_did_not_answer_to(world: World) -> None:
 
 async def test_an_order_that_waits_for_its_customer_is_not_in_doubt(world: World) -> None:
     await world.buy()
-    assert await world.reconcile.in_doubt() == []
+    assert (await world.views.overview()).in_doubt == []
 
 
 async def test_a_refund_on_its_way(world: World) -> None:

@@ -21,7 +21,6 @@ from echodesk_billing.ports.storage import Storage, UnitOfWork
 log = structlog.get_logger()
 
 BATCH = 100
-MOST_IN_DOUBT = 1000
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
 
 
@@ -86,10 +85,6 @@ class Reconcile:
                 if older_than is None or order.created_at <= now - older_than:
                     yield await self._reconcile(order)
         await self._finish_forgetting()
-
-    async def in_doubt(self) -> list[Order]:
-        """Orders of which something is not known, those first that are asked about next."""
-        return [order for order in await self._due(FAR_FUTURE, MOST_IN_DOUBT) if order.doubt is not None]
 
     async def _finish_forgetting(self) -> None:
         try:

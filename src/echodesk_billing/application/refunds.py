@@ -31,13 +31,20 @@ class RefundPayment:
         self._settlement = settlement
 
     async def refund(
-        self, who: Principal, order_id: str, amount: Decimal | None = None, reason: str = ""
+        self,
+        who: Principal,
+        order_id: str,
+        amount: Decimal | None = None,
+        reason: str = "",
+        *,
+        refund_id: str | None = None,
     ) -> tuple[Order, Refund]:
         """Ask the bank to give money back. It goes later: the outcome comes by callback or receipt.
 
         Args:
             amount: in the order's currency; all that is left where None.
             reason: why, for the history.
+            refund_id: a UUID v4 of the caller's; asking again with the same one is asking once.
 
         Raises:
             OrderNotFound: there is none that `who` may see.
@@ -48,7 +55,7 @@ class RefundPayment:
         """
         require_configured(self._gateway)
         now = await self._clock.now()
-        refund_id = self._ids.idempotency_key()
+        chosen_id = refund_id or self._ids.idempotency_key()
 
         def work(uow: UnitOfWork) -> tuple[Order, Refund]:
             found = uow.orders.get(order_id, who.tenant_filter)
@@ -56,7 +63,7 @@ class RefundPayment:
             if order is None:
                 raise OrderNotFound
             wanted = None if amount is None else Money(amount, order.amount.currency)
-            refund = order.request_refund(wanted, refund_id=refund_id, reason=reason, at=now)
+            refund = order.request_refund(wanted, refund_id=chosen_id, reason=reason, at=now)
             uow.orders.save(order)
             return order, refund
 

@@ -51,6 +51,11 @@ class Tokens:
         await self._storage.transact(lambda uow: uow.tokens.add(stored))
         return token
 
+    async def end(self, token: str) -> None:
+        """Make a token unusable."""
+        now = await self._clock.now()
+        await self._storage.transact(lambda uow: uow.tokens.revoke(token[:PREFIX_LENGTH], now))
+
     async def listed(self, tenant_id: str | None = None) -> Sequence[StoredToken]:
         """Tokens, newest first."""
         return await self._storage.read(lambda uow: uow.tokens.listed(tenant_id))

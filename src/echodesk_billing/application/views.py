@@ -10,10 +10,13 @@ import structlog
 from attrs import frozen
 
 from echodesk_billing.application.errors import InvoiceNotFound, OrderNotFound
+from echodesk_billing.application.reconciliation import FAR_FUTURE
+from echodesk_billing.domain import books
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order, Step
 from echodesk_billing.domain.pricing import Plan
 from echodesk_billing.domain.subscription import Subscription
@@ -27,6 +30,9 @@ log = structlog.get_logger()
 
 MOST_INVOICES = 500
 MOST_EVENTS = 100
+MOST_DUE = 1000
+MOST_IN_DOUBT = 1000
+MOST_NEEDING_ATTENTION = 100
 LONGEST_WAIT = timedelta(seconds=30)
 LOOK_AGAIN_SECONDS = 0.25
 
@@ -55,6 +61,27 @@ class OrderTimeline:
     callbacks: Sequence[InboxEntry]
     entries: Sequence[Entry]
     events: Sequence[Event]
+
+
+@frozen(kw_only=True)
+class Overview:
+    """How things stand, for operators.
+
+    Args:
+        orders: how many are in each state.
+        subscriptions: the same.
+        subscriptions_due: how many a worker should tend now; `MOST_DUE` means that or more.
+        bank_balance: what the bank holds for us by the books, per currency.
+        in_doubt: orders of which something is not known, those first that are asked about next.
+        needs_attention: orders that need a person, newest first.
+    """
+
+    orders: dict[str, int]
+    subscriptions: dict[str, int]
+    subscriptions_due: int
+    bank_balance: Sequence[Money]
+    in_doubt: Sequence[Order]
+    needs_attention: Sequence[Order]
 
 
 class Views:
@@ -94,6 +121,20 @@ class Views:
             )
         )
         return OrderTimeline(order=order, history=history, callbacks=callbacks, entries=entries, events=events)
+
+    async def overview(self) -> Overview:
+        """How things stand: all tenants' orders and subscriptions, and what is in doubt or needs a person."""
+        now = await self._clock.now()
+        return await self._storage.read(
+            lambda uow: Overview(
+                orders=uow.orders.count_by_state(),
+                subscriptions=uow.subscriptions.count_by_state(),
+                subscriptions_due=len(uow.subscriptions.due(now, MOST_DUE)),
+                bank_balance=tuple(uow.books.balance(books.BANK).values()),
+                in_doubt=[one for one in uow.orders.due(FAR_FUTURE, MOST_IN_DOUBT) if one.doubt is not None],
+                needs_attention=uow.orders.needing_attention(MOST_NEEDING_ATTENTION),
+            )
+        )
 
     async def invoices(self, who: Principal) -> Sequence[Invoice]:
         """The tenant's invoices, newest first."""

@@ -20,7 +20,6 @@ from rich.table import Table
 
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.container import Container
-from echodesk_billing.domain import books
 from echodesk_billing.domain.errors import BillingError, NoActiveSubscription
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.lifecycle import OrderState
@@ -218,39 +217,32 @@ def status(as_json: AsJson = False) -> None:
     """Orders by state, and what is in doubt or needs a person."""
 
     async def work(container: Container, _settings: Settings) -> None:
-        counts, attention, held = await container.storage().read(
-            lambda uow: (uow.orders.count_by_state(), uow.orders.needing_attention(20), uow.books.balance(books.BANK))
-        )
-        now = await container.clock().now()
-        subscriptions, due = await container.storage().read(
-            lambda uow: (uow.subscriptions.count_by_state(), len(uow.subscriptions.due(now, 1000)))
-        )
-        in_doubt = await container.reconcile().in_doubt()
+        now = await container.views().overview()
         value = {
-            "orders": counts,
-            "subscriptions": subscriptions,
-            "subscriptions_due": due,
-            "bank_balance": list(held.values()),
+            "orders": now.orders,
+            "subscriptions": now.subscriptions,
+            "subscriptions_due": now.subscriptions_due,
+            "bank_balance": now.bank_balance,
             "in_doubt": [
                 {"order_id": order.id, "why": order.doubt, "since": order.created_at, "asked_at": order.check_at}
-                for order in in_doubt
+                for order in now.in_doubt
             ],
-            "needs_attention": [{"order_id": order.id, "reasons": order.attention} for order in attention],
+            "needs_attention": [{"order_id": order.id, "reasons": order.attention} for order in now.needs_attention],
         }
 
         def table() -> Table:
             table = _table("what", "how many", "what to do")
             for state in OrderState:
-                table.add_row(state, str(counts.get(state, 0)), "")
-            for name, number in subscriptions.items():
+                table.add_row(state, str(now.orders.get(state, 0)), "")
+            for name, number in now.subscriptions.items():
                 table.add_row(f"subscriptions {name}", str(number), "")
-            waiting = "a worker renews them: echodesk-billing work" if due else ""
-            table.add_row("subscriptions due now", str(due), waiting)
-            table.add_row("held at the bank, by the books", ", ".join(map(str, held.values())), "")
-            for order in in_doubt[:20]:
+            waiting = "a worker renews them: echodesk-billing work" if now.subscriptions_due else ""
+            table.add_row("subscriptions due now", str(now.subscriptions_due), waiting)
+            table.add_row("held at the bank, by the books", ", ".join(map(str, now.bank_balance)), "")
+            for order in now.in_doubt[:20]:
                 why = f"{order.doubt}, since {order.created_at:%Y-%m-%d %H:%M}"
                 table.add_row(f"{order.id} in doubt", "", f"{why}: echodesk-billing reconcile asks the bank")
-            for order in attention:
+            for order in now.needs_attention[:20]:
                 what = "; ".join(order.attention)
                 table.add_row(f"{order.id} needs a person", "", f"{what}: echodesk-billing order show {order.id}")
             return table

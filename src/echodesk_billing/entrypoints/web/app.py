@@ -19,6 +19,7 @@ from attrs import frozen
 
 from echodesk_billing.entrypoints.web import metrics, openapi, problems
 from echodesk_billing.entrypoints.web.calls import USE_CASES, Call, Route, UseCases
+from echodesk_billing.entrypoints.web.console import add_console
 from echodesk_billing.entrypoints.web.idempotency import once
 from echodesk_billing.entrypoints.web.problems import Refused
 from echodesk_billing.entrypoints.web.routes import ROUTES, WEBHOOK
@@ -65,6 +66,7 @@ def build_app(use_cases: UseCases, rate_limits: RateLimits) -> web.Application:
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _endpoint(route, guard))
     app.router.add_get("/metrics", metrics.expose)
+    add_console(app)
     document = msgspec.json.encode(openapi.document(ROUTES, _HEADERS["X-Billing-Version"]))
     page = openapi.page(ROUTES)
     app.router.add_get("/openapi.json", _constant(document, "application/json"))
@@ -232,6 +234,7 @@ async def _dress(request: web.Request, handler: Next) -> web.StreamResponse:
             status=response.status,
             milliseconds=round(seconds * 1000, 1),
         )
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     response.headers["X-Request-ID"] = request_id
     return response

@@ -15,6 +15,7 @@ from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
+from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
 from echodesk_billing.ports.access import Access, Principal, Scope
 from echodesk_billing.ports.clock import Clock
@@ -29,6 +30,7 @@ class UseCases:
     """What the handlers may call."""
 
     access: Access
+    tokens: Tokens
     checkout: Checkout
     callbacks: ReceiveCallback
     cancel: Cancel

@@ -1,0 +1,282 @@
+"""The operators' console: pages without scripts, for what needs a person.
+
+An operator's token opens a session, which is a token of its own that lives for some hours in a cookie. Whatever changes
+something carries a second secret in its form, made from the session's, so that no other site can send it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from html import escape
+from http import HTTPStatus
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+from aiohttp import web
+from attrs import frozen
+
+from echodesk_billing.application.views import OrderTimeline, Overview
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.order import Order
+from echodesk_billing.entrypoints.web import problems
+from echodesk_billing.entrypoints.web.calls import USE_CASES, UseCases
+from echodesk_billing.ports.access import Principal, Scope
+
+HOME = "/console/"
+COOKIE = "billing_console"
+SESSION = timedelta(hours=8)
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_STYLE = (
+    "body{font:16px/1.5 system-ui;margin:2rem auto;max-width:70rem;padding:0 1rem}td,th{padding:.3rem .8rem .3rem 0;"
+    "text-align:left;vertical-align:top}tr{border-bottom:1px solid #ddd}.bad{color:#a00}form{margin:1rem 0}"
+)
+
+
+@frozen(kw_only=True)
+class _Session:
+    """An operator who has logged in."""
+
+    who: Principal
+    token: str
+
+    @property
+    def proof(self) -> str:
+        """What a form has to carry."""
+        return hmac.new(self.token.encode(), b"form", hashlib.sha256).hexdigest()
+
+
+_Handler = Callable[[web.Request, UseCases, _Session], Awaitable[web.Response]]
+
+
+def add_console(app: web.Application) -> None:
+    """Add its pages to the application."""
+    app.router.add_get(HOME, _page(_home))
+    app.router.add_post(f"{HOME}login", _login)
+    app.router.add_post(f"{HOME}logout", _form(_logout))
+    app.router.add_get(f"{HOME}orders", _page(_search))
+    app.router.add_get(f"{HOME}orders/{{order_id}}", _page(_order))
+    app.router.add_post(f"{HOME}orders/{{order_id}}/refund", _form(_refund))
+
+
+def _page(handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Show a page to an operator, the way in to everybody else, and what went wrong in words."""
+
+    @functools.wraps(handler)
+    async def serve(request: web.Request) -> web.Response:
+        uses = request.app[USE_CASES]
+        session = await _session(request, uses)
+        if session is None:
+            return _html("Log in", _LOGIN, HTTPStatus.OK if request.path == HOME else HTTPStatus.UNAUTHORIZED)
+        try:
+            return await handler(request, uses, session)
+        except BillingError as error:
+            refused = problems.from_error(error)
+            return _html("That did not work", _sentence(refused.detail), refused.status, session)
+
+    return serve
+
+
+def _form(handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The same for what changes something: only with the proof that the form came from one of our pages."""
+
+    @functools.wraps(handler)
+    async def checked(request: web.Request, uses: UseCases, session: _Session) -> web.Response:
+        form = await request.post()
+        if not hmac.compare_digest(str(form.get("proof", "")).encode(), session.proof.encode()):
+            return _html(
+                "Refused", _sentence("This form is not from this session: reload the page"), HTTPStatus.FORBIDDEN
+            )
+        return await handler(request, uses, session)
+
+    return _page(checked)
+
+
+async def _session(request: web.Request, uses: UseCases) -> _Session | None:
+    token = request.cookies.get(COOKIE, "")
+    who = await uses.tokens.authenticate(token) if token else None
+    return _Session(who=who, token=token) if who and Scope.OPERATOR in who.scopes else None
+
+
+async def _login(request: web.Request) -> web.Response:
+    """Exchange an operator's token for a session."""
+    uses = request.app[USE_CASES]
+    who = await uses.access.authenticate(str((await request.post()).get("token", "")).strip())
+    if who is None or Scope.OPERATOR not in who.scopes:
+        wrong = _sentence("That is no token of an operator: echodesk-billing token create --scope operator")
+        return _html("Log in", wrong + _LOGIN, HTTPStatus.FORBIDDEN)
+    answer = _see_other(HOME)
+    answer.set_cookie(
+        COOKIE,
+        await uses.tokens.issue(who, lifetime=SESSION),
+        max_age=int(SESSION.total_seconds()),
+        path=HOME,
+        httponly=True,
+        samesite="Strict",
+        secure=uses.api_domain.startswith("https:"),
+    )
+    return answer
+
+
+async def _logout(_request: web.Request, uses: UseCases, session: _Session) -> web.Response:
+    await uses.tokens.end(session.token)
+    answer = _see_other(HOME)
+    answer.del_cookie(COOKIE, path=HOME)
+    return answer
+
+
+async def _home(_request: web.Request, uses: UseCases, session: _Session) -> web.Response:
+    overview = await uses.views.overview()
+    return _html("What needs somebody", _overview(overview), session=session)
+
+
+async def _search(request: web.Request, _uses: UseCases, _session: _Session) -> web.Response:
+    return _see_other(f"{HOME}orders/{quote(request.query.get('order_id', '').strip() or '-', safe='')}")
+
+
+async def _order(request: web.Request, uses: UseCases, session: _Session) -> web.Response:
+    timeline = await uses.views.timeline(session.who, request.match_info["order_id"])
+    return _html(timeline.order.id, _timeline(timeline) + _refund_form(timeline.order, session), session=session)
+
+
+async def _refund(request: web.Request, uses: UseCases, session: _Session) -> web.Response:
+    form, order_id = await request.post(), request.match_info["order_id"]
+    amount, reason = str(form.get("amount", "")).strip(), str(form.get("reason", "")).strip()
+    try:
+        wanted = Decimal(amount) if amount else None
+    except InvalidOperation:
+        wrong = _sentence(f"{amount[:20]!r} is not an amount such as 10.50")
+        return _html("That did not work", wrong, HTTPStatus.UNPROCESSABLE_ENTITY, session)
+    await uses.refunds.refund(session.who, order_id, wanted, reason, refund_id=_uuid(str(form.get("refund_id", ""))))
+    return _see_other(f"{HOME}orders/{order_id}")
+
+
+def _uuid(text: str) -> str | None:
+    """The name that the form gave the refund, so that sending it twice is asking once."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
+
+
+_LOGIN = (
+    f"<form method=post action={HOME}login><label>Token of an operator "
+    "<input name=token type=password autocomplete=off required autofocus></label> <button>Log in</button></form>"
+)
+
+
+def _overview(overview: Overview) -> str:
+    counts = [*overview.orders.items(), *((f"subscriptions {name}", n) for name, n in overview.subscriptions.items())]
+    counts += [("subscriptions due now", overview.subscriptions_due)]
+    held = ", ".join(map(str, overview.bank_balance)) or "nothing"
+    return (
+        f"<form action={HOME}orders><label>Order, ours or the bank's <input name=order_id required></label> "
+        "<button>Show</button></form>"
+        + _table(
+            "Needs a person",
+            ("order", "tenant", "why"),
+            ((_link(one), one.tenant_id, "; ".join(one.attention)) for one in overview.needs_attention),
+        )
+        + _table(
+            "In doubt",
+            ("order", "tenant", "why", "since", "asked next"),
+            (
+                (_link(one), one.tenant_id, one.doubt or "", _moment(one.created_at), _moment(one.check_at))
+                for one in overview.in_doubt
+            ),
+        )
+        + _table("All", ("what", "how many"), ((name, str(number)) for name, number in counts))
+        + _sentence(f"Held at the bank, by the books: {held}")
+    )
+
+
+def _timeline(timeline: OrderTimeline) -> str:
+    order = timeline.order
+    told = [
+        (step.at, f"{step.event} from {step.source}", f"{step.before} → {step.after}", step.detail)
+        for step in timeline.history
+    ]
+    told += [(one.at, f"callback {one.outcome}", one.verdict, one.digest) for one in timeline.callbacks]
+    told += [(one.at, f"booked {one.kind}", str(one.amount), f"{one.credit} → {one.debit}") for one in timeline.entries]
+    told += [(event.at, f"event {event.name}", "", event.id) for event in timeline.events]
+    facts = (
+        ("tenant", order.tenant_id),
+        ("state", order.state),
+        ("amount", str(order.amount)),
+        ("captured", str(order.captured or "nothing")),
+        ("refunded", str(order.refunded)),
+        ("the bank's id", order.bank_order_id or "none yet"),
+        ("in doubt", order.doubt or "no"),
+    )
+    return (
+        "".join(f"<p class=bad>{escape(reason)}</p>" for reason in order.attention)
+        + _table("", ("", ""), facts)
+        + _table(
+            "What happened",
+            ("at (UTC)", "what", "", "detail"),
+            ((_moment(at), *rest) for at, *rest in sorted(told, key=lambda line: line[0])),
+        )
+    )
+
+
+def _refund_form(order: Order, session: _Session) -> str:
+    if not order.is_paid:
+        return ""
+    return (
+        f"<h2>Give money back</h2><form method=post action={HOME}orders/{escape(order.id)}/refund>{_proof(session)}"
+        f"<input type=hidden name=refund_id value={uuid4()}>"
+        "<label>Amount, all that is left where empty <input name=amount inputmode=decimal maxlength=20></label> "
+        "<label>Why <input name=reason maxlength=500 required></label> <button>Give back</button></form>"
+    )
+
+
+class _Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def _table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    body = "".join(f"<tr>{''.join(f'<td>{_cell(cell)}' for cell in row)}" for row in rows)
+    if not body:
+        body = "<tr><td>nothing"
+    head = "".join(f"<th>{escape(column)}" for column in columns)
+    return (f"<h2>{escape(title)}</h2>" if title else "") + f"<table><tr>{head}{body}</table>"
+
+
+def _cell(text: str) -> str:
+    return text if isinstance(text, _Markup) else escape(text)
+
+
+def _link(order: Order) -> str:
+    return _Markup(f"<a href={HOME}orders/{escape(order.id)}>{escape(order.id)}</a>")
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def _sentence(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _proof(session: _Session) -> str:
+    return f"<input type=hidden name=proof value={session.proof}>"
+
+
+def _see_other(where: str) -> web.Response:
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": where, "Content-Security-Policy": POLICY})
+
+
+def _html(title: str, body: str, status: HTTPStatus = HTTPStatus.OK, session: _Session | None = None) -> web.Response:
+    out = f"<form method=post action={HOME}logout>{_proof(session)}<button>Log out</button></form>" if session else ""
+    text = (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title><style>{_STYLE}</style>"
+        f"<p><a href={HOME}>echodesk-billing</a></p><h1>{escape(title)}</h1>{body}{out}</html>"
+    )
+    headers = {"Content-Security-Policy": POLICY}
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
