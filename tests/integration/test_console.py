@@ -92,7 +92,8 @@ async def test_a_session_is_a_cookie_that_no_script_and_no_other_site_can_use(op
     assert "What needs somebody" in text
     policy = headers["Content-Security-Policy"]
     assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"} <= set(policy.split("; "))
-    assert "script" not in policy + text
+    assert "script" not in policy
+    assert "<script" not in text
 
 
 async def test_a_form_without_its_proof_changes_nothing(
@@ -124,8 +125,8 @@ async def test_a_refund_sent_twice_is_one(service: Service, client: Client, bank
     [
         ("ten", 422, "is not an amount such as 10.50"),
         ("NaN", 422, "amount"),
-        ("0.001", 422, "amount"),
-        ("1e999999", 422, "amount"),
+        ("0.001", 422, "two decimals"),
+        ("1e999999", 422, "out of range"),
         ("100000.00", 409, "to refund"),
         ("-1", 422, "amount"),
     ],
