@@ -26,6 +26,7 @@ async def measure(machine: Machine) -> list[Figure]:
     sizes = (FEW, 50_000) if machine.quick else (FEW, 100_000, 1_000_000)
     size = 300 if machine.quick else 1000
     rates: dict[int, list[float]] = {number: [] for number in sizes}
+    finds: dict[int, list[float]] = {number: [] for number in sizes}
     claims: dict[int, list[float]] = {number: [] for number in sizes}
     async with contextlib.AsyncExitStack() as running:
         sides = {}
@@ -41,9 +42,11 @@ async def measure(machine: Machine) -> list[Figure]:
             for number, side in sides.items():
                 waiting = await material.orders(side.container.storage(), size)
                 sent = await machine.send(material.callbacks(waiting, signer, side.servers[0].url))
+                find = min([await _find_seconds(side) for _ in range(20)])
                 claim = min([await _claim_seconds(side) for _ in range(3)])
                 if round_:
                     rates[number].append(sent.per_second)
+                    finds[number].append(find)
                     claims[number].append(claim)
             machine.say(f"growth: round {round_}")
     few, *more = sizes
@@ -59,12 +62,26 @@ async def measure(machine: Machine) -> list[Figure]:
             ),
             Figure(
                 what=f"finding what is due among {number:,} / {few:,}",
-                rounds=[b / a for a, b in zip(claims[few], claims[number], strict=True)],
+                rounds=[b / a for a, b in zip(finds[few], finds[number], strict=True)],
                 goal=1.2,
                 at_most=True,
             ),
+            Figure(
+                what=f"claiming it (writes {CLAIMED} rows) among {number:,} / {few:,}",
+                rounds=[b / a for a, b in zip(claims[few], claims[number], strict=True)],
+            ),
         )
     ]
+
+
+async def _find_seconds(side: Side) -> float:
+    """Of reading what is due."""
+    clock = asyncio.get_running_loop().time
+    now = await side.container.clock().now()
+    started = clock()
+    if len(await side.container.storage().read(lambda uow: uow.subscriptions.due(now, CLAIMED))) != CLAIMED:
+        raise AssertionError("fewer were due than were made")
+    return clock() - started
 
 
 async def _claim_seconds(side: Side) -> float:
