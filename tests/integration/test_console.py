@@ -140,9 +140,7 @@ async def test_what_cannot_be_given_back_is_said_on_a_page(
     assert await refunds(service, order_id) == []
 
 
-async def test_whatever_came_from_outside_is_text_and_no_markup(
-    client: Client, bank: Bank, operator: Operator
-) -> None:
+async def test_whatever_came_from_outside_is_text_and_no_markup(client: Client, bank: Bank, operator: Operator) -> None:
     order_id, proof = await paid(client, bank), await operator.log_in()
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
     assert (await operator.post(f"orders/{order_id}/refund", proof=proof, amount="1.00", reason=evil))[0] == 303
