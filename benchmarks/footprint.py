@@ -49,7 +49,7 @@ def _imports(machine: Machine) -> list[Figure]:
 async def _memory(machine: Machine) -> list[Figure]:
     """Every order is new, so that whatever a callback leaves behind adds up."""
     signer = Signer()
-    few, many = (2_000, 6_000) if machine.quick else (10_000, 100_000)
+    few, many = (1_000, 3_000) if machine.quick else (10_000, 100_000)
     environment = service(await machine.database(), signer)
     found: list[float] = []
     async with open_container(load_settings(environment)) as container, contextlib.AsyncExitStack() as running:

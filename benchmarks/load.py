@@ -1,4 +1,4 @@
-"""Sends prepared requests over some connections, in a process of its own; prints what it saw.
+"""Sends prepared requests over some connections, in a process of its own; writes what it saw over them.
 
 `python -m benchmarks.load FILE PER_SECOND CONNECTIONS`: as fast as they are answered where PER_SECOND is 0.
 """
@@ -46,5 +46,6 @@ async def send_all(requests: Sequence[dict[str, Any]], per_second: float, connec
 
 
 if __name__ == "__main__":
-    prepared = json.loads(Path(sys.argv[1]).read_text())
-    print(json.dumps(uvloop.run(send_all(prepared, float(sys.argv[2]), int(sys.argv[3])))))
+    file = Path(sys.argv[1])
+    seen = uvloop.run(send_all(json.loads(file.read_text()), float(sys.argv[2]), int(sys.argv[3])))
+    file.write_text(json.dumps(seen))

@@ -139,10 +139,11 @@ class Machine:
         file = self.folder / f"{secrets.token_hex(4)}.json"
         file.write_text(json.dumps(requests))
         command = [sys.executable, "-m", "benchmarks.load", str(file), str(per_second), str(connections)]
-        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
-        printed, _ = await process.communicate()
+        process = await asyncio.create_subprocess_exec(*command)
+        if await process.wait():
+            raise AssertionError(f"the load of {requests[0]['url']} failed")
+        result = json.loads(file.read_text())
         file.unlink()
-        result = json.loads(printed)
         if set(result["statuses"]) - {"200", str(refused)}:
             raise AssertionError(f"{requests[0]['url']} answered {result['statuses']}")
         busy = result["cpu"] / result["seconds"]

@@ -21,7 +21,7 @@ async def measure(machine: Machine) -> list[Figure]:
     """In rounds: what it can do, then four times that, then what it can do again."""
     signer = Signer()
     environment = service(await machine.database(), signer)
-    size = 400 if machine.quick else 1500
+    size = 250 if machine.quick else 1500
     goodput, afterwards = [], []
     async with open_container(load_settings(environment)) as container:
         await container.storage().migrate()

@@ -27,7 +27,7 @@ async def measure(machine: Machine) -> list[Figure]:
     for number in range(rounds):
         for workers, shares in found.items():
             optimum = workers * CONCURRENCY / ANSWERS_AFTER
-            rate = await _rate(machine, workers, number=int(optimum * (10 if machine.quick else 30)))
+            rate = await _rate(machine, workers, number=int(optimum * (6 if machine.quick else 30)))
             machine.say(f"renewals, round {number}: {workers} worker(s) {rate * 60:.0f} a minute")
             shares.append(rate / optimum)
     return [

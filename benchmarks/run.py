@@ -40,7 +40,10 @@ def main() -> int:
     figures: list[Figure] = []
     with machine(quick=chosen.quick, say=say) as place:
         for name in chosen.only or MEASUREMENTS:
-            figures += asyncio.run(importlib.import_module(f"benchmarks.{name}").measure(place))
+            found = asyncio.run(importlib.import_module(f"benchmarks.{name}").measure(place))
+            for figure in found:
+                say(" ".join(figure.row))
+            figures += found
     _print(console, figures)
     if chosen.markdown:
         print(markdown(figures))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -19,14 +19,15 @@ from echodesk_billing import (
 from echodesk_billing.domain.audit import Comparison, compare
 from echodesk_billing.domain.books import entries
 from echodesk_billing.domain.errors import InvalidPaymentOption, NameTaken, NoActiveSubscription, NothingScheduled
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
+from echodesk_billing.domain.order import Order, Purpose, Step
 from echodesk_billing.domain.payment_request import Split, SplitPart
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.refund import Refund, RefundState, merged
 from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
 from echodesk_billing.domain.report import BankStatus, Source
-from tests.builders import NOW, a_manual_order, an_order, gel, refund, report
+from echodesk_billing.domain.subscription import Purchase, Subscription
+from tests.builders import NOW, a_manual_order, a_plan, an_order, catalogue, gel, refund, report
 
 LATER = NOW + timedelta(hours=1)
 FEATURES = Selection(features=("whatsapp", "instagram"))
@@ -214,3 +215,38 @@ def test_a_comparison_shows_all_three_sides() -> None:
     )
     held = compare(an_order(), report(BankStatus.BLOCKED), [])
     assert (held.at_the_bank, held.differences) == (gel("0.00"), ())
+
+
+RUNNING, LAPSED = NOW + timedelta(days=3), NOW + timedelta(days=90)
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "brings_back"),
+    [
+        (SubscriptionState.ENDED, RUNNING, True),
+        (SubscriptionState.ENDED, LAPSED, True),
+        (SubscriptionState.CANCELLED, LAPSED, True),
+        (SubscriptionState.CANCELLED, RUNNING, False),
+        (SubscriptionState.ACTIVE, RUNNING, False),
+        (SubscriptionState.ACTIVE, LAPSED, False),
+        (SubscriptionState.PAST_DUE, RUNNING, False),
+        (SubscriptionState.PAST_DUE, LAPSED, False),
+        (SubscriptionState.TRIALING, RUNNING, False),
+    ],
+)
+def test_only_what_is_over_is_brought_back(state: SubscriptionState, now: datetime, *, brings_back: bool) -> None:
+    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    subscription.on_payment(an_order(), NOW)
+    subscription.state = state
+    if brings_back:
+        assert subscription.reactivation(catalogue(), now) == Purchase(
+            purpose=Purpose.SUBSCRIPTION, plan=a_plan(), period=1
+        )
+        return
+    with pytest.raises(IllegalTransition) as refused:
+        subscription.reactivation(catalogue(), now)
+    assert (refused.value.subject, refused.value.event, refused.value.state) == (
+        subscription.subject,
+        "reactivate",
+        state,
+    )

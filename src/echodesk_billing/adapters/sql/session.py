@@ -8,7 +8,8 @@ written. See docs/adr/0026.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,12 +18,8 @@ from sqlalchemy import (
     Connection,
     CursorResult,
     Executable,
-    Integer,
     Table,
-    TextualSelect,
     bindparam,
-    column,
-    text,
     update,
 )
 from sqlalchemy.sql.dml import Insert, Update
@@ -104,12 +101,12 @@ class Session:
                 raise ConcurrentChange(f"a row of {writing.table.name} was changed meanwhile")
 
     def _write_together(self, waiting: Sequence[tuple[_Writing, list[Values]]]) -> Sequence[int]:
-        values: dict[str, Any] = {}
+        values: list[Any] = []
         for writing, rows in waiting:
-            values[writing.table.name] = msgspec.json.encode(rows[0] if writing.is_update else rows).decode()
+            values.append(msgspec.json.encode(rows[0] if writing.is_update else rows).decode())
             if writing.is_update:
-                values |= _old(writing.table, rows[0])
-        return self._connection.execute(_together(tuple(writing for writing, _ in waiting)), values).one()
+                values += _old(writing.table, rows[0]).values()
+        return self._connection.exec_driver_sql(_together(tuple(one for one, _ in waiting)), tuple(values)).one()
 
     def _write(self, writing: _Writing, rows: list[Values]) -> int:
         if not writing.is_update:
@@ -140,24 +137,21 @@ def _update(table: Table) -> Update:
 
 
 @functools.cache
-def _together(writings: Sequence[_Writing]) -> TextualSelect:
+def _together(writings: Sequence[_Writing]) -> str:
     """One statement for rows of several tables, which gives how many of each it wrote."""
-    parts = (f"new_{writing.table.name} AS ({_sql(writing)} RETURNING 1)" for writing in writings)
-    counts = (f"(SELECT count(*) FROM new_{writing.table.name}) AS {writing.table.name}" for writing in writings)  # noqa: S608
-    names = (column(writing.table.name, Integer) for writing in writings)
-    return text(f"WITH {', '.join(parts)} SELECT {', '.join(counts)}").columns(*names)
+    numbers = itertools.count(1)
+    parts = (f"new_{writing.table.name} AS ({_sql(writing, numbers)} RETURNING 1)" for writing in writings)
+    counts = (f"(SELECT count(*) FROM new_{writing.table.name})" for writing in writings)  # noqa: S608
+    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
 
 
-def _sql(writing: _Writing) -> str:
-    """With the rows as a parameter that is named like the table. All names are those of our own columns."""
+def _sql(writing: _Writing, numbers: Iterator[int]) -> str:
+    """With the rows as a parameter, and then what finds a row to update. All names are those of our own columns."""
     name = writing.table.name
     columns = ", ".join(f'"{column}"' for column in writing.columns)
+    given = f"NULL::{name}, ${next(numbers)}::text::json"
     if not writing.is_update:
-        return f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset({_document(name)})"  # noqa: S608
+        return f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset({given})"  # noqa: S608
     changes = ", ".join(f'"{column}" = given."{column}"' for column in writing.columns)
-    keys = " AND ".join(f'{name}."{key}" = :{name}_{key}' for key in _key(writing.table))
-    return f"UPDATE {name} SET {changes} FROM json_populate_record({_document(name)}) AS given WHERE {keys}"  # noqa: S608
-
-
-def _document(name: str) -> str:
-    return f"NULL::{name}, CAST(:{name} AS json)"
+    keys = " AND ".join(f'{name}."{key}" = ${next(numbers)}' for key in _key(writing.table))
+    return f"UPDATE {name} SET {changes} FROM json_populate_record({given}) AS given WHERE {keys}"  # noqa: S608
