@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from echodesk_billing import (
     AmountTooLarge,
+    Currency,
     IllegalTransition,
     InvalidSelection,
+    Money,
     OrderMismatch,
     OrderRejected,
+    SubscriptionCancelled,
     TenantRegistered,
 )
 from echodesk_billing.domain.audit import Comparison, compare
 from echodesk_billing.domain.books import entries
-from echodesk_billing.domain.errors import InvalidPaymentOption, NameTaken, NoActiveSubscription, NothingScheduled
+from echodesk_billing.domain.errors import (
+    InvalidPaymentOption,
+    NameTaken,
+    NoActiveSubscription,
+    NothingScheduled,
+    TrialRefused,
+)
+from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.order import Order, Purpose, Step
-from echodesk_billing.domain.payment_request import Split, SplitPart
-from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.payment_request import PaymentMethod, PaymentOptions, Split, SplitPart
+from echodesk_billing.domain.pricing import Selection, feature_price, plan
 from echodesk_billing.domain.refund import Refund, RefundState, merged
 from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
+from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankStatus, Source
 from echodesk_billing.domain.subscription import Purchase, Subscription
 from tests.builders import NOW, a_manual_order, a_plan, an_order, catalogue, gel, refund, report
+from tests.unit.test_cards import a_card
 
 LATER = NOW + timedelta(hours=1)
 FEATURES = Selection(features=("whatsapp", "instagram"))
@@ -35,6 +47,7 @@ PART = SplitPart(iban="GE00", amount=gel("10.00"))
 HALF = SplitPart(iban="GE00", percent=Decimal(50))
 NAME = "3 to 63 of a-z, 0-9, hyphen and underscore, beginning with a letter, ending with neither"
 PACKAGE = "The subscription is of a package: choose another package instead of single features"
+LOAN = "bnpl and bog_loan need a loan: its type and its months"
 MIXED = "Give each part of a split an amount, or each a share in per cent"
 
 
@@ -60,13 +73,31 @@ def applicant(**changes: str) -> Applicant:
         (lambda: Split(parts=(PART, HALF)), "split", MIXED),
         (lambda: Split(parts=(SplitPart(iban="GE00"),)), "split", MIXED),
         (lambda: Split(parts=(HALF,)), "split", "The shares of a split make 50 per cent, not 100"),
+        (lambda: PaymentOptions(methods=(PaymentMethod.BNPL,)), "loan", LOAN),
+        (lambda: PaymentOptions(methods=(PaymentMethod.BOG_LOAN,)), "loan", LOAN),
+        (lambda: catalogue().feature_by_id(9), "feature_id", "There is no feature 9"),
+        (
+            lambda: catalogue().feature("sms"),
+            "features",
+            "There is no feature 'sms'; features: tickets, calls",
+        ),
+        (
+            lambda: feature_price(catalogue(), "calls", 1, Currency.EUR),
+            "currency",
+            "feature calls has no price in EUR; currencies: GEL",
+        ),
+        (
+            lambda: plan(catalogue(), Selection(package_id=2), Currency.EUR),
+            "currency",
+            "package 2 has no price in EUR; currencies: GEL",
+        ),
     ],
 )
 def test_a_wrong_choice_is_told_with_its_field(wrong: Callable[[], object], field: str, message: str) -> None:
     with pytest.raises(InvalidSelection) as refused:
         wrong()
     assert (refused.value.field, refused.value.message, str(refused.value)) == (field, message, message)
-    assert isinstance(refused.value, InvalidPaymentOption) == (field == "split")
+    assert isinstance(refused.value, InvalidPaymentOption) == (field in {"split", "loan"})
 
 
 def test_errors_say_what_is_missing_or_taken() -> None:
@@ -172,7 +203,7 @@ def test_the_card_check_goes_back_under_a_key_that_follows_from_the_orders() -> 
         order.give_back_card_check(LATER)
     (mine,) = first.refunds
     assert (mine.amount, mine.reason, mine.state) == (gel("145.00"), "card check", RefundState.REQUESTED)
-    assert mine.id == second.refunds[0].id != other.refunds[0].id
+    assert mine.id == second.refunds[0].id == derived_key(first.idempotency_key, "card check") != other.refunds[0].id
     assert first.check_at == LATER
 
 
@@ -213,8 +244,41 @@ def test_a_comparison_shows_all_three_sides() -> None:
         in_the_books=gel("145.00"),
         differences=(),
     )
-    held = compare(an_order(), report(BankStatus.BLOCKED), [])
+    back = (refund("a1", "10.00"),)
+    held = compare(an_order(), report(BankStatus.BLOCKED, refunds=back), [])
     assert (held.at_the_bank, held.differences) == (gel("0.00"), ())
+
+
+def test_money_of_another_currency_is_not_ours() -> None:
+    dollars = report(BankStatus.COMPLETED, transferred=Money(Decimal("145.00"), Currency.USD))
+    compared = compare(an_order(), dollars, [])
+    assert (compared.at_the_bank, compared.differences) == (gel("0.00"), ())
+
+
+def test_money_is_compared_and_read_in_its_currency() -> None:
+    assert gel("1.00") >= gel("1.00")
+    assert not gel("0.99") >= gel("1.00")
+    assert Money.parse("1.00", "USD") == Money(Decimal("1.00"), Currency.USD)
+
+
+def test_a_card_without_a_moment_for_it_is_not_reminded_of() -> None:
+    card = a_card(expiry="02/26", is_default=True, remind_at=None)
+    assert card.remind(NOW, RenewalPolicy()) == []
+
+
+def test_without_trials_there_is_none() -> None:
+    with pytest.raises(TrialRefused) as refused:
+        Subscription(tenant_id="acme", time_zone="UTC").start_trial(a_plan(), RenewalPolicy(), NOW)
+    assert str(refused.value) == "There are no trials"
+
+
+@pytest.mark.parametrize("immediately", [True, False])
+def test_a_cancellation_tells_until_when(*, immediately: bool) -> None:
+    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    subscription.on_payment(an_order(), NOW)
+    cancelled = subscription.cancel(LATER, immediately=immediately)[0]
+    assert isinstance(cancelled, SubscriptionCancelled)
+    assert cancelled.access_until == (LATER if immediately else subscription.paid_until)
 
 
 RUNNING, LAPSED = NOW + timedelta(days=3), NOW + timedelta(days=90)
@@ -250,3 +314,14 @@ def test_only_what_is_over_is_brought_back(state: SubscriptionState, now: dateti
         "reactivate",
         state,
     )
+
+
+def test_a_day_is_a_day_where_the_tenant_lives() -> None:
+    """In Tbilisi the period begins on the 11th, while in Greenwich it is still the 10th."""
+    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    evening = datetime(2026, 1, 10, 21, 0, tzinfo=UTC)
+    subscription.on_payment(an_order(), evening)
+    subscription.schedule(a_plan(package_id=1), evening, date(2026, 2, 11))
+    assert [change.period for change in subscription.changes] == [1]
+    subscription.schedule(a_plan(package_id=1, seats=2), evening, date(2026, 2, 12))
+    assert [change.period for change in subscription.changes] == [1, 2]
