@@ -7,7 +7,7 @@ SOURCES := src tests docs benchmarks
 SEEDS ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench fuzz check fix docs lock clean
+.PHONY: help run test soak bench mutants fuzz check fix docs lock clean
 
 help: ## show this
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ soak: $(VENV)/dev.stamp ## simulate many seeds of the whole system: make soak SE
 bench: $(VENV)/bench.stamp ## measure, both sides in one run: make bench, or make bench QUICK=1
 	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick)
 
+mutants: $(VENV)/mutants.stamp ## change the domain in thousands of places and see whether its tests notice: about an hour
+	@$(BIN)/mutmut run && $(BIN)/mutmut results
+
 fuzz: $(VENV)/dev.stamp ## random callbacks, guided by coverage, until stopped
 	@$(BIN)/python -m tests.fuzz.callback tests/fuzz/corpus
 
@@ -56,9 +59,12 @@ lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra bench \
 	  --custom-compile-command "make lock" pyproject.toml requirements/build.in \
 	  -c requirements/dev.txt -o requirements/bench.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra mutants \
+	  --custom-compile-command "make lock" pyproject.toml requirements/build.in \
+	  -c requirements/dev.txt -o requirements/mutants.txt
 
 clean: ## remove what was built and what make run stored
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) var mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
