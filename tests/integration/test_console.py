@@ -148,8 +148,11 @@ async def test_whatever_came_from_outside_is_text_and_no_markup(client: Client, 
     assert "&lt;script&gt;" in text
     assert "<script" not in text
     assert "<img" not in text
-    status, text, _ = await operator.get("orders/%3Cscript%3E")
-    assert (status, "<script" in text) == (404, False)
+    for odd in ("%3Cscript%3E", "%F0%9F%92%B3", "..%2F..%2Fetc", "x" * 2000):
+        status, text, _ = await operator.get(f"orders/{odd}")
+        assert (status, "<script" in text) == (404, False), odd
+    nul = await operator.post(f"orders/{order_id}/refund", proof=proof, amount="1.00", reason="a\0b")
+    assert (nul[0], "NUL" in nul[1]) == (400, True)
 
 
 async def test_a_session_ends(service: Service, operator: Operator) -> None:

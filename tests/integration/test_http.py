@@ -251,3 +251,21 @@ async def test_no_answer_and_no_log_shows_a_secret(service: Service, client: Cli
     assert payment["order_id"] in log
     for secret in (client.token, callback["signature"], "nino@acme.example", "Nino Beridze"):
         assert secret not in log
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "raw"),
+    [
+        ("GET", "/api/payments/status/%00/", None),
+        ("GET", "/api/payments/status/SUB-1%00/", None),
+        ("GET", "/api/events/?after=%00", None),
+        ("GET", "/console/orders/%00", None),
+        ("GET", "/console/orders?order_id=%00", None),
+        ("POST", "/api/payments/create/", rb'{"package_id": 2, "google_pay_token": "a\u0000b"}'),
+    ],
+)
+async def test_a_nul_character_is_refused_and_reaches_no_database(
+    client: Client, method: str, path: str, raw: bytes | None
+) -> None:
+    answer = await client.call(method, path, raw=raw)
+    assert (answer.status, "NUL" in answer.body["detail"]) == (400, True)

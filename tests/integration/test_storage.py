@@ -140,6 +140,11 @@ async def test_a_callback_is_noted_once_per_outcome(storage: Storage) -> None:
     ]
     assert noted == [True, False, True]
     assert (await storage.read(lambda uow: uow.inbox.of_order("SUB-1")))[0] == entry
+    other = evolve(entry, digest="e" * 64, order_id="SUB-2")
+    for _ in range(2):
+        await storage.transact(lambda uow: uow.inbox.add(other))
+    assert await storage.read(lambda uow: uow.inbox.of_order("SUB-2")) == [other]
+    assert not await storage.transact(lambda uow: uow.inbox.record(other))
 
 
 def some_event(tenant_id: str, minute: int) -> Event:

@@ -115,12 +115,14 @@ class Settlement:
             order.check_at = now  # whoever asks for the receipt may fail or die; then reconciliation asks
             uow.orders.save(order)
             return Settled(outcome=Outcome.UNCONFIRMED, order=order)
-        if callback and not uow.inbox.record(evolve(callback, order_id=order.id)):
-            return Settled(outcome=Outcome.DUPLICATE, order=order)
+        entry = evolve(callback, order_id=order.id) if callback else None
         before = evolve(order)
         events = self._follow(uow, order, report.card, order.observe(report, now), now)
         if order == before:
-            return Settled(outcome=Outcome.UNCHANGED, order=order)
+            is_new = entry is None or uow.inbox.record(entry)
+            return Settled(outcome=Outcome.UNCHANGED if is_new else Outcome.DUPLICATE, order=order)
+        if entry is not None:
+            uow.inbox.add(entry)
         uow.orders.save(order)
         return Settled(outcome=Outcome.APPLIED, order=order, events=uow.outbox.add(events))
 

@@ -285,6 +285,10 @@ class Inbox(Protocol):
         """Note a callback; False where the same with the same outcome was noted before."""
         ...
 
+    def add(self, entry: InboxEntry) -> None:
+        """Note a callback, where it does not matter whether it was noted before."""
+        ...
+
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:
         """The callbacks that spoke of an order, oldest first."""
         ...

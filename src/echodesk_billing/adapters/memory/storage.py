@@ -336,6 +336,9 @@ class _Inbox:
         self._inbox.append(entry)
         return True
 
+    def add(self, entry: InboxEntry) -> None:
+        self.record(entry)
+
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:
         return [entry for entry in self._inbox if entry.order_id == order_id]
 

@@ -22,7 +22,8 @@ from sqlalchemy import (
     bindparam,
     update,
 )
-from sqlalchemy.sql.dml import Insert, Update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.dml import Update
 
 from echodesk_billing.domain.errors import BillingError
 
@@ -40,6 +41,7 @@ class _Writing:
     table: Table
     is_update: bool
     columns: tuple[str, ...]
+    or_nothing: bool = False
 
 
 class Session:
@@ -64,10 +66,14 @@ class Session:
             self.flush()
         return self._connection.execute(statement, values)
 
-    def insert(self, table: Table, rows: Sequence[Values]) -> None:
-        """Insert rows, later. None of them may hold bytes."""
+    def insert(self, table: Table, rows: Sequence[Values], *, or_nothing: bool = False) -> None:
+        """Insert rows, later. None of them may hold bytes.
+
+        Args:
+            or_nothing: leave alone what is there under the same key.
+        """
         if rows:
-            self._wait(_Writing(table, is_update=False, columns=tuple(rows[0])), rows)
+            self._wait(_Writing(table, is_update=False, columns=tuple(rows[0]), or_nothing=or_nothing), rows)
 
     def update(self, table: Table, row: Values) -> None:
         """Update a row by its primary key, later.
@@ -97,7 +103,7 @@ class Session:
         waiting, self._waiting = list(self._waiting.values()), {}
         counts = self._write_together(waiting) if self.is_postgres else [self._write(*one) for one in waiting]
         for (writing, rows), count in zip(waiting, counts, strict=True):
-            if count != len(rows):
+            if count != len(rows) and not writing.or_nothing:
                 raise ConcurrentChange(f"a row of {writing.table.name} was changed meanwhile")
 
     def _write_together(self, waiting: Sequence[tuple[_Writing, list[Values]]]) -> Sequence[int]:
@@ -110,7 +116,7 @@ class Session:
 
     def _write(self, writing: _Writing, rows: list[Values]) -> int:
         if not writing.is_update:
-            self._connection.execute(_insertion(writing.table), rows)
+            self._connection.execute(_insertion(writing.table, or_nothing=writing.or_nothing), rows)
             return len(rows)
         return self._connection.execute(_update(writing.table), {**rows[0], **_old(writing.table, rows[0])}).rowcount
 
@@ -127,8 +133,8 @@ def _old(table: Table, row: Values) -> Values:
 
 
 @functools.cache
-def _insertion(table: Table) -> Insert:
-    return table.insert()
+def _insertion(table: Table, *, or_nothing: bool) -> sqlite.Insert:
+    return sqlite.insert(table).on_conflict_do_nothing() if or_nothing else sqlite.insert(table)
 
 
 @functools.cache
@@ -151,7 +157,8 @@ def _sql(writing: _Writing, numbers: Iterator[int]) -> str:
     columns = ", ".join(f'"{column}"' for column in writing.columns)
     given = f"NULL::{name}, ${next(numbers)}::text::json"
     if not writing.is_update:
-        return f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset({given})"  # noqa: S608
+        unless = " ON CONFLICT DO NOTHING" if writing.or_nothing else ""
+        return f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset({given}){unless}"  # noqa: S608
     changes = ", ".join(f'"{column}" = given."{column}"' for column in writing.columns)
     keys = " AND ".join(f'{name}."{key}" = ${next(numbers)}' for key in _key(writing.table))
     return f"UPDATE {name} SET {changes} FROM json_populate_record({given}) AS given WHERE {keys}"  # noqa: S608

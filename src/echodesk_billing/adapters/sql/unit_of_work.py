@@ -491,6 +491,10 @@ class SqlInbox:
         """Insert, unless the primary key is there."""
         return _insert_new(self._session, tables.inbox, rows.inbox_values(entry))
 
+    def add(self, entry: InboxEntry) -> None:
+        """Insert, unless the primary key is there."""
+        self._session.insert(tables.inbox, [rows.inbox_values(entry)], or_nothing=True)
+
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:
         """By the index on order_id."""
         query = select(tables.inbox).where(tables.inbox.c.order_id == order_id).order_by(tables.inbox.c.at)

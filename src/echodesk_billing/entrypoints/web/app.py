@@ -61,7 +61,7 @@ class RateLimits:
 def build_app(use_cases: UseCases, rate_limits: RateLimits) -> web.Application:
     """The application with all routes of the API."""
     guard = _Guard(rate_limits)
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_dress, guard.bounded, guard.by_address])
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_dress, _readable, guard.bounded, guard.by_address])
     app[USE_CASES] = use_cases
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _endpoint(route, guard))
@@ -138,6 +138,8 @@ async def _body(request: web.Request, kind: type) -> Any:
     raw = await request.read()
     if raw and request.content_type != "application/json":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json")
+    if rb"\u0000" in raw:  # PostgreSQL knows no such text
+        raise Refused(HTTPStatus.BAD_REQUEST, "The body has a NUL character in it")
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -211,6 +213,14 @@ class _Guard:
 
 
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics")
+
+
+@web.middleware
+async def _readable(request: web.Request, handler: Next) -> web.StreamResponse:
+    """Turn away an address with a character that PostgreSQL has no text for."""
+    if "\0" in request.path or "\0" in request.query_string:
+        raise Refused(HTTPStatus.BAD_REQUEST, "The address has a NUL character in it")
+    return await handler(request)
 
 
 @web.middleware

@@ -91,6 +91,8 @@ def _form(handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]
             return _html(
                 "Refused", _sentence("This form is not from this session: reload the page"), HTTPStatus.FORBIDDEN
             )
+        if any("\0" in str(value) for value in form.values()):
+            return _html("Refused", _sentence("The form has a NUL character in it"), HTTPStatus.BAD_REQUEST, session)
         return await handler(request, uses, session)
 
     return _page(checked)
