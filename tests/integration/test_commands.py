@@ -135,7 +135,12 @@ async def test_status_and_order_list_show_what_is_there(service: Service, client
     assert payment["order_id"] in (await service.command("order", "list", "--tenant", tenant))[1]
     _, printed = await service.command("order", "show", payment["bank_order_id"], "--json")
     shown = json.loads(printed)
-    assert [step["event"] for step in shown["history"]] == ["create", "begin", "complete"]
+    assert [step["event"] for step in shown["history"]] == [
+        "create",
+        "begin",
+        "save_card_accepted",
+        "complete",
+    ]
     assert [entry["verdict"] for entry in shown["callbacks"]] == ["valid"]
     assert "complete (callback)" in (await service.command("order", "show", payment["order_id"]))[1]
     _, printed = await service.command("subscription", "show", tenant, "--json")

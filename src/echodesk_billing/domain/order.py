@@ -213,11 +213,11 @@ class Order:
         self.bank_order_id = report.bank_order_id
         events = self._ask_the_customer(report, at)
         self.payment_url = self.payment_url or report.payment_url
+        for event in lifecycle.order_path(self.state, _TARGETS[BankStatus(report.status)]):
+            events += self._advance(event, report, at)
         if self.saves_card is None and report.saves_card is not None:
             self.saves_card = report.saves_card
             self.called("save_card", "accepted" if report.saves_card else "in_doubt", at)
-        for event in lifecycle.order_path(self.state, _TARGETS[BankStatus(report.status)]):
-            events += self._advance(event, report, at)
         if self.is_paid:
             events += self._observe_refunds(report, at)
         if self.is_settled:
