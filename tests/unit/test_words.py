@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -17,11 +18,13 @@ from echodesk_billing import (
     OrderMismatch,
     OrderRejected,
     SubscriptionCancelled,
+    SubscriptionPastDue,
     TenantRegistered,
 )
 from echodesk_billing.domain.audit import Comparison, compare
 from echodesk_billing.domain.books import entries
 from echodesk_billing.domain.errors import (
+    ChangeRefused,
     InvalidPaymentOption,
     NameTaken,
     NoActiveSubscription,
@@ -37,6 +40,7 @@ from echodesk_billing.domain.refund import Refund, RefundState, merged
 from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankStatus, Source
+from echodesk_billing.domain.response_codes import RetryAdvice
 from echodesk_billing.domain.subscription import Purchase, Subscription
 from tests.builders import NOW, a_manual_order, a_plan, an_order, catalogue, gel, refund, report
 from tests.unit.test_cards import a_card
@@ -325,3 +329,66 @@ def test_a_day_is_a_day_where_the_tenant_lives() -> None:
     assert [change.period for change in subscription.changes] == [1]
     subscription.schedule(a_plan(package_id=1, seats=2), evening, date(2026, 2, 12))
     assert [change.period for change in subscription.changes] == [1, 2]
+
+
+def running(*, periods: int = 1) -> Subscription:
+    """At 145.00 GEL, paid for some periods from `NOW` on."""
+    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    for period in range(periods):
+        subscription.on_payment(an_order(order_id=f"SUB-00000000000{period}", period=period), NOW)
+    return subscription
+
+
+def test_a_preview_of_what_is_cheaper_begins_where_the_paid_time_ends() -> None:
+    subscription = running()
+    cheaper, dearer = a_plan(package_id=1), a_plan(package_id=1, seats=5)
+    later = subscription.preview(cheaper, LATER)
+    assert (later.plan, later.is_immediate, later.extra_days) == (cheaper, False, 0)
+    assert later.effective_at == later.paid_until == subscription.paid_until
+    sooner = subscription.preview(dearer, LATER)
+    assert (sooner.plan, sooner.is_immediate, sooner.effective_at) == (dearer, True, LATER)
+    with pytest.raises(ChangeRefused, match="The subscription runs in GEL: a change keeps the currency"):
+        subscription.preview(plan(catalogue(), Selection(package_id=1), Currency.EUR), LATER)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "period", "state"),
+    [
+        (Purpose.RENEWAL, 1, SubscriptionState.ACTIVE),
+        (Purpose.RENEWAL, None, SubscriptionState.ACTIVE),
+        (Purpose.MANUAL, 2, SubscriptionState.ACTIVE),
+        (Purpose.RENEWAL, 2, SubscriptionState.SUSPENDED),
+        (Purpose.RENEWAL, 2, SubscriptionState.CANCELLED),
+    ],
+)
+def test_a_decline_that_is_none_of_its_business_changes_nothing(
+    purpose: Purpose, period: int | None, state: SubscriptionState
+) -> None:
+    subscription = running(periods=2)
+    subscription.state = state
+    before = copy(subscription)
+    order = an_order(order_id="REN-000000000009", purpose=purpose, period=period)
+    assert subscription.on_decline(order, "116", RetryAdvice.LATER, RenewalPolicy(), LATER) == []
+    assert subscription == before
+
+
+def test_what_falls_due_says_why_and_when_it_is_tried_again() -> None:
+    subscription = running(periods=2)
+    order = an_order(order_id="REN-000000000009", purpose=Purpose.RENEWAL, period=2)
+    (event,) = subscription.on_decline(order, "116", RetryAdvice.LATER, RenewalPolicy(), LATER)
+    assert isinstance(event, SubscriptionPastDue)
+    assert (event.code, event.retry_at) == ("116", subscription.retry_at)
+    assert subscription.retry_at is not None
+
+
+def test_what_is_paid_twice_goes_back_under_a_key_that_follows_and_ends_the_charge_under_way() -> None:
+    subscription, twice = running(), paid()
+    subscription.charged_period = 0
+    (event,) = subscription.on_payment(twice, LATER)
+    assert isinstance(event, OrderMismatch)
+    assert [one.id for one in twice.refunds] == [derived_key(twice.idempotency_key, "paid twice")]
+    assert (subscription.charged_period, twice.check_at) == (None, LATER)
+    other = running()
+    other.charged_period = 1
+    other.on_payment(paid(), LATER)
+    assert other.charged_period == 1
