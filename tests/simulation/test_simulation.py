@@ -10,7 +10,7 @@ import structlog
 from tests.simulation.run import Simulation, simulate
 from tests.simulation.soak import quiet
 
-SEEDS = 240
+SEEDS = 200
 PART = 20
 
 
