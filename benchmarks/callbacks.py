@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from attrs import frozen
+from tests.integration.parts import free_port
 
 from benchmarks import material
 from benchmarks.figures import Figure
-from benchmarks.machine import Machine, Server, a_port, server
+from benchmarks.machine import Machine, Server, server
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
 from echodesk_billing.container import Container
@@ -33,7 +34,7 @@ def service(database_url: str, signer: Signer, **more: str) -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def product(environment: dict[str, str]) -> AsyncIterator[Server]:
     """The service, in one process."""
-    port = a_port()
+    port = free_port()
     async with server({**environment, "BILLING_PORT": str(port)}, "echodesk_billing", "serve", port=port) as running:
         yield running
 
@@ -41,7 +42,7 @@ async def product(environment: dict[str, str]) -> AsyncIterator[Server]:
 @contextlib.asynccontextmanager
 async def rival(environment: dict[str, str], module: str) -> AsyncIterator[Server]:
     """The limit or the usual way, in one process."""
-    port = a_port()
+    port = free_port()
     async with server(environment, f"benchmarks.{module}", str(port), port=port) as running:
         yield running
 

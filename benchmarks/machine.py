@@ -19,7 +19,7 @@ from typing import Any
 import asyncpg
 from attrs import field, frozen
 from sqlalchemy import make_url
-from tests.integration.parts import clean_environment, free_port
+from tests.integration.parts import clean_environment
 
 START_WITHIN_SECONDS = 60
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -185,8 +185,3 @@ def machine(*, quick: bool, say: Any) -> Iterator[Machine]:
             yield Machine(postgres.get_uri(), Path(name), quick, say)
         finally:
             postgres.cleanup()
-
-
-def a_port() -> int:
-    """One that is free now."""
-    return free_port()

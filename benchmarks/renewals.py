@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 
 import aiohttp
+from tests.integration.parts import free_port
 
 from benchmarks import material
 from benchmarks.bank import ANSWERS_AFTER
 from benchmarks.callbacks import service
 from benchmarks.figures import Figure
-from benchmarks.machine import Machine, a_port, server
+from benchmarks.machine import Machine, server
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
 from echodesk_billing.entrypoints.serving import prepare_queue
@@ -38,7 +39,7 @@ async def measure(machine: Machine) -> list[Figure]:
 
 async def _rate(machine: Machine, workers: int, number: int) -> float:
     """Charges per second in the middle of the run, without its start and its end."""
-    port = a_port()
+    port = free_port()
     environment = service(
         await machine.database(),
         Signer(),

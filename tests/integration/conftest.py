@@ -32,7 +32,7 @@ from echodesk_billing.entrypoints.serving import packaged
 from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.storage import Storage
-from tests.builders import principal
+from tests.builders import catalogue, principal
 from tests.integration.parts import (
     Bank,
     Client,
@@ -45,6 +45,7 @@ from tests.integration.parts import (
     running_bank,
     start,
 )
+from tests.unit.conftest import World
 
 _numbers = itertools.count(1)
 
@@ -220,3 +221,14 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context(java_script_enabled=False)
     yield await context.new_page()
     await context.close()
+
+
+@pytest.fixture
+async def world(new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[World]:
+    """The use cases on PostgreSQL, with a bank in memory."""
+    storage = open_storage(await new_database(), RandomIds())
+    await storage.migrate()
+    world = World(kept_in=storage)
+    await world.load_catalogue.load(catalogue())
+    yield world
+    await storage.close()

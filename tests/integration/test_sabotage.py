@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
 
 from echodesk_billing import SaveCard
-from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql import rows, tables
-from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.adapters.sql.unit_of_work import SqlInbox, SqlOrders, SqlSubscriptions
 from echodesk_billing.application.settlement import Outcome
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.subscription import Subscription
-from tests.builders import catalogue, principal
+from tests.builders import principal
 from tests.unit.conftest import World
 
 AT_ONCE = 12
 Patch = pytest.MonkeyPatch
-
-
-@pytest.fixture
-async def world(new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[World]:
-    """The use cases on PostgreSQL, with a bank in memory."""
-    storage = open_storage(await new_database(), RandomIds())
-    await storage.migrate()
-    world = World(kept_in=storage)
-    await world.load_catalogue.load(catalogue())
-    yield world
-    await storage.close()
 
 
 async def paid_at_once(world: World) -> tuple[Order, list[Any]]:

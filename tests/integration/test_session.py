@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
 from attrs import evolve
 from sqlalchemy import event
 
-from echodesk_billing.adapters.ids import RandomIds
-from echodesk_billing.adapters.sql.storage import PostgresStorage
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
-from tests.builders import NOW, an_order, catalogue, gel, report
+from tests.builders import NOW, an_order, gel, report
 from tests.unit.conftest import World
 
 ODD = "\"quoted\" 'single' :name %s \\ ${} <b> ქართული 🎉\n\t"
@@ -57,16 +53,6 @@ async def test_any_text_and_the_largest_amounts_come_back(storage: Storage) -> N
     found, history = await storage.read(lambda uow: (uow.orders.get(order.id, None), uow.orders.history(order.id)))
     assert found == evolve(order, steps=[])
     assert list(history) == steps
-
-
-@pytest.fixture
-async def world(new_database: Callable[[], Awaitable[str]]) -> Any:
-    storage = PostgresStorage(await new_database(), RandomIds())
-    await storage.migrate()
-    world = World(kept_in=storage)
-    await world.load_catalogue.load(catalogue())
-    yield world
-    await storage.close()
 
 
 async def test_a_payment_costs_three_statements_on_postgres(world: World) -> None:

@@ -14,15 +14,8 @@ from typing import Any
 
 import msgspec
 from attrs import frozen
-from sqlalchemy import (
-    Connection,
-    CursorResult,
-    Executable,
-    Table,
-    bindparam,
-    update,
-)
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, CursorResult, Executable, Table, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Update
 
 from echodesk_billing.domain.errors import BillingError
@@ -75,6 +68,10 @@ class Session:
         if rows:
             self._wait(_Writing(table, is_update=False, columns=tuple(rows[0]), or_nothing=or_nothing), rows)
 
+    def insert_new(self, table: Table, row: Values) -> bool:
+        """Insert a row now, unless its key exists; on PostgreSQL this waits for who is inserting it at this moment."""
+        return self.execute(_insertion(table, or_nothing=True, is_postgres=self.is_postgres), row).rowcount == 1
+
     def update(self, table: Table, row: Values) -> None:
         """Update a row by its primary key, later.
 
@@ -83,13 +80,11 @@ class Session:
         Raises:
             ConcurrentChange: it has not; raised when the row is written.
         """
-        if table in self._waiting:
-            self.flush()  # one statement does not see the rows that it writes
         self._wait(_Writing(table, is_update=True, columns=tuple(row)), [row])
 
     def _wait(self, writing: _Writing, rows: Sequence[Values]) -> None:
-        if writing.table in self._waiting and self._waiting[writing.table][0] != writing:
-            self.flush()
+        if writing.table in self._waiting and (writing.is_update or self._waiting[writing.table][0] != writing):
+            self.flush()  # one statement does not see the rows that it writes
         self._waiting.setdefault(writing.table, (writing, []))[1].extend(rows)
 
     def flush(self) -> None:
@@ -116,7 +111,8 @@ class Session:
 
     def _write(self, writing: _Writing, rows: list[Values]) -> int:
         if not writing.is_update:
-            self._connection.execute(_insertion(writing.table, or_nothing=writing.or_nothing), rows)
+            insertion = _insertion(writing.table, or_nothing=writing.or_nothing, is_postgres=False)
+            self._connection.execute(insertion, rows)
             return len(rows)
         return self._connection.execute(_update(writing.table), {**rows[0], **_old(writing.table, rows[0])}).rowcount
 
@@ -133,8 +129,9 @@ def _old(table: Table, row: Values) -> Values:
 
 
 @functools.cache
-def _insertion(table: Table, *, or_nothing: bool) -> sqlite.Insert:
-    return sqlite.insert(table).on_conflict_do_nothing() if or_nothing else sqlite.insert(table)
+def _insertion(table: Table, *, or_nothing: bool, is_postgres: bool) -> postgresql.Insert | sqlite.Insert:
+    insertion = postgresql.insert(table) if is_postgres else sqlite.insert(table)
+    return insertion.on_conflict_do_nothing() if or_nothing else insertion
 
 
 @functools.cache

@@ -12,7 +12,6 @@ from attrs import evolve
 from sqlalchemy import (
     Executable,
     Select,
-    Table,
     bindparam,
     case,
     delete,
@@ -68,17 +67,6 @@ class SqlUnitOfWork:
         self.queue = SqlQueue(session)
         self.tokens = SqlTokens(session)
         self.answers = SqlAnswers(session)
-
-
-def _insert_new(session: Session, table: Table, values: rows.Values) -> bool:
-    """Insert a row unless its key exists; on PostgreSQL this waits for a transaction that is inserting it now."""
-    return session.execute(_insertion(table, is_postgres=session.is_postgres), values).rowcount == 1
-
-
-@functools.cache
-def _insertion(table: Table, *, is_postgres: bool) -> postgresql.Insert | sqlite.Insert:
-    insert = postgresql.insert if is_postgres else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
 
 
 # By our id, and by the bank's: two queries, so that each uses its index whatever the database knows of the table.
@@ -255,7 +243,7 @@ class SqlSubscriptions:
     def add(self, subscription: Subscription) -> None:
         """Insert, unless the tenant has one."""
         values = rows.subscription_values(evolve(subscription, version=1))
-        _insert_new(self._session, tables.subscriptions, values)
+        self._session.insert_new(tables.subscriptions, values)
 
     def lock(self, tenant_id: str) -> Subscription:
         """By primary key; the row is locked. One that was locked together with an order is there already."""
@@ -304,7 +292,7 @@ class SqlCards:
 
     def add(self, card: Card) -> Card:
         """Insert, unless the order saved one; read back by the unique index on order_id."""
-        _insert_new(self._session, tables.cards, rows.card_values(card))
+        self._session.insert_new(tables.cards, rows.card_values(card))
         query = select(tables.cards).where(tables.cards.c.order_id == card.order_id)
         return rows.card(self._session.execute(query).one())
 
@@ -357,7 +345,7 @@ class SqlRegistrations:
 
     def add(self, registration: Registration) -> None:
         """Insert, unless the order has one."""
-        _insert_new(self._session, tables.registrations, rows.registration_values(registration))
+        self._session.insert_new(tables.registrations, rows.registration_values(registration))
 
     def get(self, order_id: str) -> Registration | None:
         """By primary key."""
@@ -489,7 +477,7 @@ class SqlInbox:
 
     def record(self, entry: InboxEntry) -> bool:
         """Insert, unless the primary key is there."""
-        return _insert_new(self._session, tables.inbox, rows.inbox_values(entry))
+        return self._session.insert_new(tables.inbox, rows.inbox_values(entry))
 
     def add(self, entry: InboxEntry) -> None:
         """Insert, unless the primary key is there."""
@@ -534,7 +522,7 @@ class SqlOutbox:
         mine = outbox.c.tenant_id == tenant_id
         new = select(outbox.c.id).where(mine, outbox.c.position.is_(None)).order_by(outbox.c.id)
         if self._session.execute(new.limit(1)).first() is not None:
-            _insert_new(self._session, tables.leases, {"name": "feed", "owner": "", "until": _NEVER})
+            self._session.insert_new(tables.leases, {"name": "feed", "owner": "", "until": _NEVER})
             self._session.execute(select(tables.leases).where(tables.leases.c.name == "feed").with_for_update())
             last = self._session.execute(select(func.max(outbox.c.position)).where(mine)).scalar() or 0
             for position, event_id in enumerate(self._session.execute(new).scalars().all(), last + 1):
@@ -559,7 +547,7 @@ class SqlOutbox:
 
     def _lease(self, owner: str, now: datetime, until: datetime) -> bool:
         leases = tables.leases
-        if _insert_new(self._session, leases, {"name": "relay", "owner": owner, "until": until}):
+        if self._session.insert_new(leases, {"name": "relay", "owner": owner, "until": until}):
             return True
         taken = self._session.execute(
             update(leases)
@@ -599,7 +587,7 @@ class SqlTokens:
 
     def add(self, token: StoredToken) -> None:
         """Insert, unless the digest is there."""
-        _insert_new(self._session, tables.tokens, rows.token_values(token))
+        self._session.insert_new(tables.tokens, rows.token_values(token))
 
     def by_digest(self, digest: str) -> StoredToken | None:
         """By primary key."""
@@ -636,7 +624,7 @@ class SqlAnswers:
             (table.c.status == 0) & (table.c.created_at < stale_before),
         )
         self._session.execute(delete(table).where(*self._key(answer.owner, answer.key), old))
-        if _insert_new(self._session, table, rows.answer_values(answer)):
+        if self._session.insert_new(table, rows.answer_values(answer)):
             return None
         row = self._session.execute(select(table).where(*self._key(answer.owner, answer.key))).one()
         return rows.answer(row)
