@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from echodesk_billing import Applicant, InvalidSelection, SaveCard
-from echodesk_billing.domain.card import Card
+from echodesk_billing import Applicant, InvalidSelection, SaveCard, SubscriptionChanged, SubscriptionRenewed
+from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.registration import Registration
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankStatus, Source
 from echodesk_billing.domain.response_codes import RetryAdvice
+from echodesk_billing.domain.subscription import PlanChange
 from tests.builders import NOW, a_plan, an_order, catalogue, gel, refund, report
 from tests.unit.conftest import World
+from tests.unit.test_words import running
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,47 @@ def test_a_third_decline_waits_for_the_third_try_however_soon_it_came() -> None:
     soon = NOW + timedelta(hours=1)
     tries = [RenewalPolicy().next_try(NOW, failures, soon, RetryAdvice.LATER) for failures in (1, 2, 3, 4)]
     assert tries == [NOW + timedelta(hours=4), NOW + timedelta(days=3), NOW + timedelta(days=7), None]
+
+
+def test_a_decline_at_the_very_moment_of_a_try_waits_for_the_next() -> None:
+    policy, first = RenewalPolicy(), NOW + timedelta(hours=4)
+    assert policy.next_try(NOW, 1, first - timedelta(seconds=1), RetryAdvice.LATER) == first
+    assert policy.next_try(NOW, 1, first, RetryAdvice.LATER) == NOW + timedelta(days=3)
+
+
+def test_a_plan_that_is_paid_when_its_period_begins_holds_at_once() -> None:
+    subscription = running()
+    begins = subscription.paid_until
+    assert begins is not None
+    order = an_order(order_id="SUB-000000000001", plan=a_plan(1, 2), period=1)
+    changed, renewed = subscription.on_payment(order, begins)
+    assert isinstance(changed, SubscriptionChanged)
+    assert (changed.order_id, changed.plan_name, changed.extra_days) == (order.id, "Team", 0)
+    assert isinstance(renewed, SubscriptionRenewed)
+    assert (subscription.plan, subscription.changes) == (a_plan(1, 2), ())
+
+
+def test_a_plan_that_is_paid_ahead_takes_the_place_of_the_one_that_was_scheduled() -> None:
+    subscription = running()
+    subscription.schedule(a_plan(1, 2), NOW)
+    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1), NOW)
+    assert subscription.changes == (PlanChange(period=1, plan=a_plan(1, 3)),)
+
+
+def test_who_was_asked_to_pay_a_period_is_not_asked_again() -> None:
+    subscription = running()
+    begins = subscription.paid_until
+    assert begins is not None
+    assert subscription.owes(begins, RenewalPolicy()) is not None
+    subscription.asked(1, begins)
+    assert subscription.asked_period == 1
+    assert subscription.owes(begins, RenewalPolicy()) is None
+
+
+def test_a_forgotten_card_is_nobodys_default() -> None:
+    card = a_card()
+    card.forget(NOW)
+    assert (card.state, card.is_default) == (CardState.FORGETTING, False)
 
 
 def test_limits_are_where_they_are_said_to_be() -> None:

@@ -13,8 +13,12 @@ from echodesk_billing.domain.lifecycle import (
     SUBSCRIPTION_TRANSITIONS,
     OrderState,
     SubscriptionState,
+    Transition,
     fire,
+    machine,
+    mermaid,
     order_path,
+    paths,
 )
 
 TABLES = [(OrderState, ORDER_TRANSITIONS), (SubscriptionState, SUBSCRIPTION_TRANSITIONS)]
@@ -68,6 +72,59 @@ def test_a_payment_is_never_rejected_on_its_way() -> None:
     for source, target in itertools.product(OrderState, OrderState):
         path = order_path(source, target)
         assert "correct" not in path[1:]
+
+
+@pytest.mark.parametrize(("states", "table"), TABLES)
+def test_a_machine_has_the_rows_of_its_table_and_holds_nothing(
+    states: type[enum.StrEnum], table: tuple[Transition, ...]
+) -> None:
+    made = machine(states, table)
+    rows = [
+        (name, way.source, way.dest)
+        for name, event in made.events.items()
+        for ways in event.transitions.values()
+        for way in ways
+    ]
+    assert sorted(rows) == sorted((row.event, row.source.name, row.target.name) for row in table)
+    assert (list(made.states), made.models, made.initial) == ([state.name for state in states], [], None)
+
+
+S = SubscriptionState
+ROUNDABOUT = (
+    Transition("long", S.INCOMPLETE, S.TRIALING),
+    Transition("way", S.TRIALING, S.ACTIVE),
+    Transition("first", S.INCOMPLETE, S.ACTIVE),
+    Transition("second", S.INCOMPLETE, S.ACTIVE),
+    Transition("correct", S.ACTIVE, S.PAST_DUE),
+    Transition("on", S.PAST_DUE, S.ENDED),
+    Transition("back", S.ACTIVE, S.INCOMPLETE),
+)
+
+
+def test_the_way_between_two_states_is_the_shortest_that_corrects_nothing_underway() -> None:
+    assert paths(ROUNDABOUT) == {
+        (S.INCOMPLETE, S.TRIALING): ("long",),
+        (S.INCOMPLETE, S.ACTIVE): ("first",),
+        (S.INCOMPLETE, S.INCOMPLETE): ("first", "back"),
+        (S.TRIALING, S.ACTIVE): ("way",),
+        (S.TRIALING, S.INCOMPLETE): ("way", "back"),
+        (S.TRIALING, S.TRIALING): ("way", "back", "long"),
+        (S.ACTIVE, S.PAST_DUE): ("correct",),
+        (S.ACTIVE, S.ENDED): ("correct", "on"),
+        (S.ACTIVE, S.INCOMPLETE): ("back",),
+        (S.ACTIVE, S.TRIALING): ("back", "long"),
+        (S.ACTIVE, S.ACTIVE): ("back", "first"),
+        (S.PAST_DUE, S.ENDED): ("on",),
+    }
+
+
+def test_a_table_is_drawn_row_by_row_from_its_first_state() -> None:
+    assert mermaid(ROUNDABOUT[:2]).splitlines() == [
+        "stateDiagram-v2",
+        "    [*] --> incomplete",
+        "    incomplete --> trialing: long",
+        "    trialing --> active: way",
+    ]
 
 
 def test_no_field_of_an_event_hides_its_type() -> None:

@@ -285,6 +285,18 @@ async def test_what_is_not_paid_now_has_no_extra_days(world: World) -> None:
     assert (await world.change_plan.preview(ACME, lambda _: seats(2))).preview.extra_days == 0
     changed = await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)
     assert (changed.preview.extra_days, changed.preview.paid_until) == (0, FEBRUARY)
+    assert changed.preview.is_immediate is False
+
+
+async def test_an_upgrade_paid_a_while_later_keeps_the_days_that_were_promised(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=2)
+    world.clock.advance(days=14)
+    changed = await world.change_plan.change(ACME, lambda _: seats(4), When.NOW)
+    world.clock.advance(days=9)
+    await pay(world, changed.order)
+    subscription = await world.subscription()
+    assert subscription.anchor == world.clock.moment + timedelta(days=changed.preview.extra_days)
+    assert subscription.tended_at == world.clock.moment
 
 
 async def test_a_change_that_is_paid_ahead_keeps_the_one_before_it(world: World) -> None:

@@ -205,5 +205,20 @@ def test_two_equal_refunds_whose_actions_were_taken_for_each_other_change_places
     order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=both, refunded=gel("80.00")), NOW)
     for refund_id in ("other", "one"):
         order.refund_accepted(refund_id, f"action-{refund_id}", NOW)
+        assert {one.action_id for one in order.refunds} == {"action-one", "action-other"}
     assert {one.id: one.action_id for one in order.refunds} == {"one": "action-one", "other": "action-other"}
     assert order.refunded == gel("80.00")
+
+
+def test_two_refunds_that_change_places_take_how_they_ended_and_why_with_them() -> None:
+    order = an_order()
+    order.observe(report(BankStatus.COMPLETED), NOW)
+    for refund_id in ("one", "other"):
+        order.request_refund(gel("40.00"), refund_id=refund_id, reason=f"reason of {refund_id}", at=NOW)
+    failed = (refund("action-other", "40.00", failed="162"),)
+    order.observe(report(BankStatus.COMPLETED, refunds=failed), NOW)
+    order.refund_accepted("other", "action-other", NOW)
+    assert {one.id: (one.action_id, one.state, one.reason, one.failure) for one in order.refunds} == {
+        "one": (None, RefundState.REQUESTED, "reason of one", ""),
+        "other": ("action-other", RefundState.FAILED, "reason of other", "code 162"),
+    }

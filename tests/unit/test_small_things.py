@@ -42,8 +42,11 @@ def test_codes_say_whether_to_try_again(code: str, advice: RetryAdvice) -> None:
 
 
 def test_an_unknown_code_survives() -> None:
-    assert "(code 777)" in response_code("777").message("en")
-    assert response_code("777").advice is RetryAdvice.CUSTOMER_PRESENT
+    code = response_code("777")
+    assert (code.code, code.meaning) == ("777", "not in the bank's published table")
+    assert code.message("en") == "The payment did not go through (code 777). Use another card, or contact us."
+    assert code.message("ka").startswith("გადახდა ვერ შესრულდა (კოდი 777).")
+    assert code.advice is RetryAdvice.CUSTOMER_PRESENT
 
 
 @pytest.mark.parametrize("module", ["echodesk_billing.domain", "echodesk_billing.domain.order"])

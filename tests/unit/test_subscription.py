@@ -172,3 +172,16 @@ def test_paying_a_cancelled_subscription_lets_it_run_on() -> None:
     subscription.cancel(NOW, immediately=False)
     subscription.on_payment(an_order(period=1), NOW + timedelta(days=3))
     assert (subscription.state, subscription.paid_until) == (SubscriptionState.ACTIVE, MARCH)
+
+
+def test_the_plan_at_a_moment_is_the_one_that_holds_in_its_period() -> None:
+    subscription = new()
+    assert subscription.plan_at(NOW) is None
+    subscription.on_payment(an_order(), NOW)
+    subscription.schedule(a_plan(1, 2), NOW)
+    assert subscription.plan_at(FEBRUARY - timedelta(seconds=1)) == a_plan()
+    assert subscription.plan_at(FEBRUARY) == a_plan(1, 2)
+    subscription.cancel(NOW, immediately=False)
+    assert subscription.plan_at(NOW) == a_plan()
+    subscription.on_time(FEBRUARY)
+    assert subscription.plan_at(NOW) is None

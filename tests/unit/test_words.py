@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 
 from echodesk_billing import (
     AmountTooLarge,
@@ -84,6 +85,11 @@ def applicant(**changes: str) -> Applicant:
             lambda: catalogue().feature("sms"),
             "features",
             "There is no feature 'sms'; features: tickets, calls",
+        ),
+        (
+            lambda: evolve(catalogue(), packages=(), features=()).feature("sms"),
+            "features",
+            "There is no feature 'sms'; features: none yet",
         ),
         (
             lambda: feature_price(catalogue(), "calls", 1, Currency.EUR),
@@ -188,7 +194,9 @@ def test_a_refund_that_was_refused_keeps_the_reason() -> None:
     order = paid()
     order.request_refund(gel("10.00"), refund_id="r1", reason="asked", at=NOW)
     events = order.refund_refused("r1", "too late", LATER)
-    assert [(one.state, one.reason) for one in order.refunds] == [(RefundState.FAILED, "too late")]
+    assert [(one.state, one.reason, one.failure) for one in order.refunds] == [
+        (RefundState.FAILED, "asked", "too late")
+    ]
     assert [event.reason for event in events] == ["refund r1 of 10.00 GEL failed: too late"]  # type: ignore[union-attr]
     assert (order.check_at, order.steps[-1].source) == (None, Source.ANSWER)
 

@@ -99,7 +99,7 @@ class Stateful(Protocol):
         """What error messages call it."""
 
 
-def _machine(states: type[enum.StrEnum], table: Iterable[Transition]) -> Machine:
+def machine(states: type[enum.StrEnum], table: Iterable[Transition]) -> Machine:
     """One machine for every entity of a kind: it holds the table and no entity (docs/adr/0002)."""
     return Machine(
         model=None,
@@ -111,8 +111,8 @@ def _machine(states: type[enum.StrEnum], table: Iterable[Transition]) -> Machine
 
 
 _MACHINES = {
-    OrderState: _machine(OrderState, ORDER_TRANSITIONS),
-    SubscriptionState: _machine(SubscriptionState, SUBSCRIPTION_TRANSITIONS),
+    OrderState: machine(OrderState, ORDER_TRANSITIONS),
+    SubscriptionState: machine(SubscriptionState, SUBSCRIPTION_TRANSITIONS),
 }
 
 
@@ -122,8 +122,7 @@ def fire(entity: Stateful, event: str) -> None:
     Raises:
         IllegalTransition: the table has no such row for its state; nothing was changed.
     """
-    machine = _MACHINES[type(entity.state)]
-    known = machine.events.get(event)
+    known = _MACHINES[type(entity.state)].events.get(event)
     try:
         if known is None or not known.trigger(entity):
             raise IllegalTransition(entity.subject, event, entity.state)
@@ -131,7 +130,7 @@ def fire(entity: Stateful, event: str) -> None:
         raise IllegalTransition(entity.subject, event, entity.state) from None
 
 
-def _paths(table: tuple[Transition, ...]) -> dict[tuple[enum.StrEnum, enum.StrEnum], tuple[str, ...]]:
+def paths(table: tuple[Transition, ...]) -> dict[tuple[enum.StrEnum, enum.StrEnum], tuple[str, ...]]:
     """The shortest way between every two states, as events; earlier rows win ties.
 
     `correct` starts a way and never lies within one: a payment is not rejected on its way to being completed.
@@ -149,7 +148,7 @@ def _paths(table: tuple[Transition, ...]) -> dict[tuple[enum.StrEnum, enum.StrEn
     return found
 
 
-_ORDER_PATHS = _paths(ORDER_TRANSITIONS)
+_ORDER_PATHS = paths(ORDER_TRANSITIONS)
 
 
 def order_path(source: OrderState, target: OrderState) -> tuple[str, ...]:

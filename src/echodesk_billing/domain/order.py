@@ -284,8 +284,8 @@ class Order:
         if holder is None:
             self._change_refund(refund_id, action_id=action_id)
         else:
-            self._change_refund(holder.id, action_id=mine.action_id, state=mine.state, reason=mine.reason)
-            self._change_refund(refund_id, action_id=action_id, state=holder.state, reason=holder.reason)
+            self._change_refund(holder.id, action_id=mine.action_id, state=mine.state, failure=mine.failure)
+            self._change_refund(refund_id, action_id=action_id, state=holder.state, failure=holder.failure)
         self._note("refund_accepted", Source.ANSWER, at, action_id)
 
     def refund_refused(self, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
@@ -293,7 +293,7 @@ class Order:
         waiting = [one for one in self.pending_refunds if one.id == refund_id]
         if not waiting:
             return []
-        self._change_refund(refund_id, state=RefundState.FAILED, reason=reason)
+        self._change_refund(refund_id, state=RefundState.FAILED, failure=reason)
         if self.is_settled:
             self.check_at = None
         return self.mark(f"refund {refund_id} of {waiting[0].amount} failed: {reason}", Source.ANSWER, at)
@@ -407,7 +407,7 @@ class Order:
         events: list[OrderEvent] = []
         for one in self.refunds:
             if one.state is RefundState.FAILED and known.get(one.id) is not RefundState.FAILED:
-                events += self.mark(f"refund {one.id} of {one.amount} failed: {one.reason}", report.source, at)
+                events += self.mark(f"refund {one.id} of {one.amount} failed: {one.failure}", report.source, at)
         if went_back := self.refunded - before:
             self._move("refund" if self.refunded == self.captured else "refund_partially", report.source, at)
             events.append(

@@ -30,7 +30,8 @@ class Refund:
             `STATED` for what the bank only stated as part of a total.
         amount: how much goes back.
         action_id: the bank's id, once it is known.
-        reason: why it was asked for, or why it failed.
+        reason: why it was asked for.
+        failure: why it failed; empty unless it did.
     """
 
     id: str
@@ -38,6 +39,12 @@ class Refund:
     state: RefundState = RefundState.COMPLETED
     action_id: str | None = None
     reason: str = ""
+    failure: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why it failed, where it did; otherwise why it was asked for."""
+        return self.failure or self.reason
 
 
 def total(refunds: Iterable[Refund], currency: Currency, *states: RefundState) -> Money:
@@ -85,16 +92,14 @@ def _index(refunds: list[Refund], listed: BankRefund) -> int | None:
 
 
 def _of(listed: BankRefund) -> Refund:
-    new = Refund(id=listed.action_id, amount=listed.amount, state=RefundState.REQUESTED, action_id=listed.action_id)
-    return _advanced(new, listed)
+    return _advanced(Refund(id=listed.action_id, amount=listed.amount, state=RefundState.REQUESTED), listed)
 
 
 def _advanced(refund: Refund, listed: BankRefund) -> Refund:
     """A refund after the bank spoke of it; never back from completed, nor from failed to requested."""
-    state = refund.state
+    known = evolve(refund, action_id=listed.action_id)
     if listed.completed:
-        state = RefundState.COMPLETED
-    elif listed.failed and state is not RefundState.COMPLETED:
-        state = RefundState.FAILED
-    reason = f"code {listed.code}" if state is RefundState.FAILED and listed.code else refund.reason
-    return evolve(refund, state=state, action_id=listed.action_id, reason=reason)
+        return evolve(known, state=RefundState.COMPLETED, failure="")
+    if listed.failed and refund.state is not RefundState.COMPLETED:
+        return evolve(known, state=RefundState.FAILED, failure=f"code {listed.code or 'not told'}")
+    return known

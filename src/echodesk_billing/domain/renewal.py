@@ -61,6 +61,7 @@ def reminder(policy: RenewalPolicy, expiry: datetime, since: datetime | None, no
     """
     if now >= expiry:
         return None
-    came = ((moment, days) for moment, days in policy.reminders_before(expiry) if moment <= now)
-    moment, days = next(came, (None, 0))
-    return days if moment is not None and (since is None or moment > since) else None
+    came = [(moment, days) for moment, days in policy.reminders_before(expiry) if moment <= now]
+    if not came or (since is not None and came[0][0] <= since):
+        return None
+    return came[0][1]

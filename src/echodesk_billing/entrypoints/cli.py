@@ -693,7 +693,7 @@ def _facts(order: Order) -> Sequence[tuple[str, str]]:
         ("amount", str(order.amount)),
         ("captured", str(order.captured or "")),
         ("refunded", str(order.refunded)),
-        *(("refund", f"{one.amount} {one.state} {one.reason} {one.id}") for one in order.refunds),
+        *(("refund", f"{one.amount} {one.state} {one.why} {one.id}") for one in order.refunds),
         ("bank's id", order.bank_order_id or "not known"),
         ("code", f"{order.response_code or ''} {code}".strip()),
         ("attention", "; ".join(order.attention)),

@@ -968,8 +968,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 def _refunds(order: Order) -> list[RefundView]:
     return [
-        RefundView(refund_id=one.id, amount=one.amount.amount, state=one.state, reason=one.reason)
-        for one in order.refunds
+        RefundView(refund_id=one.id, amount=one.amount.amount, state=one.state, reason=one.why) for one in order.refunds
     ]
 
 
