@@ -24,9 +24,9 @@ from echodesk_billing.domain.errors import BillingError, NoActiveSubscription
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Order, Step
-from echodesk_billing.domain.response_codes import response_code
+from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.entrypoints import story
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev
 from echodesk_billing.entrypoints.serving import fastest_loop, prepare_queue, serving, until_stopped, working
@@ -376,27 +376,22 @@ def order_show(order_id: str, as_json: AsJson = False) -> None:
 
     async def work(container: Container, _settings: Settings) -> None:
         timeline = await container.views().timeline(OPERATOR, order_id)
-        order, steps, callbacks = timeline.order, timeline.history, timeline.callbacks
 
         def table() -> Table:
             table = _table("", "")
-            for name, value in _facts(order):
+            for name, value in [
+                *story.facts(timeline.order),
+                *(("attention", why) for why in timeline.order.attention),
+            ]:
                 table.add_row(name, value)
-            told = [(step.at, _step_line(step)) for step in steps]
-            told += [(entry.at, f"callback {entry.verdict} {entry.digest[:12]}") for entry in callbacks]
-            told += [
-                (entry.at, f"booked {entry.kind}: {entry.amount} from {entry.credit} to {entry.debit}")
-                for entry in timeline.entries
-            ]
-            told += [(event.at, f"event {event.name} {event.id}") for event in timeline.events]
-            for at, line in sorted(told, key=lambda pair: pair[0]):
-                table.add_row(f"{at:%Y-%m-%d %H:%M:%S}", line)
+            for one in story.happenings(timeline):
+                table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}", f"{one.what} {one.detail}".rstrip())
             return table
 
         value = {
-            **_order_json(order),
-            "history": steps,
-            "callbacks": callbacks,
+            **_order_json(timeline.order),
+            "history": timeline.history,
+            "callbacks": timeline.callbacks,
             "entries": timeline.entries,
             "events": [{"type": event.name, "id": event.id, "at": event.at} for event in timeline.events],
         }
@@ -678,26 +673,6 @@ def _subscription_facts(subscription: Subscription, now: datetime) -> Iterator[t
             yield name, f"{moment:%Y-%m-%d %H:%M} UTC"
     for change in subscription.changes:
         yield "changes to", f"{change.plan.name}, {change.plan.price} a month, from period {change.period}"
-
-
-def _step_line(step: Step) -> str:
-    return f"{step.event} ({step.source}) {step.before or '-'} → {step.after} {step.detail}".rstrip()
-
-
-def _facts(order: Order) -> Sequence[tuple[str, str]]:
-    code = response_code(order.response_code).meaning if order.response_code else ""
-    return (
-        ("order", order.id),
-        ("tenant", order.tenant_id),
-        ("state", order.state),
-        ("amount", str(order.amount)),
-        ("captured", str(order.captured or "")),
-        ("refunded", str(order.refunded)),
-        *(("refund", f"{one.amount} {one.state} {one.why} {one.id}") for one in order.refunds),
-        ("bank's id", order.bank_order_id or "not known"),
-        ("code", f"{order.response_code or ''} {code}".strip()),
-        ("attention", "; ".join(order.attention)),
-    )
 
 
 def _order_json(order: Order) -> dict[str, Any]:

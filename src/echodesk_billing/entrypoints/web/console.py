@@ -23,6 +23,7 @@ from attrs import frozen
 from echodesk_billing.application.views import OrderTimeline, Overview
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.order import Order
+from echodesk_billing.entrypoints import story
 from echodesk_billing.entrypoints.web import problems
 from echodesk_billing.entrypoints.web.calls import USE_CASES, UseCases
 from echodesk_billing.ports.access import Principal, Scope
@@ -197,30 +198,13 @@ def _overview(overview: Overview) -> str:
 
 
 def _timeline(timeline: OrderTimeline) -> str:
-    order = timeline.order
-    told = [
-        (step.at, f"{step.event} from {step.source}", f"{step.before} → {step.after}", step.detail)
-        for step in timeline.history
-    ]
-    told += [(one.at, f"callback {one.outcome}", one.verdict, one.digest) for one in timeline.callbacks]
-    told += [(one.at, f"booked {one.kind}", str(one.amount), f"{one.credit} → {one.debit}") for one in timeline.entries]
-    told += [(event.at, f"event {event.name}", "", event.id) for event in timeline.events]
-    facts = (
-        ("tenant", order.tenant_id),
-        ("state", order.state),
-        ("amount", str(order.amount)),
-        ("captured", str(order.captured or "nothing")),
-        ("refunded", str(order.refunded)),
-        ("the bank's id", order.bank_order_id or "none yet"),
-        ("in doubt", order.doubt or "no"),
-    )
     return (
-        "".join(f"<p class=bad>{escape(reason)}</p>" for reason in order.attention)
-        + _table("", ("", ""), facts)
+        "".join(f"<p class=bad>{escape(reason)}</p>" for reason in timeline.order.attention)
+        + _table("", ("", ""), story.facts(timeline.order))
         + _table(
             "What happened",
-            ("at (UTC)", "what", "", "detail"),
-            ((_moment(at), *rest) for at, *rest in sorted(told, key=lambda line: line[0])),
+            ("at (UTC)", "what", "detail"),
+            ((_moment(one.at), one.what, one.detail) for one in story.happenings(timeline)),
         )
     )
 

@@ -1,0 +1,61 @@
+"""An order in words, for operators: the console and the command tell the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from echodesk_billing.application.views import OrderTimeline
+from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.response_codes import response_code
+
+
+@frozen
+class Happening:
+    """One thing that happened to an order.
+
+    Args:
+        what: its kind and where it came from.
+        detail: what it changed, or its particulars.
+    """
+
+    at: datetime
+    what: str
+    detail: str
+
+
+def facts(order: Order) -> list[tuple[str, str]]:
+    """What is known of an order now, each fact with its name; what needs a person comes apart, as `attention`."""
+    code = order.response_code
+    return [
+        ("order", order.id),
+        ("tenant", order.tenant_id),
+        ("state", order.state),
+        ("amount", str(order.amount)),
+        ("captured", str(order.captured or "nothing")),
+        ("refunded", str(order.refunded)),
+        *(("refund", f"{one.amount} {one.state} {one.why} {one.id}") for one in order.refunds),
+        ("bank's id", order.bank_order_id or "not known"),
+        ("code", f"{code} {response_code(code).meaning}" if code else "none"),
+        ("in doubt", order.doubt or "no"),
+    ]
+
+
+def happenings(timeline: OrderTimeline) -> list[Happening]:
+    """Everything that happened to an order: steps, callbacks, bookings, events; oldest first."""
+    told = [Happening(step.at, f"{step.event} ({step.source})", _change(step)) for step in timeline.history]
+    told += [
+        Happening(one.at, f"callback {one.outcome}", f"{one.verdict} {one.digest[:12]}") for one in timeline.callbacks
+    ]
+    told += [
+        Happening(one.at, f"booked {one.kind}", f"{one.amount} from {one.credit} to {one.debit}")
+        for one in timeline.entries
+    ]
+    told += [Happening(event.at, f"event {event.name}", event.id) for event in timeline.events]
+    return sorted(told, key=lambda one: one.at)
+
+
+def _change(step: Step) -> str:
+    moved = "" if step.before == step.after else f"{step.before or '-'} → {step.after}"
+    return f"{moved} {step.detail}".strip()
