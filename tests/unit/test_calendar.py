@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echodesk_billing.domain.calendar import months_after, period, period_at
+from echodesk_billing.domain.calendar import days_after, months_after, period, period_at
 from echodesk_billing.domain.subscription import Subscription
 from tests.builders import an_order
 
@@ -42,6 +42,13 @@ def test_the_day_is_the_one_of_the_time_zone_not_of_utc() -> None:
 def test_the_wall_clock_time_survives_daylight_saving() -> None:
     anchor = datetime(2026, 3, 15, 9, tzinfo=UTC)
     assert local(months_after(anchor, 1, "Europe/Berlin"), "Europe/Berlin") == "2026-04-15 10:00"
+
+
+def test_days_are_those_of_the_wall_clock_and_moments_are_in_utc() -> None:
+    before_summer_time = datetime(2026, 3, 28, 9, tzinfo=UTC)
+    moment = days_after(before_summer_time, 2, "Europe/Berlin")
+    assert moment == datetime(2026, 3, 30, 8, tzinfo=UTC)
+    assert moment.tzinfo is UTC
 
 
 def test_periods_meet_without_gap() -> None:

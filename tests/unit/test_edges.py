@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from uuid import UUID
 
 import pytest
 from attrs import evolve
 
-from echodesk_billing import Applicant, InvalidSelection, SaveCard, SubscriptionChanged, SubscriptionRenewed
+from echodesk_billing import (
+    Applicant,
+    InvalidSelection,
+    ReminderDue,
+    SaveCard,
+    SubscriptionChanged,
+    SubscriptionPastDue,
+    SubscriptionRenewed,
+    SubscriptionSuspended,
+)
+from echodesk_billing.domain import proration
 from echodesk_billing.domain.card import Card, CardState
+from echodesk_billing.domain.invoice import Invoice
+from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
-from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.order import Purpose
+from echodesk_billing.domain.pricing import Plan, Selection
 from echodesk_billing.domain.registration import Registration
 from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.report import BankStatus, Source
+from echodesk_billing.domain.report import BankStatus, ReportedCard, Source
 from echodesk_billing.domain.response_codes import RetryAdvice
-from echodesk_billing.domain.subscription import PlanChange
+from echodesk_billing.domain.subscription import PlanChange, Purchase
 from tests.builders import NOW, a_plan, an_order, catalogue, gel, refund, report
 from tests.unit.conftest import World
 from tests.unit.test_words import running
@@ -151,6 +166,120 @@ def test_a_forgotten_card_is_nobodys_default() -> None:
     card = a_card()
     card.forget(NOW)
     assert (card.state, card.is_default) == (CardState.FORGETTING, False)
+
+
+def test_a_card_is_reminded_of_once_for_each_day() -> None:
+    card, policy = a_card(), RenewalPolicy()
+    first = card.remind_at
+    assert first is not None
+    card.remind(first, policy)
+    assert card.remind_at == first + timedelta(days=4)
+
+
+@pytest.mark.parametrize("kind", SaveCard)
+@pytest.mark.parametrize(("is_first", "is_mandate"), [(False, False), (True, False), (False, True)])
+def test_the_default_is_the_first_card_or_the_mandate_that_pays(
+    kind: SaveCard, *, is_first: bool, is_mandate: bool
+) -> None:
+    reported = ReportedCard(kind=kind, masked_number="400000***0001", brand="visa", expiry="12/30")
+    card, _ = Card.save(an_order(), reported, NOW, is_first=is_first, is_mandate=is_mandate)
+    assert card.is_default == (is_first or (is_mandate and kind is SaveCard.AUTOMATIC))
+    assert card.bank_order_id == ""
+    assert Card.save(an_order(), reported, NOW, is_first=is_first)[0].is_default == is_first
+
+
+@pytest.mark.parametrize(("plan", "name", "seats"), [(a_plan(1, 3), "Team", 3), (None, "", 0)])
+def test_an_invoice_names_what_was_bought_where_something_was(plan: Plan | None, name: str, seats: int) -> None:
+    order = an_order(amount=gel("1.00"))
+    order.plan = plan
+    invoice = Invoice.of(order, gel("1.00"), NOW, series="INV-2026", serial=1)
+    assert (invoice.package_name, invoice.seats) == (name, seats)
+
+
+def test_a_key_that_follows_from_another_is_one_that_the_bank_takes() -> None:
+    assert UUID(derived_key("00000000-0000-4000-8000-000000000000", "paid twice")).version == 4
+
+
+def test_a_suspended_subscription_waits_for_its_customer_alone() -> None:
+    subscription = running()
+    begins = subscription.paid_until
+    assert begins is not None
+    subscription.asked(1, begins)
+    subscription.on_time(begins + timedelta(days=8))
+    assert subscription.state is SubscriptionState.SUSPENDED
+    subscription.plan_next(begins + timedelta(days=8), RenewalPolicy())
+    assert subscription.due_at is None
+
+
+@pytest.mark.parametrize(("state", "days_before"), [(SubscriptionState.ACTIVE, 9), (SubscriptionState.TRIALING, 7)])
+def test_only_what_is_charged_begins_ahead(state: SubscriptionState, days_before: int) -> None:
+    subscription = running()
+    subscription.state = state
+    subscription.plan_next(NOW, RenewalPolicy(ahead=timedelta(days=9)))
+    assert subscription.paid_until is not None
+    assert subscription.due_at == subscription.paid_until - timedelta(days=days_before)
+
+
+def test_what_came_while_nobody_tended_is_due_at_once() -> None:
+    subscription = running()
+    assert subscription.paid_until is not None
+    weeks_later = subscription.paid_until - timedelta(days=5)
+    subscription.plan_next(weeks_later, RenewalPolicy())
+    assert subscription.due_at == subscription.paid_until - timedelta(days=7)
+
+
+def test_a_reminder_is_told_once_however_often_one_looks() -> None:
+    subscription, policy = running(), RenewalPolicy()
+    assert subscription.paid_until is not None
+    for days, told in ((7, [7]), (6, []), (5, []), (3, [3]), (2, [])):
+        events = subscription.on_time(subscription.paid_until - timedelta(days=days), policy)
+        assert [event.days for event in events if isinstance(event, ReminderDue)] == told
+
+
+def test_a_period_is_being_charged_from_the_moment_the_charge_is_made() -> None:
+    subscription = running()
+    assert subscription.paid_until is not None
+    subscription.charging(1)
+    assert subscription.charged_period == 1
+    assert subscription.owes(subscription.paid_until, RenewalPolicy()) is None
+
+
+def test_a_decline_without_a_further_try_suspends_as_soon_as_the_paid_time_is_over() -> None:
+    policy = RenewalPolicy(retries=())
+    for early, told in (
+        (timedelta(seconds=1), [SubscriptionPastDue]),
+        (timedelta(0), [SubscriptionPastDue, SubscriptionSuspended]),
+    ):
+        subscription = running()
+        assert subscription.paid_until is not None
+        order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, period=1)
+        at = subscription.paid_until - early
+        events = subscription.on_decline(order, "107", RetryAdvice.LATER, policy, at)
+        assert [type(event) for event in events] == told
+
+
+def test_where_the_card_cannot_help_the_customer_owes_the_period() -> None:
+    subscription = running()
+    assert subscription.paid_until is not None
+    order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, period=1)
+    subscription.on_decline(order, "105", RetryAdvice.NEW_CARD, RenewalPolicy(), subscription.paid_until)
+    owed = subscription.owes(subscription.paid_until, RenewalPolicy())
+    assert owed == Purchase(purpose=Purpose.MANUAL, plan=a_plan(), period=1)
+
+
+def test_another_plan_at_the_same_price_is_no_upgrade() -> None:
+    preview = running().preview(evolve(a_plan(1, 3), price=a_plan().price), NOW)
+    assert (preview.is_immediate, preview.effective_at) == (False, preview.paid_until)
+
+
+def test_unused_time_counts_at_the_price_of_the_plan_that_it_was_paid_at() -> None:
+    subscription = running()
+    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 1), period=1), NOW)
+    dearer = a_plan(1, 4)
+    days = subscription.preview(dearer, NOW).extra_days
+    value = Fraction(subscription.plan_of(0).price.minor + subscription.plan_of(1).price.minor)
+    assert (subscription.plan_of(0).price, subscription.plan_of(1).price) == (gel("145.00"), gel("50.00"))
+    assert days == proration.extra_days(value, dearer.price, NOW, "Asia/Tbilisi")
 
 
 def test_limits_are_where_they_are_said_to_be() -> None:

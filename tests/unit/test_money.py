@@ -78,6 +78,11 @@ def test_minor_units_and_back_lose_nothing(minor: int) -> None:
     assert Money.from_minor(minor, Currency.GEL).minor == minor
 
 
+@pytest.mark.parametrize("currency", Currency)
+def test_minor_units_keep_their_currency(currency: Currency) -> None:
+    assert Money.from_minor(1250, currency) == Money(Decimal("12.50"), currency)
+
+
 @given(st.integers(-(10**15), 10**15), st.integers(-(10**15), 10**15))
 def test_sums_are_exact(one: int, other: int) -> None:
     total = Money.from_minor(one, Currency.GEL) + Money.from_minor(other, Currency.GEL)

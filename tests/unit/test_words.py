@@ -190,6 +190,39 @@ def paid() -> Order:
     return order
 
 
+def test_a_call_that_needs_no_words_leaves_a_line_without_them() -> None:
+    order = an_order()
+    order.called("release", "accepted", LATER)
+    assert order.steps[-1].detail == ""
+
+
+def test_a_refund_is_asked_for_and_taken_up_in_the_history() -> None:
+    order = paid()
+    order.steps.clear()
+    order.request_refund(gel("10.00"), refund_id="r1", reason="unhappy", at=LATER)
+    assert order.check_at == LATER + timedelta(minutes=1)
+    order.refund_accepted("r1", "a1", LATER)
+    assert [(step.event, step.source, step.detail) for step in order.steps] == [
+        ("refund_requested", Source.REQUEST, "10.00 GEL unhappy"),
+        ("refund_accepted", Source.ANSWER, "a1"),
+    ]
+    order.steps.clear()
+    order.refund_accepted("r1", "a1", LATER)
+    assert order.steps == []
+
+
+def test_an_impossible_refund_is_told_with_its_order() -> None:
+    with pytest.raises(IllegalTransition) as refused:
+        an_order().request_refund(None, refund_id="r1", reason="", at=NOW)
+    assert (refused.value.subject, refused.value.event) == (an_order().subject, "refund")
+    with pytest.raises(AmountTooLarge) as too_large:
+        paid().request_refund(gel("145.01"), refund_id="r1", reason="", at=NOW)
+    assert str(too_large.value) == f"order {an_order().id} has 145.00 GEL to refund, not 145.01 GEL"
+    assert too_large.value.order_id == an_order().id
+    with pytest.raises(ValueError, match="^the amount of a refund"):
+        paid().request_refund(gel("0.00"), refund_id="r1", reason="", at=NOW)
+
+
 def test_a_refund_that_was_refused_keeps_the_reason() -> None:
     order = paid()
     order.request_refund(gel("10.00"), refund_id="r1", reason="asked", at=NOW)

@@ -539,9 +539,10 @@ class Subscription:
             return []
         until = self._paid_until()
         days = reminder(policy, until, since, now)
+        if days is None:
+            return []
         what = "trial" if self.state is _S.TRIALING else "period"
-        told = ReminderDue(tenant_id=self.tenant_id, at=now, what=what, days=days or 0, expires_at=until)
-        return [told] if days is not None else []
+        return [ReminderDue(tenant_id=self.tenant_id, at=now, what=what, days=days, expires_at=until)]
 
     def _begin_changes(self, now: datetime) -> list[Event]:
         events: list[Event] = []
