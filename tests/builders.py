@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,9 @@ from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.payment_request import Capture, PaymentRequest
 from echodesk_billing.domain.pricing import Plan, Selection, plan
+from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus, Source
+from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
@@ -97,6 +99,28 @@ def an_order(*, order_id: str = ORDER_ID, tenant_id: str = "acme", **changes: An
 
 def a_manual_order() -> Order:
     return an_order(request=a_request(capture=Capture.MANUAL))
+
+
+def paid(**changes: Any) -> Order:
+    """An order that the bank says was paid."""
+    order = an_order(**changes)
+    order.observe(report(BankStatus.COMPLETED, external_order_id=order.id, transferred=order.amount), NOW)
+    return order
+
+
+def running(*, periods: int = 1) -> Subscription:
+    """A subscription at 145.00 GEL, paid for some periods from `NOW` on."""
+    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    for period in range(periods):
+        subscription.on_payment(an_order(order_id=f"SUB-00000000000{period}", period=period), NOW)
+    return subscription
+
+
+def trial() -> Subscription:
+    """A trial of two weeks from `NOW` on."""
+    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    subscription.start_trial(a_plan(), RenewalPolicy(trial=timedelta(days=14)), NOW)
+    return subscription
 
 
 def report(status: BankStatus | str, **changes: Any) -> BankReport:

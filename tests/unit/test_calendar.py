@@ -56,6 +56,13 @@ def test_periods_meet_without_gap() -> None:
     assert period(anchor, 0, 3, TBILISI).end == period(anchor, 0, 4, TBILISI).start
 
 
+def test_a_month_is_the_one_of_the_time_zone_in_summer_and_in_winter() -> None:
+    begins = datetime(2026, 1, 1, 0, 30, tzinfo=UTC)  # 01:30 in Berlin
+    half_a_year_later = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)  # 01:30 in Berlin, on 1 July
+    assert period_at(begins, 0, half_a_year_later, "Europe/Berlin").number == 6
+    assert months_after(begins, 6, "Europe/Berlin").tzinfo is UTC
+
+
 @pytest.mark.parametrize("zone", ZONES)
 @given(
     anchor=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001

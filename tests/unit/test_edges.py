@@ -1,9 +1,8 @@
-"""Edges of rules that mutations of the code moved without any other test noticing."""
+"""Edges of the rules of orders, refunds, cards and choices: the last that fits and the first that does not."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from uuid import UUID
 
 import pytest
@@ -12,28 +11,21 @@ from attrs import evolve
 from echodesk_billing import (
     Applicant,
     InvalidSelection,
-    ReminderDue,
+    OrderMismatch,
+    PaymentActionRequired,
     SaveCard,
-    SubscriptionChanged,
-    SubscriptionPastDue,
-    SubscriptionRenewed,
-    SubscriptionSuspended,
 )
-from echodesk_billing.domain import proration
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.keys import derived_key
-from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
-from echodesk_billing.domain.order import Purpose
+from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.pricing import Plan, Selection
+from echodesk_billing.domain.refund import RefundState
 from echodesk_billing.domain.registration import Registration
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankStatus, ReportedCard, Source
 from echodesk_billing.domain.response_codes import RetryAdvice
-from echodesk_billing.domain.subscription import PlanChange, Purchase
-from tests.builders import NOW, a_plan, an_order, catalogue, gel, refund, report
-from tests.unit.conftest import World
-from tests.unit.test_words import running
+from tests.builders import NOW, a_manual_order, a_plan, an_order, catalogue, gel, paid, refund, report
 
 
 @pytest.mark.parametrize(
@@ -114,13 +106,6 @@ def test_an_action_is_taken_for_the_request_of_its_very_amount() -> None:
     assert {one.id: one.action_id for one in order.refunds} == {"small": None, "large": "action"}
 
 
-async def test_a_customer_who_is_asked_late_is_past_due_at_once(world: World) -> None:
-    await world.buy_and_pay()
-    world.clock.moment = datetime(2026, 2, 28, 11, tzinfo=UTC)
-    await world.renewals()
-    assert (await world.subscription()).state is SubscriptionState.PAST_DUE
-
-
 def test_a_third_decline_waits_for_the_third_try_however_soon_it_came() -> None:
     soon = NOW + timedelta(hours=1)
     tries = [RenewalPolicy().next_try(NOW, failures, soon, RetryAdvice.LATER) for failures in (1, 2, 3, 4)]
@@ -131,35 +116,6 @@ def test_a_decline_at_the_very_moment_of_a_try_waits_for_the_next() -> None:
     policy, first = RenewalPolicy(), NOW + timedelta(hours=4)
     assert policy.next_try(NOW, 1, first - timedelta(seconds=1), RetryAdvice.LATER) == first
     assert policy.next_try(NOW, 1, first, RetryAdvice.LATER) == NOW + timedelta(days=3)
-
-
-def test_a_plan_that_is_paid_when_its_period_begins_holds_at_once() -> None:
-    subscription = running()
-    begins = subscription.paid_until
-    assert begins is not None
-    order = an_order(order_id="SUB-000000000001", plan=a_plan(1, 2), period=1)
-    changed, renewed = subscription.on_payment(order, begins)
-    assert isinstance(changed, SubscriptionChanged)
-    assert (changed.order_id, changed.plan_name, changed.extra_days) == (order.id, "Team", 0)
-    assert isinstance(renewed, SubscriptionRenewed)
-    assert (subscription.plan, subscription.changes) == (a_plan(1, 2), ())
-
-
-def test_a_plan_that_is_paid_ahead_takes_the_place_of_the_one_that_was_scheduled() -> None:
-    subscription = running()
-    subscription.schedule(a_plan(1, 2), NOW)
-    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1), NOW)
-    assert subscription.changes == (PlanChange(period=1, plan=a_plan(1, 3)),)
-
-
-def test_who_was_asked_to_pay_a_period_is_not_asked_again() -> None:
-    subscription = running()
-    begins = subscription.paid_until
-    assert begins is not None
-    assert subscription.owes(begins, RenewalPolicy()) is not None
-    subscription.asked(1, begins)
-    assert subscription.asked_period == 1
-    assert subscription.owes(begins, RenewalPolicy()) is None
 
 
 def test_a_forgotten_card_is_nobodys_default() -> None:
@@ -200,86 +156,78 @@ def test_a_key_that_follows_from_another_is_one_that_the_bank_takes() -> None:
     assert UUID(derived_key("00000000-0000-4000-8000-000000000000", "paid twice")).version == 4
 
 
-def test_a_suspended_subscription_waits_for_its_customer_alone() -> None:
-    subscription = running()
-    begins = subscription.paid_until
-    assert begins is not None
-    subscription.asked(1, begins)
-    subscription.on_time(begins + timedelta(days=8))
-    assert subscription.state is SubscriptionState.SUSPENDED
-    subscription.plan_next(begins + timedelta(days=8), RenewalPolicy())
-    assert subscription.due_at is None
+@pytest.mark.parametrize(("page", "known", "told"), [("p", None, 1), ("p", "p", 0), (None, None, 0)])
+def test_the_customer_is_asked_once_the_page_is_known(page: str | None, known: str | None, told: int) -> None:
+    order = an_order()
+    order.ask, order.payment_url = "there is no saved card", known
+    events = order.observe(report(BankStatus.CREATED, payment_url=page), NOW)
+    assert len([event for event in events if isinstance(event, PaymentActionRequired)]) == told
 
 
-@pytest.mark.parametrize(("state", "days_before"), [(SubscriptionState.ACTIVE, 9), (SubscriptionState.TRIALING, 7)])
-def test_only_what_is_charged_begins_ahead(state: SubscriptionState, days_before: int) -> None:
-    subscription = running()
-    subscription.state = state
-    subscription.plan_next(NOW, RenewalPolicy(ahead=timedelta(days=9)))
-    assert subscription.paid_until is not None
-    assert subscription.due_at == subscription.paid_until - timedelta(days=days_before)
+def test_refunds_are_read_only_from_a_report_that_speaks_of_money() -> None:
+    order = paid()
+    assert order.observe(report(BankStatus.PROCESSING, refunds=(refund("a1", "10.00"),)), NOW) == []
+    assert order.refunds == ()
 
 
-def test_what_came_while_nobody_tended_is_due_at_once() -> None:
-    subscription = running()
-    assert subscription.paid_until is not None
-    weeks_later = subscription.paid_until - timedelta(days=5)
-    subscription.plan_next(weeks_later, RenewalPolicy())
-    assert subscription.due_at == subscription.paid_until - timedelta(days=7)
+def test_each_refund_that_fails_is_told_once() -> None:
+    order = paid()
+    failed = (refund("a1", "10.00", failed="162"), refund("a2", "20.00", failed="163"))
+    events = order.observe(report(BankStatus.COMPLETED, refunds=failed), NOW)
+    assert [event.reason for event in events if isinstance(event, OrderMismatch)] == [
+        "refund a1 of 10.00 GEL failed: code 162",
+        "refund a2 of 20.00 GEL failed: code 163",
+    ]
+    order.attention = ()  # a person has seen to it
+    assert order.observe(report(BankStatus.COMPLETED, refunds=failed), NOW) == []
 
 
-def test_a_reminder_is_told_once_however_often_one_looks() -> None:
-    subscription, policy = running(), RenewalPolicy()
-    assert subscription.paid_until is not None
-    for days, told in ((7, [7]), (6, []), (5, []), (3, [3]), (2, [])):
-        events = subscription.on_time(subscription.paid_until - timedelta(days=days), policy)
-        assert [event.days for event in events if isinstance(event, ReminderDue)] == told
+def test_a_refund_that_fails_without_a_code_says_so() -> None:
+    order = paid()
+    failed = evolve(refund("a1", "10.00", failed="162"), code=None)
+    order.observe(report(BankStatus.COMPLETED, refunds=(failed,)), NOW)
+    assert [(one.reason, one.failure) for one in order.refunds] == [("", "code not told")]
 
 
-def test_a_period_is_being_charged_from_the_moment_the_charge_is_made() -> None:
-    subscription = running()
-    assert subscription.paid_until is not None
-    subscription.charging(1)
-    assert subscription.charged_period == 1
-    assert subscription.owes(subscription.paid_until, RenewalPolicy()) is None
+def test_a_refund_that_goes_after_all_has_not_failed() -> None:
+    order = paid()
+    order.observe(report(BankStatus.COMPLETED, refunds=(refund("a1", "10.00", failed="162"),)), NOW)
+    order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a1", "10.00"),)), NOW)
+    assert [(one.state, one.failure) for one in order.refunds] == [(RefundState.COMPLETED, "")]
 
 
-def test_a_decline_without_a_further_try_suspends_as_soon_as_the_paid_time_is_over() -> None:
-    policy = RenewalPolicy(retries=())
-    for early, told in (
-        (timedelta(seconds=1), [SubscriptionPastDue]),
-        (timedelta(0), [SubscriptionPastDue, SubscriptionSuspended]),
-    ):
-        subscription = running()
-        assert subscription.paid_until is not None
-        order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, period=1)
-        at = subscription.paid_until - early
-        events = subscription.on_decline(order, "107", RetryAdvice.LATER, policy, at)
-        assert [type(event) for event in events] == told
+@pytest.mark.parametrize("settled", ["accepted", "refused"])
+def test_an_action_is_not_taken_for_a_request_that_has_its_own_or_has_failed(settled: str) -> None:
+    order = paid()
+    order.request_refund(gel("10.00"), refund_id="ours", reason="", at=NOW)
+    if settled == "accepted":
+        order.refund_accepted("ours", "a1", NOW)
+    else:
+        order.refund_refused("ours", "no", NOW)
+    order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a2", "10.00"),)), NOW)
+    assert [one.id for one in order.refunds] == ["ours", "a2"]
 
 
-def test_where_the_card_cannot_help_the_customer_owes_the_period() -> None:
-    subscription = running()
-    assert subscription.paid_until is not None
-    order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, period=1)
-    subscription.on_decline(order, "105", RetryAdvice.NEW_CARD, RenewalPolicy(), subscription.paid_until)
-    owed = subscription.owes(subscription.paid_until, RenewalPolicy())
-    assert owed == Purchase(purpose=Purpose.MANUAL, plan=a_plan(), period=1)
+def test_a_rest_of_some_tetri_is_a_refund_too() -> None:
+    order = paid()
+    order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunded=gel("0.50")), NOW)
+    assert order.refunded == gel("0.50")
 
 
-def test_another_plan_at_the_same_price_is_no_upgrade() -> None:
-    preview = running().preview(evolve(a_plan(1, 3), price=a_plan().price), NOW)
-    assert (preview.is_immediate, preview.effective_at) == (False, preview.paid_until)
+def test_nothing_is_no_capture() -> None:
+    order = a_manual_order()
+    order.observe(report(BankStatus.COMPLETED, transferred=gel("0.00")), NOW)
+    assert order.state is OrderState.CREATED
+    assert len(order.attention) == 1
 
 
-def test_unused_time_counts_at_the_price_of_the_plan_that_it_was_paid_at() -> None:
-    subscription = running()
-    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 1), period=1), NOW)
-    dearer = a_plan(1, 4)
-    days = subscription.preview(dearer, NOW).extra_days
-    value = Fraction(subscription.plan_of(0).price.minor + subscription.plan_of(1).price.minor)
-    assert (subscription.plan_of(0).price, subscription.plan_of(1).price) == (gel("145.00"), gel("50.00"))
-    assert days == proration.extra_days(value, dearer.price, NOW, "Asia/Tbilisi")
+@pytest.mark.parametrize(("problem", "again"), [(None, False), ("silence", True)])
+def test_what_is_settled_is_asked_about_again_only_where_the_bank_gave_no_answer(
+    problem: str | None, *, again: bool
+) -> None:
+    order = paid()
+    order.checked(NOW + timedelta(minutes=5), problem=problem)
+    assert order.check_at == (NOW + timedelta(minutes=10) if again else None)
 
 
 def test_limits_are_where_they_are_said_to_be() -> None:

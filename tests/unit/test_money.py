@@ -80,7 +80,9 @@ def test_minor_units_and_back_lose_nothing(minor: int) -> None:
 
 @pytest.mark.parametrize("currency", Currency)
 def test_minor_units_keep_their_currency(currency: Currency) -> None:
-    assert Money.from_minor(1250, currency) == Money(Decimal("12.50"), currency)
+    money = Money.from_minor(1250, currency)
+    assert money == Money(Decimal("12.50"), currency)
+    assert Money.zero(currency).currency is (money + money).currency is (money - money).currency is currency
 
 
 @given(st.integers(-(10**15), 10**15), st.integers(-(10**15), 10**15))

@@ -18,6 +18,7 @@ def test_names_are_masked_but_recognisable() -> None:
     assert mask_name("") == ""
     assert mask_email("nino@echodesk.ge") == "n***@echodesk.ge"
     assert mask_email("nonsense") == "********"
+    assert mask_email('"nino@home"@echodesk.ge') == '"**********@echodesk.ge'
 
 
 def test_every_documented_code_has_a_message_in_both_languages() -> None:

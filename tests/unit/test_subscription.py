@@ -1,7 +1,6 @@
 """What a payment buys, and until when."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -16,10 +15,10 @@ from echodesk_billing import (
     SubscriptionResumed,
 )
 from echodesk_billing.domain.lifecycle import SubscriptionState
-from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.order import Purpose
 from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.domain.subscription import Subscription
-from tests.builders import NOW, a_plan, an_order, report
+from tests.builders import NOW, a_plan, an_order, paid, report, running
 
 FEBRUARY = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)
 MARCH = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
@@ -27,18 +26,6 @@ MARCH = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
 
 def new() -> Subscription:
     return Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
-
-
-def a_paid_order(**changes: Any) -> Order:
-    order = an_order(**changes)
-    order.observe(report(BankStatus.COMPLETED, external_order_id=order.id, transferred=order.amount), NOW)
-    return order
-
-
-def active() -> Subscription:
-    subscription = new()
-    subscription.on_payment(an_order(), NOW)
-    return subscription
 
 
 def test_the_first_payment_activates_and_sets_the_anchor() -> None:
@@ -51,7 +38,7 @@ def test_the_first_payment_activates_and_sets_the_anchor() -> None:
 
 
 def test_access_outlives_the_paid_period_by_the_grace() -> None:
-    subscription = active()
+    subscription = running()
     assert subscription.has_access(NOW)
     assert subscription.is_paid(FEBRUARY - timedelta(seconds=1))
     assert not subscription.is_paid(FEBRUARY)
@@ -60,7 +47,7 @@ def test_access_outlives_the_paid_period_by_the_grace() -> None:
 
 
 def test_paying_ahead_adds_a_period_counted_from_the_anchor() -> None:
-    subscription = active()
+    subscription = running()
     middle = NOW + timedelta(days=10)
     assert subscription.first_unpaid(middle) == 1
     events = subscription.on_payment(an_order(order_id="SUB-000000000001", period=1), middle)
@@ -69,7 +56,7 @@ def test_paying_ahead_adds_a_period_counted_from_the_anchor() -> None:
 
 
 def test_a_period_paid_twice_buys_nothing_and_is_told() -> None:
-    subscription = active()
+    subscription = running()
     twin = an_order(order_id="SUB-000000000001", period=0)
     twin.observe(report(BankStatus.COMPLETED, external_order_id=twin.id), NOW)
     events = subscription.on_payment(twin, NOW)
@@ -80,7 +67,7 @@ def test_a_period_paid_twice_buys_nothing_and_is_told() -> None:
 
 
 def test_after_a_gap_the_running_period_is_paid_and_the_anchor_stays() -> None:
-    subscription = active()
+    subscription = running()
     may = datetime(2026, 5, 10, tzinfo=UTC)
     period = subscription.first_unpaid(may)
     subscription.on_payment(an_order(period=period), may)
@@ -89,7 +76,7 @@ def test_after_a_gap_the_running_period_is_paid_and_the_anchor_stays() -> None:
 
 
 def test_cancelled_keeps_access_until_the_paid_period_ends() -> None:
-    subscription = active()
+    subscription = running()
     events = subscription.cancel(NOW, immediately=False)
     assert [event.access_until for event in events if isinstance(event, SubscriptionCancelled)] == [FEBRUARY]
     assert subscription.has_access(FEBRUARY - timedelta(seconds=1))
@@ -98,14 +85,14 @@ def test_cancelled_keeps_access_until_the_paid_period_ends() -> None:
 
 
 def test_cancelled_at_once_has_no_access() -> None:
-    subscription = active()
+    subscription = running()
     events = subscription.cancel(NOW, immediately=True)
     assert [type(event) for event in events] == [SubscriptionCancelled, SubscriptionEnded]
     assert not subscription.has_access(NOW)
 
 
 def test_there_is_nothing_to_cancel_before_or_after() -> None:
-    ended = active()
+    ended = running()
     ended.cancel(NOW, immediately=True)
     for subscription in (new(), ended):
         with pytest.raises(NoActiveSubscription):
@@ -113,14 +100,14 @@ def test_there_is_nothing_to_cancel_before_or_after() -> None:
 
 
 def test_cancelling_in_grace_ends_at_once() -> None:
-    subscription = active()
+    subscription = running()
     events = subscription.cancel(FEBRUARY + timedelta(days=1), immediately=False)
     assert [type(event) for event in events] == [SubscriptionCancelled, SubscriptionEnded]
     assert not subscription.has_access(FEBRUARY + timedelta(days=1))
 
 
 def test_a_cancellation_can_be_taken_back_until_the_end() -> None:
-    subscription = active()
+    subscription = running()
     subscription.cancel(NOW, immediately=False)
     assert [type(event) for event in subscription.resume(FEBRUARY - timedelta(days=1))] == [SubscriptionResumed]
     assert subscription.state is SubscriptionState.ACTIVE
@@ -132,13 +119,13 @@ def test_a_cancellation_can_be_taken_back_until_the_end() -> None:
 
 def test_only_a_cancellation_can_be_taken_back() -> None:
     with pytest.raises(IllegalTransition, match="resume is not possible"):
-        active().resume(NOW)
+        running().resume(NOW)
 
 
 def test_an_automatic_charge_that_a_cancellation_overtook_is_given_back() -> None:
     for immediately in (False, True):
-        subscription = active()
-        charge = a_paid_order(order_id="REN-000000000001", period=1, purpose=Purpose.RENEWAL)
+        subscription = running()
+        charge = paid(order_id="REN-000000000001", period=1, purpose=Purpose.RENEWAL)
         subscription.cancel(NOW, immediately=immediately)
         (told,) = subscription.on_payment(charge, NOW + timedelta(minutes=1))
         assert isinstance(told, OrderMismatch)
@@ -149,14 +136,14 @@ def test_an_automatic_charge_that_a_cancellation_overtook_is_given_back() -> Non
 
 
 def test_a_cancelled_subscription_ends_when_its_time_has_passed() -> None:
-    subscription = active()
+    subscription = running()
     subscription.cancel(NOW, immediately=False)
     assert subscription.on_time(NOW) == []
     assert [type(event) for event in subscription.on_time(FEBRUARY)] == [SubscriptionEnded]
 
 
 def test_buying_after_the_end_starts_a_new_anchor_with_a_new_period_number() -> None:
-    subscription = active()
+    subscription = running()
     subscription.cancel(NOW, immediately=False)
     june = datetime(2026, 6, 15, 8, tzinfo=UTC)
     period = subscription.first_unpaid(june)
@@ -168,7 +155,7 @@ def test_buying_after_the_end_starts_a_new_anchor_with_a_new_period_number() -> 
 
 
 def test_paying_a_cancelled_subscription_lets_it_run_on() -> None:
-    subscription = active()
+    subscription = running()
     subscription.cancel(NOW, immediately=False)
     subscription.on_payment(an_order(period=1), NOW + timedelta(days=3))
     assert (subscription.state, subscription.paid_until) == (SubscriptionState.ACTIVE, MARCH)

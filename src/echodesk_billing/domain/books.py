@@ -67,8 +67,8 @@ def entries(event: Event) -> tuple[Entry, ...]:
 def _both(event: OrderCompleted | OrderCorrected | OrderRefunded, amount: Money, *, paid: bool) -> tuple[Entry, Entry]:
     """The movement at the bank, and its meaning for what we earned."""
     tenant = tenant_account(event.tenant_id)
-    kinds = (EntryKind.PAYMENT, EntryKind.INVOICE) if paid else (EntryKind.REFUND, EntryKind.CORRECTION)
-    sides = ((BANK, tenant), (tenant, REVENUE)) if paid else ((tenant, BANK), (REVENUE, tenant))
+    taken = ((EntryKind.PAYMENT, BANK, tenant), (EntryKind.INVOICE, tenant, REVENUE))
+    returned = ((EntryKind.REFUND, tenant, BANK), (EntryKind.CORRECTION, REVENUE, tenant))
     first, second = (
         Entry(
             kind=kind,
@@ -79,6 +79,6 @@ def _both(event: OrderCompleted | OrderCorrected | OrderRefunded, amount: Money,
             credit=credit,
             amount=amount,
         )
-        for kind, (debit, credit) in zip(kinds, sides, strict=True)
+        for kind, debit, credit in (taken if paid else returned)
     )
     return first, second

@@ -145,12 +145,8 @@ class Subscription:
     @property
     def access_until(self) -> datetime | None:
         """When access ends unless something is paid: with the paid time, or, where a payment is owed, with grace."""
-        until = self.paid_until
-        if until is None or self.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED):
-            return None
-        if self.state in (_S.ACTIVE, _S.PAST_DUE):
-            return max(until, self.first_failed_at or until) + self.grace
-        return until
+        lost = self.anchor is None or self.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED)
+        return None if lost else self._access_until()
 
     @property
     def is_running(self) -> bool:
@@ -170,8 +166,7 @@ class Subscription:
     def is_paid(self, now: datetime) -> bool:
         """Whether paid time, not trial nor grace, is left."""
         until = self.paid_until
-        in_trial = self.state is _S.TRIALING or self.next_period == 0
-        return self.has_access(now) and not in_trial and until is not None and now < until
+        return self.next_period > 0 and self.has_access(now) and until is not None and now < until
 
     def plan_of(self, period: int) -> Plan:
         """The plan that holds in a period.
@@ -380,7 +375,7 @@ class Subscription:
         activates = first or self._never_paid
         if first or (activates and not self.has_access(at)):
             self.anchor, self.anchor_period = at, self.next_period
-        number = self.next_period if activates else self.first_unpaid(at)
+        number = self.first_unpaid(at)
         if order.purpose is not Purpose.RENEWAL:  # whose number is unique in the database already
             order.period = number
         self._run_on()
@@ -514,7 +509,7 @@ class Subscription:
     def first_unpaid(self, now: datetime) -> int:
         """The next period to pay; periods that passed unpaid are not charged for afterwards."""
         running = self.is_running or self.state is _S.SUSPENDED
-        if self.anchor is None or not running or self._never_paid or now < self._paid_until():
+        if self.anchor is None or not running or self._never_paid:
             return self.next_period
         return max(self.next_period, self._number_at(now))
 
@@ -592,10 +587,10 @@ class Subscription:
             return "the subscription was cancelled before this charge went through"
         if order.purpose is Purpose.UPGRADE and self.is_paid(at):
             running = self.plan_of(self._number_at(at))
-            dearer = order.plan is not None and order.plan.price.currency is running.price.currency
-            if not dearer or order.plan is None or order.plan.price <= running.price:
-                return f"the upgrade is not one any more: {running.name} runs at {running.price}"
-            return None
+            price = order.plan.price if order.plan else running.price
+            if price.currency is running.price.currency and price > running.price:
+                return None
+            return f"the upgrade is not one any more: {running.name} runs at {running.price}"
         if order.period is None or order.period < self.next_period:
             return f"period {order.period} was paid before"
         return None
@@ -677,5 +672,7 @@ class Subscription:
         return self._period(self._anchor(), self.next_period - 1).end
 
     def _access_until(self) -> datetime:
-        until = self.access_until
-        return self._paid_until() if until is None else until
+        until = self._paid_until()
+        if self.state in (_S.ACTIVE, _S.PAST_DUE):
+            return max(until, self.first_failed_at or until) + self.grace
+        return until

@@ -1,0 +1,247 @@
+"""Edges of the rules of subscriptions: the very moment, the equal price, the second of two, what came meanwhile."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from attrs import evolve
+
+from echodesk_billing import (
+    Currency,
+    Money,
+    OrderMismatch,
+    ReminderDue,
+    SubscriptionChanged,
+    SubscriptionPastDue,
+    SubscriptionRenewed,
+    SubscriptionSuspended,
+)
+from echodesk_billing.domain import proration
+from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain.order import Purpose
+from echodesk_billing.domain.pricing import Plan, Selection
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.response_codes import RetryAdvice
+from echodesk_billing.domain.subscription import PlanChange, Purchase
+from tests.builders import NOW, a_plan, an_order, catalogue, gel, report, running, trial
+from tests.unit.conftest import World
+
+
+async def test_a_customer_who_is_asked_late_is_past_due_at_once(world: World) -> None:
+    await world.buy_and_pay()
+    world.clock.moment = datetime(2026, 2, 28, 11, tzinfo=UTC)
+    await world.renewals()
+    assert (await world.subscription()).state is SubscriptionState.PAST_DUE
+
+
+def test_a_plan_that_is_paid_when_its_period_begins_holds_at_once() -> None:
+    subscription = running()
+    begins = subscription.paid_until
+    assert begins is not None
+    order = an_order(order_id="SUB-000000000001", plan=a_plan(1, 2), period=1)
+    changed, renewed = subscription.on_payment(order, begins)
+    assert isinstance(changed, SubscriptionChanged)
+    assert (changed.order_id, changed.plan_name, changed.extra_days) == (order.id, "Team", 0)
+    assert isinstance(renewed, SubscriptionRenewed)
+    assert (subscription.plan, subscription.changes) == (a_plan(1, 2), ())
+
+
+def test_a_plan_that_is_paid_ahead_takes_the_place_of_the_one_that_was_scheduled() -> None:
+    subscription = running()
+    subscription.schedule(a_plan(1, 2), NOW)
+    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1), NOW)
+    assert subscription.changes == (PlanChange(period=1, plan=a_plan(1, 3)),)
+
+
+def test_who_was_asked_to_pay_a_period_is_not_asked_again() -> None:
+    subscription = running()
+    begins = subscription.paid_until
+    assert begins is not None
+    assert subscription.owes(begins, RenewalPolicy()) is not None
+    subscription.asked(1, begins)
+    assert subscription.asked_period == 1
+    assert subscription.owes(begins, RenewalPolicy()) is None
+
+
+def test_a_suspended_subscription_waits_for_its_customer_alone() -> None:
+    subscription = running()
+    begins = subscription.paid_until
+    assert begins is not None
+    subscription.asked(1, begins)
+    subscription.on_time(begins + timedelta(days=8))
+    assert subscription.state is SubscriptionState.SUSPENDED
+    subscription.plan_next(begins + timedelta(days=8), RenewalPolicy())
+    assert subscription.due_at is None
+
+
+@pytest.mark.parametrize(("state", "days_before"), [(SubscriptionState.ACTIVE, 9), (SubscriptionState.TRIALING, 7)])
+def test_only_what_is_charged_begins_ahead(state: SubscriptionState, days_before: int) -> None:
+    subscription = running()
+    subscription.state = state
+    subscription.plan_next(NOW, RenewalPolicy(ahead=timedelta(days=9)))
+    assert subscription.paid_until is not None
+    assert subscription.due_at == subscription.paid_until - timedelta(days=days_before)
+
+
+def test_what_came_while_nobody_tended_is_due_at_once() -> None:
+    subscription = running()
+    assert subscription.paid_until is not None
+    weeks_later = subscription.paid_until - timedelta(days=5)
+    subscription.plan_next(weeks_later, RenewalPolicy())
+    assert subscription.due_at == subscription.paid_until - timedelta(days=7)
+
+
+def test_a_reminder_is_told_once_however_often_one_looks() -> None:
+    subscription, policy = running(), RenewalPolicy()
+    assert subscription.paid_until is not None
+    for days, told in ((7, [7]), (6, []), (5, []), (3, [3]), (2, [])):
+        events = subscription.on_time(subscription.paid_until - timedelta(days=days), policy)
+        assert [event.days for event in events if isinstance(event, ReminderDue)] == told
+
+
+def test_a_period_is_being_charged_from_the_moment_the_charge_is_made() -> None:
+    subscription = running()
+    assert subscription.paid_until is not None
+    subscription.charging(1)
+    assert subscription.charged_period == 1
+    assert subscription.owes(subscription.paid_until, RenewalPolicy()) is None
+
+
+def test_a_decline_without_a_further_try_suspends_as_soon_as_the_paid_time_is_over() -> None:
+    policy = RenewalPolicy(retries=())
+    for early, told in (
+        (timedelta(seconds=1), [SubscriptionPastDue]),
+        (timedelta(0), [SubscriptionPastDue, SubscriptionSuspended]),
+    ):
+        subscription = running()
+        assert subscription.paid_until is not None
+        order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, period=1)
+        at = subscription.paid_until - early
+        events = subscription.on_decline(order, "107", RetryAdvice.LATER, policy, at)
+        assert [type(event) for event in events] == told
+
+
+def test_where_the_card_cannot_help_the_customer_owes_the_period() -> None:
+    subscription = running()
+    assert subscription.paid_until is not None
+    order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, period=1)
+    subscription.on_decline(order, "105", RetryAdvice.NEW_CARD, RenewalPolicy(), subscription.paid_until)
+    owed = subscription.owes(subscription.paid_until, RenewalPolicy())
+    assert owed == Purchase(purpose=Purpose.MANUAL, plan=a_plan(), period=1)
+
+
+def test_another_plan_at_the_same_price_is_no_upgrade() -> None:
+    preview = running().preview(evolve(a_plan(1, 3), price=a_plan().price), NOW)
+    assert (preview.is_immediate, preview.effective_at) == (False, preview.paid_until)
+
+
+def test_unused_time_counts_at_the_price_of_the_plan_that_it_was_paid_at() -> None:
+    subscription = running()
+    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 1), period=1), NOW)
+    dearer = a_plan(1, 4)
+    days = subscription.preview(dearer, NOW).extra_days
+    value = Fraction(subscription.plan_of(0).price.minor + subscription.plan_of(1).price.minor)
+    assert (subscription.plan_of(0).price, subscription.plan_of(1).price) == (gel("145.00"), gel("50.00"))
+    assert days == proration.extra_days(value, dearer.price, NOW, "Asia/Tbilisi")
+
+
+def test_of_two_scheduled_plans_each_begins_in_its_time() -> None:
+    subscription = running()
+    first, second = PlanChange(period=1, plan=a_plan(1, 2)), PlanChange(period=2, plan=a_plan(1, 3))
+    subscription.schedule(first.plan, NOW)
+    subscription.schedule(second.plan, NOW, date(2026, 3, 2))
+    assert subscription.changes == (first, second)
+    assert subscription.paid_until is not None
+    subscription.on_time(subscription.paid_until)
+    assert (subscription.plan, subscription.changes) == (first.plan, (second,))
+
+
+@pytest.mark.parametrize(
+    "plan", [a_plan(), evolve(a_plan(1, 2), price=Money(Decimal(900), Currency.EUR)), a_plan(1, 2), None]
+)
+def test_an_upgrade_that_is_none_when_it_is_paid_goes_back(plan: Plan | None) -> None:
+    subscription = running()
+    order = an_order(order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(), period=1)
+    order.observe(report(BankStatus.COMPLETED, external_order_id=order.id), NOW)
+    order.plan = plan
+    (told,) = subscription.on_payment(order, NOW)
+    assert isinstance(told, OrderMismatch)
+    assert told.reason == ("the upgrade is not one any more: Company runs at 145.00 GEL: this payment is refunded")
+
+
+def test_a_payment_settles_debts_up_to_its_moment() -> None:
+    subscription = running()
+    assert subscription.tended_at == NOW
+    assert subscription.paid_until is not None
+    subscription.on_payment(an_order(order_id="SUB-000000000001", period=1), subscription.paid_until)
+    assert subscription.tended_at == subscription.paid_until - timedelta(days=31)
+
+
+def test_a_trial_is_not_paid_cancelled_or_not() -> None:
+    subscription, day = trial(), NOW + timedelta(days=1)
+    assert (subscription.has_access(day), subscription.is_paid(day)) == (True, False)
+    subscription.cancel(day, immediately=False)
+    assert (subscription.has_access(day), subscription.is_paid(day)) == (True, False)
+
+
+def test_months_that_passed_after_a_trial_are_no_periods() -> None:
+    subscription, summer = trial(), NOW + timedelta(days=150)
+    subscription.on_time(summer)
+    assert (subscription.state, subscription.first_unpaid(summer)) == (SubscriptionState.SUSPENDED, 0)
+    subscription.on_payment(an_order(), summer)
+    assert (subscription.anchor, subscription.next_period) == (summer, 1)
+
+
+def test_a_trial_that_a_card_will_pay_goes_on_as_a_subscription() -> None:
+    subscription = trial()
+    assert subscription.paid_until is not None
+    assert subscription.on_time(subscription.paid_until, chargeable=True) == []
+    assert subscription.state is SubscriptionState.ACTIVE
+
+
+@pytest.mark.parametrize("days", [-9, 0, 8])
+def test_what_runs_out_after_a_change_began_tells_both(days: int) -> None:
+    subscription = trial() if days < 0 else running()
+    subscription.schedule(a_plan(1, 2), NOW)
+    assert subscription.paid_until is not None
+    begins = subscription.paid_until
+    if days == 0:
+        subscription.asked(1, NOW)
+    events = subscription.on_time(begins + timedelta(days=max(days, 0)))
+    assert [type(event) for event in events] == {
+        -9: [SubscriptionChanged, SubscriptionSuspended],
+        0: [SubscriptionChanged, SubscriptionPastDue],
+        8: [SubscriptionChanged, SubscriptionPastDue, SubscriptionSuspended],
+    }[days]
+    assert {event.at for event in events} == {begins + timedelta(days=max(days, 0))}
+
+
+def test_a_plan_that_is_paid_for_after_another_began_changes_it_again() -> None:
+    subscription = running()
+    subscription.schedule(a_plan(1, 2), NOW)
+    assert subscription.paid_until is not None
+    order = an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1)
+    events = subscription.on_payment(order, subscription.paid_until)
+    assert [type(event) for event in events] == [SubscriptionChanged, SubscriptionChanged, SubscriptionRenewed]
+
+
+@pytest.mark.parametrize(("purpose", "period"), [(Purpose.MANUAL, 3), (Purpose.RENEWAL, 1)])
+def test_what_is_paid_late_is_for_the_period_that_runs_but_a_renewal_keeps_its_number(
+    purpose: Purpose, period: int
+) -> None:
+    subscription = running()
+    order = an_order(order_id="MAN-000000000001", purpose=purpose, period=1)
+    subscription.on_payment(order, NOW + timedelta(days=100))
+    assert (order.period, subscription.next_period) == (period, 4)
+
+
+def test_buying_another_plan_at_the_same_price_is_for_the_next_period() -> None:
+    sells = evolve(
+        catalogue(), packages=tuple(evolve(one, prices={Currency.GEL: gel("145.00")}) for one in catalogue().packages)
+    )
+    bought = running().purchase(sells, Selection(package_id=1), Currency.GEL, NOW)
+    assert (bought.purpose, bought.period) == (Purpose.SUBSCRIPTION, 1)
