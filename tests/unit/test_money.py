@@ -14,7 +14,7 @@ from tests.builders import gel
 
 @pytest.mark.parametrize("amount", [1.5, 10, "10.00", None, True])
 def test_only_a_decimal_is_an_amount(amount: object) -> None:
-    with pytest.raises(InvalidMoney, match="Decimal"):
+    with pytest.raises(InvalidMoney, match=f"is a {type(amount).__name__}: give the amount as a Decimal"):
         Money(amount)  # type: ignore[arg-type]
 
 

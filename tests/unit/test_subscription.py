@@ -129,7 +129,8 @@ def test_an_automatic_charge_that_a_cancellation_overtook_is_given_back() -> Non
         subscription.cancel(NOW, immediately=immediately)
         (told,) = subscription.on_payment(charge, NOW + timedelta(minutes=1))
         assert isinstance(told, OrderMismatch)
-        assert "was cancelled before this charge went through" in told.reason
+        cancelled = "the subscription was cancelled before this charge went through"
+        assert told.reason == f"{cancelled}: this payment is refunded"
         assert [one.amount for one in charge.pending_refunds] == [charge.amount]
         assert subscription.paid_until == FEBRUARY
         assert not subscription.is_running

@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 
 from echodesk_billing import (
+    ChangeRefused,
     Currency,
     Money,
     OrderMismatch,
@@ -171,6 +172,21 @@ def test_an_upgrade_that_is_none_when_it_is_paid_goes_back(plan: Plan | None) ->
     (told,) = subscription.on_payment(order, NOW)
     assert isinstance(told, OrderMismatch)
     assert told.reason == ("the upgrade is not one any more: Company runs at 145.00 GEL: this payment is refunded")
+
+
+def test_paying_by_hand_pays_the_plan_that_holds_in_the_period() -> None:
+    subscription = running()
+    subscription.schedule(a_plan(1, 2), NOW)
+    assert subscription.renewal(NOW) == Purchase(purpose=Purpose.MANUAL, plan=a_plan(1, 2), period=1)
+
+
+def test_a_change_holds_within_a_year_and_a_day_and_in_the_currency_that_runs() -> None:
+    subscription, last = running(), date(2027, 2, 1)
+    subscription.schedule(a_plan(1, 2), NOW, last)
+    with pytest.raises(ChangeRefused, match="^2027-02-02 is too far off: a change holds within 366 days$"):
+        subscription.schedule(a_plan(1, 2), NOW, last + timedelta(days=1))
+    with pytest.raises(ChangeRefused, match="^The subscription runs in GEL: a change keeps the currency$"):
+        subscription.schedule(a_plan(1, 2, Currency.EUR), NOW)
 
 
 def test_a_payment_settles_debts_up_to_its_moment() -> None:

@@ -303,6 +303,10 @@ def test_a_refund_is_asked_for_and_taken_up_in_the_history() -> None:
     order.steps.clear()
     order.refund_accepted("r1", "a1", LATER)
     assert order.steps == []
+    order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a1", "10.00"),)), LATER)
+    assert [(step.event, step.source, step.detail) for step in order.steps] == [
+        ("refund_partially", Source.CALLBACK, "")
+    ]
 
 
 def test_an_impossible_refund_is_told_with_its_order() -> None:
