@@ -184,14 +184,15 @@ async def service(
     forge: Forge,
 ) -> AsyncIterator[Service]:
     """A service on each database in turn."""
-    database_url = f"sqlite:///{workspace}/service.sqlite3" if request.param == "sqlite" else await new_database()
+    life = f"service-{next(_numbers)}"  # of several, where tests of other databases came between
+    database_url = f"sqlite:///{workspace}/{life}.sqlite3" if request.param == "sqlite" else await new_database()
     signer = Signer()
     environment = await service_environment(bank, database_url, signer)
     settings: Settings = load_settings(environment)
     async with open_container(settings) as container, aiohttp.ClientSession() as http:
         await container.storage().migrate()
         await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
-        process = await start(workspace / f"service-{request.param}.log", environment, "echodesk_billing", "serve")
+        process = await start(workspace / f"{life}.log", environment, "echodesk_billing", "serve")
         await process.ready()
         yield Service(f"http://127.0.0.1:{settings.port}", process, environment, http, container, signer, forge)
         assert await asyncio.wait_for(process.stop(), 10) == 0

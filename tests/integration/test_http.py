@@ -269,3 +269,32 @@ async def test_a_nul_character_is_refused_and_reaches_no_database(
 ) -> None:
     answer = await client.call(method, path, raw=raw)
     assert (answer.status, "NUL" in answer.body["detail"]) == (400, True)
+
+
+HUGE = 10**25
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "told"),
+    [
+        ("POST", "/api/payments/saved-card/set-default/", {"card_id": HUGE}, 400, "card_id"),
+        ("DELETE", "/api/payments/saved-card/remove/", {"card_id": HUGE}, 400, "card_id"),
+        ("DELETE", f"/api/payments/saved-card/remove/?card_id={HUGE}", None, 400, "card_id"),
+        ("DELETE", "/api/payments/saved-card/remove/?card_id=%C2%B2", None, 400, "card_id"),
+        ("POST", "/api/payments/create/", {"package_id": 2, "card_id": HUGE}, 400, "card_id"),
+        ("POST", "/api/payments/create/", {"package_id": HUGE}, 400, "package_id"),
+        ("GET", f"/api/upgrade/preview/?package_id={HUGE}", None, 400, "package_id"),
+        ("GET", "/api/upgrade/preview/?agent_count=%C2%B2", None, 400, "agent_count"),
+        ("GET", f"/api/events/?wait={HUGE}", None, 400, "wait"),
+        ("GET", "/api/events/?wait=%C2%B2", None, 400, "wait"),
+        ("GET", f"/api/payments/invoices/{HUGE}/pdf/", None, 404, "Invoice"),
+        ("GET", "/api/payments/invoices/%C2%B2/pdf/", None, 404, "Invoice"),
+        ("POST", "/api/subscription/features/add/", {"feature_id": HUGE}, 400, "feature_id"),
+        ("POST", "/api/subscription/features/remove/", {"feature_id": HUGE}, 400, "feature_id"),
+    ],
+)
+async def test_a_number_that_no_database_holds_or_no_number_at_all_is_refused(
+    client: Client, method: str, path: str, body: Any, status: int, told: str
+) -> None:
+    answer = await client.call(method, path, body)
+    assert (answer.status, told in str(answer.body)) == (status, True), answer.body

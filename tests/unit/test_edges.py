@@ -73,6 +73,11 @@ def test_a_card_is_reminded_of_until_it_has_expired_and_not_after() -> None:
     assert a_card().is_expired(expiry)
 
 
+@pytest.mark.parametrize("expiry", ["", "1230", "13/30", "00/30", "/", "ab/cd", "²2/30", "12/²0"])
+def test_an_expiry_that_cannot_be_read_is_not_known(expiry: str) -> None:
+    assert a_card(expiry).expires_at is None
+
+
 def test_only_the_default_card_is_reminded_of() -> None:
     card = a_card()
     card.is_default = False

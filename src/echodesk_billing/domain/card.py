@@ -84,7 +84,7 @@ class Card:
     def expires_at(self) -> datetime | None:
         """The end of its month, UTC; None where the bank did not say, or said nothing that can be read."""
         month, slash, year = self.expiry.partition("/")
-        if not slash or not month.isdigit() or not year.isdigit() or not 1 <= int(month) <= 12:  # noqa: PLR2004
+        if not slash or not month.isdecimal() or not year.isdecimal() or not 1 <= int(month) <= 12:  # noqa: PLR2004
             return None
         full_year = int(year) + (2000 if len(year) == 2 else 0)  # noqa: PLR2004
         last_day = calendar.monthrange(full_year, int(month))[1]

@@ -10,7 +10,7 @@ def mask_name(name: str) -> str:
 
 def mask_email(email: str) -> str:
     """`nino@echodesk.ge` becomes `n***@echodesk.ge`; what is no address is masked whole."""
-    local, at, domain = email.rpartition("@")
-    if not at or not local:
+    local, _, domain = email.rpartition("@")
+    if not local:
         return "*" * len(email)
     return f"{local[0]}{'*' * (len(local) - 1)}@{domain}"

@@ -42,6 +42,7 @@ T = TypeVar("T")
 TEST_ENVIRONMENT_HOST = "api-sandbox.bog.ge"
 _ATTEMPTS = 3
 _LONGEST_WAIT_SECONDS = 2
+_MOST_DIGITS = 9
 _TOO_MANY_REQUESTS = 429
 _UNAUTHORIZED = 401
 _SERVER_ERROR = 500
@@ -276,7 +277,7 @@ class _Transient(Exception):
     @classmethod
     def from_status(cls, status: int, headers: Any) -> Self:
         asked = headers.get("Retry-After", "")
-        seconds = int(asked) if asked.isdigit() else None
+        seconds = int(asked) if asked.isdecimal() and len(asked) <= _MOST_DIGITS else None
         meaning = GatewayUnavailable(f"The bank answered HTTP {status}", min(seconds or 30, 3600))
         return cls(meaning, seconds)
 

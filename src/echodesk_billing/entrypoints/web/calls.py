@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
@@ -17,6 +18,8 @@ from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
+from echodesk_billing.entrypoints.web.problems import Refused
+from echodesk_billing.entrypoints.web.schemas import LARGEST_ID
 from echodesk_billing.ports.access import Access, Principal, Scope
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway
@@ -106,3 +109,17 @@ class Route:
     takes: type | None = None
     scope: Scope | None = None
     status: Callable[[Any], int] = lambda _: 200
+
+
+def whole_number(text: str, name: str, at_most: int = LARGEST_ID) -> int:
+    """The number that a query or an address gives as text.
+
+    Args:
+        name: what it is called there, for the refusal.
+
+    Raises:
+        Refused: 400; it is no whole number from 0 to `at_most`.
+    """
+    if text.isascii() and text.isdecimal() and len(text) <= len(str(at_most)) and int(text) <= at_most:
+        return int(text)
+    raise Refused(HTTPStatus.BAD_REQUEST, f"{name}: give a whole number from 0 to {at_most}")

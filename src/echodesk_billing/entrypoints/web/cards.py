@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-from echodesk_billing.entrypoints.web.calls import Call
-from echodesk_billing.entrypoints.web.problems import Refused
+from echodesk_billing.entrypoints.web.calls import Call, whole_number
 from echodesk_billing.entrypoints.web.schemas import (
     AddCard,
     CardAdding,
@@ -24,10 +21,10 @@ async def listed(call: Call[Nothing]) -> list[SavedCard]:
 
 async def remove(call: Call[MaybeCard]) -> Done:
     """`DELETE /api/payments/saved-card/` and `/api/payments/saved-card/remove/`."""
-    asked = call.body.card_id if call.body.card_id is not None else call.request.query.get("card_id", "")
-    if not str(asked).isdigit():
-        raise Refused(HTTPStatus.BAD_REQUEST, "card_id: give the number of a saved card")
-    card = await call.uses.cards.forget(call.who, int(asked))
+    card_id = call.body.card_id
+    if card_id is None:
+        card_id = whole_number(call.request.query.get("card_id", ""), "card_id")
+    card = await call.uses.cards.forget(call.who, card_id)
     return Done(message=f"The card {card.masked_number} was removed.")
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from attrs import evolve
 
 from echodesk_billing.application.changes import When
 from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.entrypoints.web.calls import Call
-from echodesk_billing.entrypoints.web.problems import Refused
+from echodesk_billing.entrypoints.web.calls import Call, whole_number
 from echodesk_billing.entrypoints.web.schemas import (
     AddFeature,
     AvailableFeatures,
@@ -27,11 +24,8 @@ from echodesk_billing.entrypoints.web.schemas import (
 
 async def preview(call: Call[Nothing]) -> UpgradePreview:
     """`GET /api/upgrade/preview/?package_id=&agent_count=`."""
-    asked = {name: call.request.query.get(name) for name in ("package_id", "agent_count")}
-    for name, value in asked.items():
-        if value is not None and not (value.isdigit() and len(value) <= 9):
-            raise Refused(HTTPStatus.BAD_REQUEST, f"{name}: give a whole number")
-    package_id, seats = (int(value) if value else None for value in asked.values())
+    asked = ((name, call.request.query.get(name)) for name in ("package_id", "agent_count"))
+    package_id, seats = (None if text is None else whole_number(text, name) for name, text in asked)
     wanted = Upgrade(package_id=package_id, agent_count=seats)
     return UpgradePreview.of(await call.uses.change_plan.preview(call.who, wanted.selection))
 

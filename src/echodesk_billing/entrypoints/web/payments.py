@@ -104,7 +104,7 @@ async def invoices(call: Call[Nothing]) -> Invoices:
 async def invoice_pdf(call: Call[Nothing]) -> web.Response:
     """`GET /api/payments/invoices/<invoice_id>/pdf/`."""
     number = call.request.match_info["invoice_id"]
-    if not number.isdigit() or len(number) > 18:
+    if not number.isdecimal() or len(number) > 18:
         raise InvoiceNotFound
     language = call.request.query.get("language") or call.language
     invoice, pdf = await call.uses.views.invoice_pdf(call.who, int(number), language)

@@ -37,6 +37,8 @@ from echodesk_billing.domain.response_codes import response_code
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.usage import Usage
 
+LARGEST_ID = 2**63 - 1
+Id = Annotated[int, Meta(ge=1, le=LARGEST_ID)]
 FeatureKey = Annotated[str, Meta(min_length=1, max_length=64)]
 Status = Literal["pending", "paid", "failed", "refunded", "partially_refunded"]
 
@@ -58,7 +60,7 @@ class Nothing(Struct, frozen=True):
 class Choice(Struct, frozen=True, kw_only=True):
     """A package or a set of features."""
 
-    package_id: Annotated[int, Meta(ge=1)] | None = None
+    package_id: Id | None = None
     agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS, description="seats; ignored for flat packages")] = 1
     features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
     currency: Currency = Currency.GEL
@@ -73,7 +75,7 @@ class CreatePayment(Choice, frozen=True, kw_only=True):
 
     save_card: bool = True
     card_save_type: Literal["automatic", "recurrent"] = "automatic"
-    card_id: Annotated[int, Meta(description="a saved recurrent card to pay with")] | None = None
+    card_id: Annotated[Id, Meta(description="a saved recurrent card to pay with")] | None = None
     language: Literal["ka", "en"] = "ka"
     theme: Theme = Theme.LIGHT
     payment_method: list[PaymentMethod] = []
@@ -359,13 +361,13 @@ class Invoices(Struct, frozen=True, kw_only=True):
 class CardChoice(Struct, frozen=True, kw_only=True):
     """Which saved card."""
 
-    card_id: int
+    card_id: Id
 
 
 class MaybeCard(Struct, frozen=True, kw_only=True):
     """Which saved card; the query may name it instead of the body."""
 
-    card_id: int | None = None
+    card_id: Id | None = None
 
 
 class AddCard(Struct, frozen=True, kw_only=True):
@@ -442,7 +444,7 @@ class SubscriptionCancelled(Struct, frozen=True, kw_only=True):
 class Upgrade(Struct, frozen=True, kw_only=True):
     """Another package, other seats, or both; what is not given stays as it is."""
 
-    package_id: Annotated[int, Meta(ge=1)] | None = None
+    package_id: Id | None = None
     agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] | None = None
     effective_date: Annotated[str, Meta(max_length=40, description="not before this day, where scheduled")] | None = (
         None
@@ -601,14 +603,14 @@ class AvailableFeatures(Struct, frozen=True, kw_only=True):
 class AddFeature(Struct, frozen=True, kw_only=True):
     """Which feature, and whether it is paid for and used at once or from the next period."""
 
-    feature_id: int
+    feature_id: Id
     charge_immediately: bool = True
 
 
 class RemoveFeature(Struct, frozen=True, kw_only=True):
     """Which feature; it goes with the next period."""
 
-    feature_id: int
+    feature_id: Id
 
 
 class FeatureName(Struct, frozen=True, kw_only=True):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from http import HTTPStatus
 
-from echodesk_billing.entrypoints.web.calls import Call
-from echodesk_billing.entrypoints.web.problems import Refused
+from echodesk_billing.entrypoints.web.calls import Call, whole_number
 from echodesk_billing.entrypoints.web.schemas import (
     CancelSubscription,
     Done,
@@ -72,8 +70,6 @@ async def registration_payload(call: Call[Nothing]) -> RegistrationPayload:
 
 async def events(call: Call[Nothing]) -> Events:
     """`GET /api/events/?after=<event id>&wait=<seconds>`."""
-    wait = call.request.query.get("wait", "0")
-    if not wait.isdigit() or len(wait) > 3:
-        raise Refused(HTTPStatus.BAD_REQUEST, "wait: give a whole number of seconds")
-    found = await call.uses.views.events(call.who, call.request.query.get("after"), timedelta(seconds=int(wait)))
+    wait = whole_number(call.request.query.get("wait", "0"), "wait", 999)
+    found = await call.uses.views.events(call.who, call.request.query.get("after"), timedelta(seconds=wait))
     return Events.of(found)
