@@ -204,6 +204,13 @@ def test_a_trial_is_not_paid_cancelled_or_not() -> None:
     assert (subscription.has_access(day), subscription.is_paid(day)) == (True, False)
 
 
+def test_days_of_a_trial_that_are_left_are_not_lost_by_an_upgrade() -> None:
+    subscription = trial()
+    subscription.on_payment(an_order(), NOW)  # the first period begins when the trial ends
+    dearer = evolve(a_plan(1, 2), price=gel("290.00"))
+    assert subscription.preview(dearer, NOW).extra_days == 23  # half of a month of 31 days and of 14, rounded up
+
+
 def test_months_that_passed_after_a_trial_are_no_periods() -> None:
     subscription, summer = trial(), NOW + timedelta(days=150)
     subscription.on_time(summer)
