@@ -73,9 +73,16 @@ def test_a_card_is_reminded_of_until_it_has_expired_and_not_after() -> None:
     assert a_card().is_expired(expiry)
 
 
-@pytest.mark.parametrize("expiry", ["", "1230", "13/30", "00/30", "/", "ab/cd", "²2/30", "12/²0"])
+@pytest.mark.parametrize(
+    "expiry", ["", "1230", "13/30", "00/30", "/", "ab/cd", "²2/30", "12/²0", "12/0", "12/99999", f"12/{'9' * 5000}"]
+)
 def test_an_expiry_that_cannot_be_read_is_not_known(expiry: str) -> None:
     assert a_card(expiry).expires_at is None
+
+
+@pytest.mark.parametrize("expiry", ["02/28", "2/28", "02/2028"])
+def test_an_expiry_is_the_end_of_its_month(expiry: str) -> None:
+    assert a_card(expiry).expires_at == datetime(2028, 3, 1, tzinfo=UTC)
 
 
 def test_only_the_default_card_is_reminded_of() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import enum
+import re
 from datetime import UTC, datetime, timedelta
 
 from attrs import define
@@ -14,6 +15,8 @@ from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import SaveCard
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import ReportedCard
+
+_EXPIRY = re.compile(r"(0?[1-9]|1[0-2])/(?:20)?(\d\d)", re.ASCII)
 
 
 class CardState(enum.StrEnum):
@@ -83,12 +86,11 @@ class Card:
     @property
     def expires_at(self) -> datetime | None:
         """The end of its month, UTC; None where the bank did not say, or said nothing that can be read."""
-        month, slash, year = self.expiry.partition("/")
-        if not slash or not month.isdecimal() or not year.isdecimal() or not 1 <= int(month) <= 12:  # noqa: PLR2004
+        read = _EXPIRY.fullmatch(self.expiry)
+        if read is None:
             return None
-        full_year = int(year) + (2000 if len(year) == 2 else 0)  # noqa: PLR2004
-        last_day = calendar.monthrange(full_year, int(month))[1]
-        return datetime(full_year, int(month), last_day, tzinfo=UTC) + timedelta(days=1)
+        month, year = int(read[1]), 2000 + int(read[2])
+        return datetime(year, month, calendar.monthrange(year, month)[1], tzinfo=UTC) + timedelta(days=1)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether its month has passed; a card whose expiry is not known is not taken for expired."""
