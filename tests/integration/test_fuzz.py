@@ -17,10 +17,14 @@ from hypothesis import strategies as st
 
 from echodesk_billing.adapters.bog.client import BogGateway
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys, verify
+from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain.payment_request import SaveCard
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.gateway import MalformedCallback, Verdict
+from tests.builders import catalogue, gel
 from tests.integration.conftest import Service
 from tests.integration.parts import ROOT, Client
+from tests.unit.conftest import World, well_formed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -90,6 +94,65 @@ def test_any_callback_is_read_or_refused(raw: bytes) -> None:
 @given(raw=st.binary(max_size=100), signature=st.text(max_size=400) | st.binary(max_size=300).map(bytes.hex))
 def test_any_signature_is_looked_at_and_none_of_chance_is_good(raw: bytes, signature: str) -> None:
     assert verify(load_keys(BANK_PUBLIC_KEY), raw, signature) is not Verdict.VALID
+
+
+ODD_VALUES = st.sampled_from(
+    [None, "", "0", "-1", -1, 0, "145.00", "144.99", "145.001", "1e400", "92233720368547758.07", "9" * 400, 10**30, "²",
+     "NaN", "\0", "12/99999", "00/00", "completed", "rejected", "blocked", "refunded", "refunded_partially",
+     "refund_requested", "partial_completed", "100", "200", "107", "161", "USD", "XYZ", [], {}, [{}], True]
+)  # fmt: skip
+PLACES = (
+    ("order_status", "key"), ("purchase_units", "transfer_amount"), ("purchase_units", "refund_amount"),
+    ("purchase_units", "currency_code"), ("payment_detail", "code"), ("payment_detail", "card_expiry_date"),
+    ("payment_detail", "payer_identifier"), ("payment_detail", "card_type"), ("payment_detail", "saved_card_type"),
+    ("discount", "bank_discount_amount"), ("discount", "system_discount_amount"), ("reject_reason",), ("discount",),
+    ("actions",), ("actions", 0, "amount"), ("actions", 1, "amount"), ("actions", 0, "status"), ("actions", 0, "code"),
+    ("actions", 0, "action_id"), ("actions", 1, "action_id"), ("payment_detail",), ("purchase_units",),
+)  # fmt: skip
+
+
+def put(document: Any, place: tuple[str | int, ...], value: Any) -> None:
+    """Set what stands at a place, where there is such a place left."""
+    *way, last = place
+    for step in way:
+        try:
+            document = document[step]
+        except (LookupError, TypeError):
+            return
+    with contextlib.suppress(LookupError, TypeError):
+        document[last] = value
+
+
+@settings(max_examples=300, deadline=None, print_blob=True)
+@given(odd=st.lists(st.lists(st.tuples(st.sampled_from(PLACES), ODD_VALUES | json_values), max_size=4), max_size=3))
+async def test_whatever_the_bank_signs_is_merged_marked_or_refused(odd: list[Any]) -> None:
+    world = World()
+    await world.load_catalogue.load(catalogue())
+    order = await world.buy(terms=Terms(save_card=SaveCard.AUTOMATIC))
+    for changes in odd:
+        body = {
+            "order_id": order.bank_order_id,
+            "external_order_id": order.id,
+            "order_status": {"key": "completed"},
+            "purchase_units": {"transfer_amount": "145.00", "refund_amount": "0", "currency_code": "GEL"},
+            "payment_detail": {
+                "code": "100", "saved_card_type": "subscription", "payer_identifier": "400000***0001",
+                "card_type": "visa", "card_expiry_date": "12/30",
+            },
+            "discount": {"bank_discount_amount": "0", "system_discount_amount": "0"},
+            "actions": [
+                {"action": "refund", "action_id": f"a{number}", "status": "completed", "amount": "10.00"}
+                for number in range(2)
+            ],
+        }  # fmt: skip
+        for place, value in changes:
+            put(body, place, value)
+        with contextlib.suppress(MalformedCallback):
+            await world.settlement.apply(BogGateway.read_callback(READER, json.dumps({"body": body}).encode()))
+        order = await world.order(order.id)
+        assert order.captured in (None, order.amount) or order.captured < order.amount
+        assert order.refunded <= (order.captured or gel("0.00"))
+    well_formed(world.storage)
 
 
 if sys.version_info < (3, 14):  # for which atheris is made

@@ -182,6 +182,16 @@ def test_refunds_are_read_only_from_a_report_that_speaks_of_money() -> None:
     assert order.refunds == ()
 
 
+@pytest.mark.parametrize("amount", ["145.01", "92233720368547758.07"])
+def test_refunds_beyond_what_was_paid_need_a_person_however_large_they_are(amount: str) -> None:
+    order = paid()
+    listed = (refund("a1", amount), refund("a2", amount))
+    (event,) = order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=listed), NOW)
+    assert isinstance(event, OrderMismatch)
+    assert event.reason == f"refunds of {amount} GEL, {amount} GEL are reported of 145.00 GEL"
+    assert order.refunds == ()
+
+
 def test_each_refund_that_fails_is_told_once() -> None:
     order = paid()
     failed = (refund("a1", "10.00", failed="162"), refund("a2", "20.00", failed="163"))

@@ -393,7 +393,7 @@ class Order:
         stated = [refund.amount for refund in report.refunds]
         if report.refunded is not None:
             stated.append(report.refunded)
-        if any(amount.currency is not paid.currency or amount.amount < 0 for amount in stated):
+        if any(amount.currency is not paid.currency or not 0 <= amount.amount <= paid.amount for amount in stated):
             return f"refunds of {', '.join(map(str, stated))} are reported of {paid}"
         returned = refund.completed(refund.merged(self.refunds, report, paid), paid.currency)
         return f"{returned} is reported refunded of {paid}" if returned > paid else None

@@ -273,7 +273,10 @@ def _discount(document: Json, currency: Currency | None) -> Money | None:
     """What the bank itself took off: its own and its system's discount."""
     parts = [_money(document.get(name), currency, name) for name in ("bank_discount_amount", "system_discount_amount")]
     stated = [part for part in parts if part is not None]
-    return sum(stated[1:], stated[0]) if stated else None
+    try:
+        return sum(stated[1:], stated[0]) if stated else None
+    except InvalidMoney as error:
+        raise Malformed(f"discounts of {' and '.join(map(str, stated))}: {error}") from None
 
 
 def _refunds(actions: object, currency: Currency | None) -> tuple[BankRefund, ...]:
