@@ -28,7 +28,7 @@ from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.domain.response_codes import RetryAdvice
 from echodesk_billing.domain.subscription import PlanChange, Purchase
-from tests.builders import NOW, a_plan, an_order, catalogue, gel, report, running, trial
+from tests.builders import NOW, a_plan, an_order, catalogue, gel, paid, report, running, trial
 from tests.unit.conftest import World
 
 
@@ -187,6 +187,16 @@ def test_a_change_holds_within_a_year_and_a_day_and_in_the_currency_that_runs() 
         subscription.schedule(a_plan(1, 2), NOW, last + timedelta(days=1))
     with pytest.raises(ChangeRefused, match=r"^The subscription runs in GEL: a change keeps the currency$"):
         subscription.schedule(a_plan(1, 2, Currency.EUR), NOW)
+
+
+def test_an_upgrade_is_compared_with_what_runs_and_not_with_what_comes() -> None:
+    subscription = running()
+    subscription.schedule(a_plan(1, 2), NOW)
+    order = paid(order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(1, 4), period=1)
+    changed, renewed = subscription.on_payment(order, NOW)
+    assert isinstance(changed, SubscriptionChanged)
+    assert isinstance(renewed, SubscriptionRenewed)
+    assert (subscription.plan, subscription.changes) == (a_plan(1, 4), ())
 
 
 def test_a_payment_settles_debts_up_to_its_moment() -> None:
