@@ -37,7 +37,7 @@ soak: $(VENV)/dev.stamp ## simulate many seeds of the whole system: make soak SE
 bench: $(VENV)/bench.stamp ## measure, both sides in one run: make bench, or make bench QUICK=1
 	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick)
 
-mutants: $(VENV)/mutants.stamp ## change the domain in thousands of places and see whether its tests notice: about an hour
+mutants: $(VENV)/mutants.stamp ## change the domain in thousands of places and see whether its tests notice: twenty minutes
 	@$(BIN)/mutmut run && $(BIN)/mutmut results
 
 fuzz: $(VENV)/dev.stamp ## random callbacks, guided by coverage, until stopped
