@@ -66,6 +66,7 @@ async def test_a_catalogue_is_loaded_shown_and_not_loaded_twice(run: Run, tmp_pa
         (CATALOGUE.replace("10.00", "10.001"), "more than two decimals"),
         (CATALOGUE + CATALOGUE, "package id 7 is used twice"),
         ("not toml", "Expected '='"),
+        ("", "sells nothing"),
     ],
 )
 async def test_a_bad_catalogue_says_what_is_wrong_and_changes_nothing(
@@ -74,7 +75,7 @@ async def test_a_bad_catalogue_says_what_is_wrong_and_changes_nothing(
     file = tmp_path / "catalogue.toml"
     file.write_text(text)
     code, printed = await run("catalogue", "load", str(file))
-    assert (code, message in printed, "Traceback" in printed) == (1, True, False)
+    assert (code, message in printed, "Traceback" in printed) == (2, True, False)
     assert json.loads((await run("catalogue", "show", "--json"))[1])["version"] == 0
 
 
@@ -104,8 +105,12 @@ async def test_tokens_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> N
         (("order", "list", "--limit", "0"), {}, 2, "limit"),
         (("fly",), {}, 2, "No such command"),
         (("token", "create"), {}, 2, "tenant"),
-        (("catalogue", "load", "/no/such/file"), {}, 1, "No such file"),
+        (("catalogue", "load", "/no/such/file"), {}, 2, "No such file"),
         (("reconcile",), {}, 1, "BOG_CLIENT_ID"),
+        (("reconcile", "--older-than", "1e17"), {}, 2, "older-than"),
+        (("reconcile", "--report", "--day", "0001-01-01"), {}, 2, "is not a day such as 2026-01-31"),
+        (("reconcile", "--report", "--day", "9999-12-31"), {}, 2, "is not a day such as 2026-01-31"),
+        (("token", "create", "--tenant", "acme", "--days", "999999999999"), {}, 2, "days"),
     ],
 )
 async def test_what_is_wrong_is_said_without_a_trace(

@@ -6,6 +6,7 @@ import structlog
 from attrs import evolve
 
 from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.errors import InvalidCatalogue
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
@@ -24,7 +25,12 @@ class LoadCatalogue:
 
         Returns:
             The version that is on sale now. Running subscriptions keep the plan they bought.
+
+        Raises:
+            InvalidCatalogue: it sells nothing, as a file that was cut short does.
         """
+        if not catalogue.packages and not catalogue.features:
+            raise InvalidCatalogue("The catalogue sells nothing: give it a package or a feature")
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Catalogue:

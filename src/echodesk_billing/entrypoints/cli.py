@@ -20,7 +20,7 @@ from rich.table import Table
 
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.container import Container
-from echodesk_billing.domain.errors import BillingError, NoActiveSubscription
+from echodesk_billing.domain.errors import BillingError, InvalidCatalogue, InvalidMoney, NoActiveSubscription
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Money
@@ -40,6 +40,9 @@ from echodesk_billing.settings import InvalidSettings, Settings, hide_password, 
 FAILED = 1
 WRONG_USE = 2
 PAGE_WIDTH = 200
+YEAR_SECONDS = 366 * 24 * 3600
+MOST_DAYS = 36_500
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 FOLLOW_EVERY_SECONDS = 1.0
 OPERATOR = Principal(tenant_id="", tenant_name="", user_id="cli", scopes=frozenset({Scope.OPERATOR}))
 
@@ -72,7 +75,7 @@ def main() -> None:
     """Run a command. Exit 0 done, 1 failed, 2 wrong use."""
     try:
         cli()
-    except InvalidSettings as error:
+    except (InvalidSettings, InvalidCatalogue, InvalidMoney) as error:
         err.print(str(error), markup=False, soft_wrap=True)
         sys.exit(WRONG_USE)
     except (BillingError, OSError) as error:
@@ -254,7 +257,9 @@ def status(as_json: AsJson = False) -> None:
 
 @cli.command()
 def reconcile(
-    older_than: Annotated[float, typer.Option(min=0, help="Leave alone what is younger, in seconds.")] = 0,
+    older_than: Annotated[
+        float, typer.Option(min=0, max=YEAR_SECONDS, help="Leave alone what is younger, in seconds.")
+    ] = 0,
     report: Annotated[bool, typer.Option("--report", help="Change nothing: compare a day with the bank.")] = False,
     day: Annotated[str, typer.Option(help="Which day, YYYY-MM-DD; yesterday where not given.")] = "",
     as_json: AsJson = False,
@@ -291,7 +296,9 @@ def _report(day: str, *, as_json: bool) -> None:
     try:
         chosen = date.fromisoformat(day) if day else None
     except ValueError:
-        raise typer.BadParameter(f"{day!r} is not a day such as 2026-01-31", param_hint="--day") from None
+        chosen = date.min
+    if chosen and not FIRST_DAY <= chosen <= LAST_DAY:
+        raise typer.BadParameter(f"{day!r} is not a day such as 2026-01-31", param_hint="--day")
 
     async def work(container: Container, _settings: Settings) -> int:
         audit = container.audit()
@@ -588,7 +595,7 @@ def token_create(
     tenant_name: Annotated[str, typer.Option(help="The name on the payment page.")] = "",
     user: Annotated[str, typer.Option(help="Whose token it is.")] = "admin",
     scope: Annotated[list[Scope] | None, typer.Option(help="What it may do; may be repeated.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="How long it is good for.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=MOST_DAYS, help="How long it is good for.")] = None,
     name: Annotated[str, typer.Option(help="The user's full name, masked before the bank sees it.")] = "",
     email: Annotated[str, typer.Option(help="The user's e-mail, masked before the bank sees it.")] = "",
     as_json: AsJson = False,
