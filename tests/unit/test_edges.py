@@ -108,6 +108,12 @@ def test_a_name_is_reserved_against_every_other_address(other: str) -> None:
     assert kept.reserves_against(evolve(mine, admin_email=other), NOW)
 
 
+def test_what_is_sold_may_have_the_longest_name_and_the_largest_number() -> None:
+    package, feature = catalogue().packages[0], catalogue().features[0]
+    assert evolve(package, id=2**63 - 1, name="n" * 100, display_name="ბ" * 100).id == 2**63 - 1
+    assert len(evolve(feature, id=1, key="k" * 64).key) == 64
+
+
 def test_an_action_is_taken_for_the_request_of_its_very_amount() -> None:
     order = an_order()
     order.observe(report(BankStatus.COMPLETED), NOW)

@@ -25,6 +25,7 @@ from echodesk_billing import (
 )
 from echodesk_billing.domain.audit import Comparison, compare
 from echodesk_billing.domain.books import entries
+from echodesk_billing.domain.catalogue import Limits
 from echodesk_billing.domain.errors import (
     ChangeRefused,
     InvalidPaymentOption,
@@ -157,6 +158,23 @@ NOTHING = gel("0.00")
             lambda: evolve(catalogue().packages[0], prices={Currency.GEL: NOTHING}),
             "a catalogue price is 0.00 GEL: it must be more than zero",
         ),
+        (
+            lambda: evolve(catalogue().packages[0], id=0),
+            "a package's id is 0: give a number from 1 to 9223372036854775807$",
+        ),
+        (
+            lambda: evolve(catalogue().features[0], id=2**63),
+            "a feature's id is 9223372036854775808: give a number from 1",
+        ),
+        (
+            lambda: evolve(catalogue().packages[0], display_name=""),
+            "a package's display_name is '': give 1 to 100 letters that can be printed$",
+        ),
+        (lambda: evolve(catalogue().packages[0], name="a\0"), "a package's name is 'a.x00': give 1 to 100 letters"),
+        (lambda: evolve(catalogue().features[0], name="n" * 101), "a feature's name is 'n{50}': give 1 to 100 letters"),
+        (lambda: evolve(catalogue().features[0], key=""), "a feature's key is '': give 1 to 64 letters"),
+        (lambda: evolve(catalogue().features[0], key="k" * 65), "a feature's key is 'k{50}': give 1 to 64 letters"),
+        (lambda: Limits(max_users=-1), "the limit max_users is -1: give 0 or more$"),
         (
             lambda: evolve(catalogue(), packages=(), features=catalogue().features[:1] * 2),
             "feature id 1 is used twice",

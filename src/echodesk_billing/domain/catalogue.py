@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from echodesk_billing.domain.errors import InvalidCatalogue, InvalidSelection
 from echodesk_billing.domain.money import Currency, Money, positive
@@ -18,13 +18,41 @@ class PricingModel(enum.StrEnum):
     CRM = "crm"
 
 
+LARGEST_ID = 2**63 - 1
+LONGEST_NAME = 100
+LONGEST_KEY = 64
+
+
+def _id(thing: object, _: Attribute[int], value: int) -> None:
+    if not 1 <= value <= LARGEST_ID:
+        raise InvalidCatalogue(f"{_a(thing)} id is {value}: give a number from 1 to {LARGEST_ID}")
+
+
+def _word(longest: int) -> Callable[[object, Attribute[str], str], None]:
+    def check(thing: object, attribute: Attribute[str], value: str) -> None:
+        if not value or len(value) > longest or not value.isprintable():
+            said = f"{_a(thing)} {attribute.name} is {value[:50]!r}"
+            raise InvalidCatalogue(f"{said}: give 1 to {longest} letters that can be printed")
+
+    return check
+
+
+def _a(thing: object) -> str:
+    return f"a {type(thing).__name__.lower()}'s"
+
+
+def _not_negative(_: object, attribute: Attribute[int], value: int) -> None:
+    if value < 0:
+        raise InvalidCatalogue(f"the limit {attribute.name} is {value}: give 0 or more")
+
+
 @frozen(kw_only=True)
 class Limits:
     """How much of each thing a package includes."""
 
-    max_users: int = 0
-    max_whatsapp_messages: int = 0
-    max_storage_gb: int = 0
+    max_users: int = field(default=0, validator=_not_negative)
+    max_whatsapp_messages: int = field(default=0, validator=_not_negative)
+    max_storage_gb: int = field(default=0, validator=_not_negative)
 
 
 def _prices(value: Mapping[Currency, Money]) -> Mapping[Currency, Money]:
@@ -45,11 +73,14 @@ class Package:
         prices: per month, of one seat or of the whole, by currency.
         features: keys of the features it includes.
         features_list: lines for the price page.
+
+    Raises:
+        InvalidCatalogue: a number, a name or a price that cannot be.
     """
 
-    id: int
-    name: str
-    display_name: str
+    id: int = field(validator=_id)
+    name: str = field(validator=_word(LONGEST_NAME))
+    display_name: str = field(validator=_word(LONGEST_NAME))
     description: str = ""
     pricing_model: PricingModel
     prices: Mapping[Currency, Money] = field(converter=_prices)
@@ -66,11 +97,14 @@ class Feature:
     Args:
         prices_per_seat: per month and seat, by currency.
         prices_flat: per month for any number of seats, by currency; the lower of the two is charged.
+
+    Raises:
+        InvalidCatalogue: a number, a key, a name or a price that cannot be.
     """
 
-    id: int
-    key: str
-    name: str
+    id: int = field(validator=_id)
+    key: str = field(validator=_word(LONGEST_KEY))
+    name: str = field(validator=_word(LONGEST_NAME))
     category: str
     description: str = ""
     icon: str = ""

@@ -15,7 +15,7 @@ from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import OrderTimeline, SubscriptionView
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card, CardState
-from echodesk_billing.domain.catalogue import Catalogue, Feature, Package
+from echodesk_billing.domain.catalogue import LARGEST_ID, LONGEST_KEY, Catalogue, Feature, Package
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
@@ -37,9 +37,8 @@ from echodesk_billing.domain.response_codes import response_code
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.usage import Usage
 
-LARGEST_ID = 2**63 - 1
 Id = Annotated[int, Meta(ge=1, le=LARGEST_ID)]
-FeatureKey = Annotated[str, Meta(min_length=1, max_length=64)]
+FeatureKey = Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY)]
 Status = Literal["pending", "paid", "failed", "refunded", "partially_refunded"]
 
 _STATUS: dict[OrderState, Status] = {
