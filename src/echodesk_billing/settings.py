@@ -63,7 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace_days: Annotated[float, Meta(ge=0, le=28)] = field(default=7.0, name="BILLING_GRACE_DAYS")
     remind_before: str = field(default="7d, 3d", name="BILLING_REMIND_BEFORE")
     trial_days: Annotated[int, Meta(ge=0, le=366)] = field(default=0, name="BILLING_TRIAL_DAYS")
-    registration_minutes: Annotated[int, Meta(ge=15)] = field(default=60, name="BILLING_REGISTRATION_MINUTES")
+    registration_minutes: Annotated[int, Meta(ge=15, le=525_600)] = field(
+        default=60, name="BILLING_REGISTRATION_MINUTES"
+    )
     registration_url: str = field(default="", name="BILLING_REGISTRATION_URL")
     encryption_key_list: str = field(default="", name="BILLING_ENCRYPTION_KEYS")
     work_every_seconds: Annotated[float, Meta(ge=0)] = field(default=1.0, name="BILLING_WORK_EVERY_SECONDS")
@@ -189,10 +191,10 @@ def _checked(settings: Settings) -> Settings:
 
 
 def _check_address(name: str, value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    scheme, host = _scheme_and_host(value)
+    if scheme not in ("http", "https") or not host:
         raise InvalidSettings(f"{name} is {value!r}: it must be an https:// address")
-    if parts.scheme == "http" and not _is_local(value):
+    if scheme == "http" and not _is_local(value):
         raise InvalidSettings(f"{name} is {value!r}: plain http is for this machine only, use https://")
 
 
@@ -270,8 +272,17 @@ def _with_scheme(address: str) -> str:
 
 
 def _is_local(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
+    _, host = _scheme_and_host(address)
     return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+
+
+def _scheme_and_host(address: str) -> tuple[str, str]:
+    """Both empty where it is no address."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def _pem(value: str) -> str:
@@ -280,5 +291,5 @@ def _pem(value: str) -> str:
         return value.replace("\\n", "\n")
     try:
         return Path(value).read_text()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InvalidSettings(f"BOG_CALLBACK_PUBLIC_KEY is {value!r}: no PEM text, and no file: {error}") from None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from echodesk_billing import InvalidSettings, load_settings
+from echodesk_billing import InvalidSettings, Settings, load_settings
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY
 from echodesk_billing.logs import HIDDEN, redact
 from echodesk_billing.settings import hide_password
@@ -49,6 +49,14 @@ def test_the_callback_key_may_be_text_text_on_one_line_or_a_file(tmp_path: Path)
         ({"DATABASE_URL": "mysql://u:hunter2@h/d"}, r"DATABASE_URL is 'mysql://u:\*\*\*@h/d'"),
         ({"BOG_CALLBACK_PUBLIC_KEY": "/no/such/file"}, "BOG_CALLBACK_PUBLIC_KEY is '/no/such/file'"),
         ({"BOG_CALLBACK_PUBLIC_KEY": "-----BEGIN nothing"}, "BOG_CALLBACK_PUBLIC_KEY cannot be used"),
+        ({"BOG_CALLBACK_PUBLIC_KEY": "a\0b"}, "BOG_CALLBACK_PUBLIC_KEY is 'a.x00b'"),
+        ({"BOG_API_BASE_URL": "https://["}, "BOG_API_BASE_URL is 'https://.': it must be an https:// address"),
+        ({"BOG_AUTH_URL": "https://["}, "BOG_AUTH_URL is 'https://.'"),
+        ({"API_DOMAIN": "https://["}, "API_DOMAIN is 'https://.'"),
+        ({"FRONTEND_URL": "https://["}, "FRONTEND_URL is 'https://.'"),
+        ({"BILLING_CLOCK_URL": "https://["}, "BILLING_CLOCK_URL is 'https://.'"),
+        ({"BILLING_REGISTRATION_URL": "https://["}, "BILLING_REGISTRATION_URL is 'https://.'"),
+        ({"BILLING_REGISTRATION_MINUTES": "99999999"}, "BILLING_REGISTRATION_MINUTES is '99999999'"),
         ({"BILLING_TIME_ZONE": "Mars/Base"}, "BILLING_TIME_ZONE is 'Mars/Base'"),
         ({"BILLING_RATE_LIMIT_PER_TOKEN": "many"}, "BILLING_RATE_LIMIT_PER_TOKEN is 'many'"),
         ({"BILLING_PROT": "1"}, "BILLING_PROT is not a setting: did you mean BILLING_PORT"),
@@ -59,6 +67,33 @@ def test_what_is_wrong_is_one_line_that_names_the_variable(environment: dict[str
     with pytest.raises(InvalidSettings, match=message) as caught:
         load_settings(environment)
     assert "\n" not in str(caught.value)
+
+
+ODD = [
+    "x",
+    "-1",
+    "0",
+    "9" * 20,
+    "1e400",
+    "nan",
+    "²",
+    " ",
+    "a\0b",
+    "1,2,x",
+    "9" * 12 + "/day",
+    "http://",
+    "https://[",
+    "/",
+]
+
+
+@pytest.mark.parametrize("name", Settings.__struct_encode_fields__)
+def test_an_odd_value_is_taken_or_refused_by_the_name_of_its_setting(name: str) -> None:
+    for value in ODD:
+        try:
+            load_settings({name: value})
+        except InvalidSettings as error:
+            assert name in str(error)  # noqa: PT017 - some of the values are good for some settings
 
 
 def test_a_dotenv_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
