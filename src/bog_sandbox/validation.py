@@ -82,7 +82,7 @@ def amount(value: Any, name: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Refused(400, f"{name} must be a number" if value is not None else f"{name} is required")
     exact = Decimal(value)
-    if exact <= 0 or exact != exact.quantize(Decimal("0.01")) or exact >= 10**12:
+    if not 0 < exact < 10**12 or exact != exact.quantize(Decimal("0.01")):
         raise Refused(400, f"{name} must be above zero and have at most two decimals")
     return exact.quantize(Decimal("0.01"))
 

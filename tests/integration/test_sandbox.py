@@ -161,6 +161,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("purchase_units.total_amount", 0),
         ("purchase_units.total_amount", -5),
         ("purchase_units.total_amount", 1.234),
+        ("purchase_units.total_amount", 10**30),
+        ("purchase_units.total_amount", 1e300),
         ("purchase_units.total_amount", "100.50"),
         ("purchase_units.total_amount", True),
         ("purchase_units.currency", "RUB"),
