@@ -205,3 +205,22 @@ async def test_a_form_on_another_site_reaches_no_session(
     await page.get_by_role("button", name="Win a prize").click()
     assert await page.get_by_label("Token of an operator").is_visible()
     assert await refunds(service, order_id) == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("multipart/form-data; boundary=x", b"token=x", 415),
+        ("application/json", b'{"token": "x"}', 415),
+        ("application/x-www-form-urlencoded", b"token=\xff", 400),
+        ("application/x-www-form-urlencoded; charset=zz", b"token=x", 400),
+    ],
+)
+async def test_what_is_no_form_is_refused(operator: Operator, content_type: str, body: bytes, status: int) -> None:
+    await operator.log_in()
+    for path in ("login", "logout"):
+        async with operator.http.post(
+            f"{operator.url}/console/{path}", data=body, headers={"Content-Type": content_type}
+        ) as response:
+            assert response.status == status
+    assert "What needs somebody" in (await operator.get())[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from typing import Any
 
@@ -298,3 +299,23 @@ async def test_a_number_that_no_database_holds_or_no_number_at_all_is_refused(
 ) -> None:
     answer = await client.call(method, path, body)
     assert (answer.status, told in str(answer.body)) == (status, True), answer.body
+
+
+@pytest.mark.parametrize("path", [CREATE, "/api/payments/webhook/", "/console/login"])
+@pytest.mark.parametrize("key", [[], ["Idempotency-Key: k"]])
+async def test_a_caller_who_hangs_up_in_the_middle_is_no_failure_of_ours(
+    service: Service, client: Client, path: str, key: list[str]
+) -> None:
+    host, _, port = service.url.removeprefix("http://").partition(":")
+    name = secrets.token_hex(16)
+    kind = "application/x-www-form-urlencoded" if "console" in path else "application/json"
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Token {client.token}", f"Content-Type: {kind}"]
+    lines += [f"X-Request-ID: {name}", *key, "Content-Length: 100", "", "{"]
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write("\r\n".join(lines).encode())
+    await writer.drain()
+    writer.close()
+    async with asyncio.timeout(10):
+        while not (told := [line for line in service.process.printed.splitlines() if name in line]):
+            await asyncio.sleep(0.02)
+    assert [(one["event"], one["status"]) for one in map(json.loads, told)] == [("http.answered", 400)]

@@ -18,7 +18,7 @@ from aiohttp import hdrs, web
 from attrs import frozen
 
 from echodesk_billing.entrypoints.web import metrics, openapi, problems
-from echodesk_billing.entrypoints.web.calls import USE_CASES, Call, Route, UseCases
+from echodesk_billing.entrypoints.web.calls import USE_CASES, Call, Route, UseCases, raw_body
 from echodesk_billing.entrypoints.web.console import add_console
 from echodesk_billing.entrypoints.web.idempotency import once
 from echodesk_billing.entrypoints.web.problems import Refused
@@ -135,7 +135,7 @@ async def _authenticate(request: web.Request, uses: UseCases, scope: Scope) -> P
 
 async def _body(request: web.Request, kind: type) -> Any:
     """The body as `kind`; no body at all counts as an empty object."""
-    raw = await request.read()
+    raw = await raw_body(request)
     if raw and request.content_type != "application/json":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json")
     if rb"\u0000" in raw:  # PostgreSQL knows no such text

@@ -111,6 +111,18 @@ class Route:
     status: Callable[[Any], int] = lambda _: 200
 
 
+async def raw_body(request: web.Request) -> bytes:
+    """The body as it came.
+
+    Raises:
+        Refused: 400; it broke off, or its chunks are none.
+    """
+    try:
+        return await request.read()
+    except (ConnectionError, web.RequestPayloadError):
+        raise Refused(HTTPStatus.BAD_REQUEST, "The body broke off before its end") from None
+
+
 def whole_number(text: str, name: str, at_most: int = LARGEST_ID) -> int:
     """The number that a query or an address gives as text.
 

@@ -25,7 +25,8 @@ from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.order import Order
 from echodesk_billing.entrypoints import story
 from echodesk_billing.entrypoints.web import problems
-from echodesk_billing.entrypoints.web.calls import USE_CASES, UseCases
+from echodesk_billing.entrypoints.web.calls import USE_CASES, UseCases, raw_body
+from echodesk_billing.entrypoints.web.problems import Refused
 from echodesk_billing.ports.access import Principal, Scope
 
 HOME = "/console/"
@@ -87,16 +88,31 @@ def _form(handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]
 
     @functools.wraps(handler)
     async def checked(request: web.Request, uses: UseCases, session: _Session) -> web.Response:
-        form = await request.post()
-        if not hmac.compare_digest(str(form.get("proof", "")).encode(), session.proof.encode()):
+        form = await _fields(request)
+        if not hmac.compare_digest(form.get("proof", "").encode(), session.proof.encode()):
             return _html(
                 "Refused", _sentence("This form is not from this session: reload the page"), HTTPStatus.FORBIDDEN
             )
-        if any("\0" in str(value) for value in form.values()):
+        if any("\0" in value for value in form.values()):
             return _html("Refused", _sentence("The form has a NUL character in it"), HTTPStatus.BAD_REQUEST, session)
         return await handler(request, uses, session)
 
     return _page(checked)
+
+
+async def _fields(request: web.Request) -> dict[str, str]:
+    """What a form sends, as browsers send it.
+
+    Raises:
+        Refused: it is no such form, or cannot be read.
+    """
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a form, as the page does")
+    await raw_body(request)
+    try:
+        return {name: str(value) for name, value in (await request.post()).items()}
+    except (ValueError, LookupError):
+        raise Refused(HTTPStatus.BAD_REQUEST, "The form is in no encoding that can be read") from None
 
 
 async def _session(request: web.Request, uses: UseCases) -> _Session | None:
@@ -108,7 +124,7 @@ async def _session(request: web.Request, uses: UseCases) -> _Session | None:
 async def _login(request: web.Request) -> web.Response:
     """Exchange an operator's token for a session."""
     uses = request.app[USE_CASES]
-    who = await uses.access.authenticate(str((await request.post()).get("token", "")).strip())
+    who = await uses.access.authenticate((await _fields(request)).get("token", "").strip())
     if who is None or Scope.OPERATOR not in who.scopes:
         wrong = _sentence("That is no token of an operator: echodesk-billing token create --scope operator")
         return _html("Log in", wrong + _LOGIN, HTTPStatus.FORBIDDEN)
@@ -147,14 +163,14 @@ async def _order(request: web.Request, uses: UseCases, session: _Session) -> web
 
 
 async def _refund(request: web.Request, uses: UseCases, session: _Session) -> web.Response:
-    form, order_id = await request.post(), request.match_info["order_id"]
-    amount, reason = str(form.get("amount", "")).strip(), str(form.get("reason", "")).strip()
+    form, order_id = await _fields(request), request.match_info["order_id"]
+    amount, reason = form.get("amount", "").strip(), form.get("reason", "").strip()
     try:
         wanted = Decimal(amount) if amount else None
     except InvalidOperation:
         wrong = _sentence(f"{amount[:20]!r} is not an amount such as 10.50")
         return _html("That did not work", wrong, HTTPStatus.UNPROCESSABLE_ENTITY, session)
-    await uses.refunds.refund(session.who, order_id, wanted, reason, refund_id=_uuid(str(form.get("refund_id", ""))))
+    await uses.refunds.refund(session.who, order_id, wanted, reason, refund_id=_uuid(form.get("refund_id", "")))
     return _see_other(f"{HOME}orders/{order_id}")
 
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from aiohttp import web
 from attrs import evolve
 
-from echodesk_billing.entrypoints.web.calls import UseCases
+from echodesk_billing.entrypoints.web.calls import UseCases, raw_body
 from echodesk_billing.entrypoints.web.problems import Refused
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.storage import Answer
@@ -32,7 +32,7 @@ async def once(
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
         raise Refused(HTTPStatus.BAD_REQUEST, f"Idempotency-Key must be 1 to {LONGEST_KEY} printable characters")
     now = await uses.clock.now()
-    digest = hashlib.sha256(b"\n".join([request.method.encode(), request.path.encode(), await request.read()]))
+    digest = hashlib.sha256(b"\n".join([request.method.encode(), request.path.encode(), await raw_body(request)]))
     mine = Answer(owner=f"{who.tenant_id}/{who.user_id}", key=key, request_digest=digest.hexdigest(), created_at=now)
     kept = await uses.storage.transact(lambda uow: uow.answers.claim(mine, now - KEPT_FOR, now - STALE_AFTER))
     if kept is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from echodesk_billing.application.errors import InvoiceNotFound
-from echodesk_billing.entrypoints.web.calls import Call
+from echodesk_billing.entrypoints.web.calls import Call, raw_body
 from echodesk_billing.entrypoints.web.schemas import (
     ApplePayToken,
     CallbackTaken,
@@ -46,8 +46,8 @@ async def status(call: Call[Nothing]) -> PaymentStatus:
 
 async def webhook(call: Call[Nothing]) -> CallbackTaken:
     """`POST /api/payments/webhook/`: answered when the effect is committed."""
-    raw_body = await call.request.read()
-    await call.uses.callbacks.receive(raw_body, call.request.headers.get("Callback-Signature"))
+    body = await raw_body(call.request)
+    await call.uses.callbacks.receive(body, call.request.headers.get("Callback-Signature"))
     return CallbackTaken()
 
 
