@@ -319,3 +319,24 @@ async def test_a_caller_who_hangs_up_in_the_middle_is_no_failure_of_ours(
         while not (told := [line for line in service.process.printed.splitlines() if name in line]):
             await asyncio.sleep(0.02)
     assert [(one["event"], one["status"]) for one in map(json.loads, told)] == [("http.answered", 400)]
+
+
+@pytest.mark.parametrize(
+    "spoiled", [b"\0", b"\x7f", b"\r\nContent-Length: ten", b"z" * 9000], ids=["nul", "delete", "length", "too long"]
+)
+async def test_what_cannot_be_read_as_http_leaves_a_line_without_what_was_in_it(
+    service: Service, client: Client, spoiled: bytes
+) -> None:
+    host, _, port = service.url.removeprefix("http://").partition(":")
+    before = len(service.process.printed)
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"GET /api/payments/ HTTP/1.1\r\nAuthorization: Token " + client.token.encode() + spoiled + b"\r\n\r\n"
+    )
+    assert b" 400 " in await reader.readline()
+    writer.close()
+    async with asyncio.timeout(10):
+        while "http.unreadable" not in (printed := service.process.printed[before:]):
+            await asyncio.sleep(0.02)
+    assert client.token not in printed
+    assert "Traceback" not in printed

@@ -1,12 +1,15 @@
 """The environment, and what never reaches a log."""
 
+import json
+import logging
 from pathlib import Path
 
 import pytest
+import structlog
 
 from echodesk_billing import InvalidSettings, Settings, load_settings
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY
-from echodesk_billing.logs import HIDDEN, redact
+from echodesk_billing.logs import HIDDEN, configure_logs, redact
 from echodesk_billing.settings import hide_password
 
 PRODUCTION = {
@@ -130,3 +133,19 @@ def test_secrets_are_hidden_by_key_and_by_looks(fields: dict[str, str]) -> None:
 def test_what_is_no_secret_is_left_alone() -> None:
     fields = {"event": "order.created", "order_id": "SUB-9F2C7A1B04DE", "amount": "145.00 GEL"}
     assert redact(None, "info", dict(fields)) == fields
+
+
+def test_what_libraries_log_is_one_line_of_json_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    kept, before = structlog.get_config(), logging.getLogger().handlers[:]
+    try:
+        configure_logs("json", "info")
+        error = ValueError("refused: Bearer abcdefgh12345678")
+        logging.getLogger("some.library").error("sent %s", "Token abcdefgh12345678", exc_info=error)
+        logging.getLogger("some.library").info("of no interest")
+    finally:
+        logging.getLogger().handlers[:] = before
+        structlog.configure(**kept)
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["level"], told["logger"]) == ("sent [hidden]", "error", "some.library")
+    assert "ValueError: refused: [hidden]" in told["exception"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 
 from echodesk_billing.adapters.jobs.loop import every
 from echodesk_billing.container import Container
@@ -21,6 +25,7 @@ from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import Settings
 
 FINISH_WITHIN_SECONDS = 8.0
+log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -40,6 +45,7 @@ async def serving(
     app = build_app(container.use_cases(), limits)
     if extend is not None:
         extend(app)
+    server_logger.addFilter(_without_what_cannot_be_read)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH_WITHIN_SECONDS)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port)
@@ -135,3 +141,12 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def packaged(name: str) -> Path:
     """A file that comes with the package."""
     return Path(__file__).parent.parent / "data" / name
+
+
+def _without_what_cannot_be_read(record: logging.LogRecord) -> bool:
+    """What aiohttp cannot read it logs with what was in it, which may be a token; we tell only that it was so."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError):
+        return True
+    log.warning("http.unreadable", error=type(error).__name__)
+    return False
