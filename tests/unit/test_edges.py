@@ -16,6 +16,7 @@ from echodesk_billing import (
     SaveCard,
 )
 from echodesk_billing.domain.card import Card, CardState
+from echodesk_billing.domain.catalogue import Limits
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import OrderState
@@ -111,7 +112,8 @@ def test_a_name_is_reserved_against_every_other_address(other: str) -> None:
 def test_what_is_sold_may_have_the_longest_name_and_the_largest_number() -> None:
     package, feature = catalogue().packages[0], catalogue().features[0]
     assert evolve(package, id=2**63 - 1, name="n" * 100, display_name="ბ" * 100).id == 2**63 - 1
-    assert len(evolve(feature, id=1, key="k" * 64).key) == 64
+    assert len(evolve(feature, id=1, key="k" * 64, name="n").key) == 64
+    assert Limits(max_users=0, max_whatsapp_messages=0, max_storage_gb=0) == Limits()
 
 
 def test_an_action_is_taken_for_the_request_of_its_very_amount() -> None:

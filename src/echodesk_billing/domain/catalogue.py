@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from attrs import Attribute, field, frozen
 
@@ -28,13 +28,18 @@ def _id(thing: object, _: Attribute[int], value: int) -> None:
         raise InvalidCatalogue(f"{_a(thing)} id is {value}: give a number from 1 to {LARGEST_ID}")
 
 
-def _word(longest: int) -> Callable[[object, Attribute[str], str], None]:
-    def check(thing: object, attribute: Attribute[str], value: str) -> None:
-        if not value or len(value) > longest or not value.isprintable():
-            said = f"{_a(thing)} {attribute.name} is {value[:50]!r}"
-            raise InvalidCatalogue(f"{said}: give 1 to {longest} letters that can be printed")
+def _name(thing: object, attribute: Attribute[str], value: str) -> None:
+    _word(thing, attribute, value, LONGEST_NAME)
 
-    return check
+
+def _key(thing: object, attribute: Attribute[str], value: str) -> None:
+    _word(thing, attribute, value, LONGEST_KEY)
+
+
+def _word(thing: object, attribute: Attribute[str], value: str, longest: int) -> None:
+    if not 1 <= len(value) <= longest or not value.isprintable():
+        said = f"{_a(thing)} {attribute.name} is {value[:50]!r}"
+        raise InvalidCatalogue(f"{said}: give 1 to {longest} letters that can be printed")
 
 
 def _a(thing: object) -> str:
@@ -79,8 +84,8 @@ class Package:
     """
 
     id: int = field(validator=_id)
-    name: str = field(validator=_word(LONGEST_NAME))
-    display_name: str = field(validator=_word(LONGEST_NAME))
+    name: str = field(validator=_name)
+    display_name: str = field(validator=_name)
     description: str = ""
     pricing_model: PricingModel
     prices: Mapping[Currency, Money] = field(converter=_prices)
@@ -103,8 +108,8 @@ class Feature:
     """
 
     id: int = field(validator=_id)
-    key: str = field(validator=_word(LONGEST_KEY))
-    name: str = field(validator=_word(LONGEST_NAME))
+    key: str = field(validator=_key)
+    name: str = field(validator=_name)
     category: str
     description: str = ""
     icon: str = ""
