@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -291,14 +292,17 @@ def reconcile(
     _run(work)
 
 
+def _day(text: str) -> date:
+    with contextlib.suppress(ValueError):
+        day = date.fromisoformat(text)
+        if FIRST_DAY <= day <= LAST_DAY:
+            return day
+    raise typer.BadParameter(f"{text!r} is not a day such as 2026-01-31", param_hint="--day")
+
+
 def _report(day: str, *, as_json: bool) -> None:
     """Every order that changed on a day: here, at the bank, in the books."""
-    try:
-        chosen = date.fromisoformat(day) if day else None
-    except ValueError:
-        chosen = date.min
-    if chosen and not FIRST_DAY <= chosen <= LAST_DAY:
-        raise typer.BadParameter(f"{day!r} is not a day such as 2026-01-31", param_hint="--day")
+    chosen = _day(day) if day else None
 
     async def work(container: Container, _settings: Settings) -> int:
         audit = container.audit()
