@@ -121,11 +121,16 @@ class FakeBank:
         self._call("release", key)
         self.pay(order, status=BankStatus.REJECTED, code=None)
 
-    async def receipt(self, bank_order_id: str) -> BankReport:
-        self._call("receipt", bank_order_id)
-        if bank_order_id not in self.receipts:
-            raise GatewayRefused(400, f"order_id {bank_order_id} not found")
-        return self.receipts[bank_order_id]
+    async def receipt(self, order_id: str, *, is_hint: bool = False) -> BankReport:  # noqa: ARG002
+        self._call("receipt", order_id)
+        named = (one for one in self.receipts.values() if one.external_order_id == order_id)
+        found = self.receipts.get(order_id) or next(named, None)
+        if found is None:
+            raise GatewayRefused(400, f"order_id {order_id} not found")
+        return found
+
+    def is_ours(self, report: BankReport) -> bool:
+        return report.merchant_id in (None, "10001")
 
     def pay(self, order: Order, **changes: object) -> None:
         """The customer pays; the bank has not told yet."""

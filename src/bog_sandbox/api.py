@@ -146,7 +146,7 @@ class Api:
 
     async def receipt(self, request: web.Request) -> web.Response:
         """`GET /receipt/{id}`."""
-        return answer(200, receipt(self.bank.get(request.match_info["id"])))
+        return answer(200, receipt(self.bank.look_up(request.match_info["id"])))
 
     async def refund(self, request: web.Request) -> web.Response:
         """`POST /payment/refund/{id}`."""

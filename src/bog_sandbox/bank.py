@@ -61,6 +61,7 @@ class Bank:
         seed: of its ids, so that a run can be repeated.
         on_change: told of every order whose customer's money moved or will not move.
         cards_enabled: whether saved cards are activated; in the bank's test environment they are not.
+        gross: whether receipts go on stating what was paid after refunds, instead of what is left of it.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class Bank:
         on_change: Callable[[Order], None],
         *,
         cards_enabled: bool = True,
+        gross: bool = False,
     ) -> None:
         self._clock = clock
         self._store = store
         self._random = random.Random(seed)  # noqa: S311 - ids of a simulation, repeatable on purpose
         self._tell = on_change
         self._cards_enabled = cards_enabled
+        self._gross = gross
         self.orders: dict[str, Order] = {}
         self._uses: dict[str, int] = {}
         self.card_codes: dict[str, str] = {}
@@ -148,6 +151,7 @@ class Bank:
             created_at=now,
             expires_at=now + timedelta(minutes=minutes),
             parent_order_id=parent.id if parent else None,
+            states_gross=self._gross,
         )
         self.orders[order.id] = order
         self._keep(order)
@@ -164,6 +168,15 @@ class Bank:
         if order is None:
             raise Refused(400, f"order_id {order_id} not found")
         return order
+
+    def look_up(self, order_id: str) -> Order:
+        """An order by the bank's id, or the last one that the merchant gave this id of its own.
+
+        Raises:
+            Refused: there is none.
+        """
+        named = (one for one in reversed(self.orders.values()) if one.request.get("external_order_id") == order_id)
+        return self.orders.get(order_id) or next(named, None) or self.get(order_id)
 
     def pay(self, order: Order, payment: Payment) -> None:
         """The customer pays, or tries to.
@@ -230,7 +243,7 @@ class Bank:
         validation.callback_url(body)
         if set(body) - {"callback_url", "external_order_id"}:
             raise Refused(400, "only callback_url and external_order_id can be given")
-        request = {**parent.request, "external_order_id": None, "capture": "automatic", **body}
+        request = {**parent.request, "external_order_id": None, **body}
         order = self._open(
             request, amount=parent.amount, currency=parent.currency, language=parent.language, parent=parent
         )

@@ -48,7 +48,11 @@ class Card:
 
 @define(kw_only=True)
 class Order:
-    """An order at the bank. `request` is the create call's body."""
+    """An order at the bank. `request` is the create call's body.
+
+    Args:
+        states_gross: whether its receipt states what was paid after refunds too, instead of what is left of it.
+    """
 
     id: str
     request: Json
@@ -73,6 +77,7 @@ class Order:
     option: str = "direct_debit"
     is_automatic: bool = False
     actions: list[Json] = field(factory=list)
+    states_gross: bool = False
 
     @property
     def is_payable(self) -> bool:
@@ -84,6 +89,11 @@ class Order:
         """How much of it is on its way back."""
         amounts = [Decimal(action["amount"]) for action in self.actions if action["status"] == "requested"]
         return sum(amounts, Decimal("0.00"))
+
+    @property
+    def stated(self) -> Decimal | None:
+        """What the receipt states as paid."""
+        return self.transferred if self.transferred is None or self.states_gross else self.transferred - self.refunded
 
     @property
     def callback_url(self) -> str:
@@ -136,7 +146,7 @@ def receipt(order: Order) -> Json:
         else None,
         "purchase_units": {
             "request_amount": money(order.amount),
-            "transfer_amount": money(order.transferred),
+            "transfer_amount": money(order.stated),
             "refund_amount": money(order.refunded),
             "currency_code": order.currency,
             "items": [_item(item) for item in request["purchase_units"]["basket"]],

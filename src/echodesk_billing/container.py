@@ -54,6 +54,7 @@ def _bank(settings: Settings) -> BankAccess:
         client_secret=settings.client_secret,
         timeout_seconds=settings.bank_timeout_seconds,
         keys=settings.callback_keys(),
+        merchant_id=settings.merchant_id,
         breaker_failures=settings.breaker_failures,
         breaker_seconds=settings.breaker_seconds,
     )
@@ -103,7 +104,7 @@ class Container(containers.DeclarativeContainer):
     printer = providers.Singleton(PdfPrinter, settings.provided.seller_lines, settings.provided.time_zone)
     ordering = providers.Singleton(Ordering, ids)
     settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone, policy)
-    placement = providers.Singleton(Placement, gateway, settlement)
+    placement = providers.Singleton(Placement, storage, gateway, settlement)
     checkout = providers.Singleton(Checkout, storage, gateway, clock, ordering, placement, settlement, shop)
     refunds = providers.Singleton(RefundPayment, storage, gateway, clock, ids, settlement)
     preauthorisation = providers.Singleton(Preauthorisation, storage, gateway, settlement)
@@ -129,6 +130,7 @@ class Container(containers.DeclarativeContainer):
         callbacks=callbacks,
         cancel=cancel,
         refunds=refunds,
+        settlement=settlement,
         preauthorisation=preauthorisation,
         cards=cards,
         change_plan=change_plan,

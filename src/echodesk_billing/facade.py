@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import TypeVar
 
 import aiohttp
+from attrs import evolve
 
 from echodesk_billing.adapters.handlers import Handler
-from echodesk_billing.adapters.jobs.loop import every
+from echodesk_billing.adapters.jobs.loop import keep
 from echodesk_billing.adapters.sql.storage import SqliteStorage
 from echodesk_billing.application.changes import Changed, Wanted, When
 from echodesk_billing.application.charging import Charge
@@ -27,6 +28,7 @@ from echodesk_billing.domain.audit import Comparison
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.money import Currency
@@ -35,6 +37,7 @@ from echodesk_billing.domain.payment_request import Capture, PaymentOptions, Sav
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.registration import Applicant
 from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.tenant import tenant_id as check_tenant_id
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.gateway import require_configured
 from echodesk_billing.ports.storage import StorageUnavailable
@@ -44,6 +47,8 @@ from echodesk_billing.settings import Settings, load_settings
 E = TypeVar("E", bound=Event)
 
 REDELIVER_EVERY_SECONDS = 5.0
+LAST_DELIVERY_SECONDS = 2.0
+LIBRARY = "library"
 
 
 @asynccontextmanager
@@ -78,6 +83,7 @@ class Billing:
 
     def __init__(self, container: Container) -> None:
         self._container = container
+        self._news = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -101,13 +107,12 @@ class Billing:
                 container.usage.override(usage)
             if problem := await container.storage().problem():
                 raise StorageUnavailable(problem)
-            redelivery = asyncio.create_task(every(REDELIVER_EVERY_SECONDS, container.relay().run, "relay"))
+            billing = cls(container)
+            delivery = asyncio.create_task(keep("delivery", billing._deliver_for_ever))
             try:
-                yield cls(container)
+                yield billing
             finally:
-                redelivery.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await redelivery
+                await billing._finish_delivery(delivery)
 
     def on(self, kind: type[E], handler: Handler[E]) -> None:
         """Call `handler` with every event of `kind`, at least once each and in order per tenant.
@@ -128,7 +133,7 @@ class Billing:
         seats: int = 1,
         currency: str = "GEL",
         language: str = "ka",
-        save_card: SaveCard | str = SaveCard.AUTOMATIC,
+        save_card: SaveCard | str | None = None,
         capture: Capture | str = Capture.AUTOMATIC,
         wallet: Wallet | str = Wallet.NONE,
         wallet_token: str = "",
@@ -137,6 +142,7 @@ class Billing:
         user_id: str = "",
         full_name: str = "",
         email: str = "",
+        idempotency_key: str | None = None,
     ) -> Order:
         """Start a payment for a month of a package, or of a set of features.
 
@@ -148,6 +154,7 @@ class Billing:
             currency: `GEL`, `USD`, `EUR` or `GBP`.
             language: of the payment page, `ka` or `en`.
             save_card: `no`, `recurrent` (the customer is present later), `automatic` (this very amount is repeated).
+                Where None: `automatic`, and `no` for a pre-authorisation.
             capture: `automatic`, or `manual` to hold the money until `capture`.
             wallet: `google_pay` or `apple_pay` where the card was collected on your own page.
             wallet_token: of Google Pay; it is passed on and not stored.
@@ -155,6 +162,8 @@ class Billing:
             options: methods, theme, basket, split and more of `PaymentOptions`.
             full_name: of the buyer; the bank sees it masked.
             email: of the buyer; the bank sees it masked.
+            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
+                same order and never makes another.
 
         Returns:
             The order; send the customer to its `payment_url`.
@@ -163,18 +172,13 @@ class Billing:
             InvalidSelection: the catalogue has no such thing.
             GatewayError: the bank gave no payment page; unless it refused, the order is found out later.
         """
-        buyer = Principal(
-            tenant_id=tenant_id,
-            tenant_name=tenant_name or tenant_id,
-            user_id=user_id,
-            scopes=frozenset({Scope.WRITE}),
-            full_name=full_name,
-            email=email,
+        buyer = evolve(
+            self._writer(tenant_id, tenant_name), user_id=user_id or LIBRARY, full_name=full_name, email=email
         )
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
         terms = Terms(
             language=language,
-            save_card=SaveCard(save_card),
+            save_card=None if save_card is None else SaveCard(save_card),
             capture=Capture(capture),
             wallet=Wallet(wallet),
             card_id=card_id,
@@ -182,10 +186,15 @@ class Billing:
         )
         try:
             return await self._container.checkout().buy(
-                buyer, selection, currency=Currency(currency), terms=terms, wallet_token=wallet_token
+                buyer,
+                selection,
+                currency=Currency(currency),
+                terms=terms,
+                wallet_token=wallet_token,
+                key=idempotency_key,
             )
         finally:
-            await self.deliver_events()
+            self._news.set()
 
     async def receive_callback(self, raw_body: bytes, signature: str | None) -> Settled:
         """Take a callback of the bank, as your own view received it.
@@ -201,7 +210,7 @@ class Billing:
             GatewayError: answer 503; the bank repeats it.
         """
         settled = await self._container.callbacks().receive(raw_body, signature)
-        await self.deliver_events()
+        self._news.set()
         return settled
 
     async def status(self, order_id: str, *, tenant_id: str) -> Order:
@@ -210,11 +219,11 @@ class Billing:
         Raises:
             OrderNotFound: there is none, or it is another tenant's.
         """
-        return await self._container.views().order(_reader(tenant_id), order_id)
+        return await self._container.views().order(self._reader(tenant_id), order_id)
 
     async def subscription(self, tenant_id: str) -> SubscriptionView:
         """A tenant's subscription as it is now."""
-        return await self._container.views().subscription(_reader(tenant_id))
+        return await self._container.views().subscription(self._reader(tenant_id))
 
     async def cancel(self, tenant_id: str, *, immediately: bool = False) -> Subscription:
         """Cancel a tenant's subscription, by default when the paid period ends.
@@ -222,8 +231,8 @@ class Billing:
         Raises:
             NoActiveSubscription: there is none.
         """
-        subscription = await self._container.cancel().cancel(_reader(tenant_id), immediately=immediately)
-        await self.deliver_events()
+        subscription = await self._container.cancel().cancel(self._reader(tenant_id), immediately=immediately)
+        self._news.set()
         return subscription
 
     async def resume(self, tenant_id: str) -> Subscription:
@@ -233,8 +242,8 @@ class Billing:
             NoActiveSubscription: there is none, or it has ended.
             IllegalTransition: it is not cancelled.
         """
-        subscription = await self._container.cancel().resume(_reader(tenant_id))
-        await self.deliver_events()
+        subscription = await self._container.cancel().resume(self._reader(tenant_id))
+        self._news.set()
         return subscription
 
     async def start_trial(
@@ -255,32 +264,40 @@ class Billing:
         """
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
         subscription = await self._container.start_trial().start(
-            _writer(tenant_id, tenant_name), selection, currency=Currency(currency)
+            self._writer(tenant_id, tenant_name), selection, currency=Currency(currency)
         )
-        await self.deliver_events()
+        self._news.set()
         return subscription
 
-    async def pay_now(self, tenant_id: str, *, tenant_name: str = "") -> Order:
+    async def pay_now(self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None) -> Order:
         """Pay the next period by hand; send the customer to the order's `payment_url`.
+
+        Args:
+            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
+                same order and never makes another.
 
         Raises:
             NoActiveSubscription: nothing runs on.
             GatewayError: the bank gave no payment page.
         """
-        order = await self._container.checkout().pay_now(_writer(tenant_id, tenant_name))
-        await self.deliver_events()
+        order = await self._container.checkout().pay_now(self._writer(tenant_id, tenant_name), key=idempotency_key)
+        self._news.set()
         return order
 
-    async def reactivate(self, tenant_id: str, *, tenant_name: str = "") -> Order:
+    async def reactivate(self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None) -> Order:
         """Pay for a suspended or ended subscription to run again.
+
+        Args:
+            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
+                same order and never makes another.
 
         Raises:
             NoActiveSubscription: there never was one.
             IllegalTransition: it is neither suspended nor ended.
             GatewayError: the bank gave no payment page.
         """
-        order = await self._container.checkout().reactivate(_writer(tenant_id, tenant_name))
-        await self.deliver_events()
+        order = await self._container.checkout().reactivate(self._writer(tenant_id, tenant_name), key=idempotency_key)
+        self._news.set()
         return order
 
     async def preview_change(
@@ -297,7 +314,9 @@ class Billing:
             InvalidSelection: the catalogue has no such thing.
             ChangeRefused: it is what runs.
         """
-        return await self._container.change_plan().preview(_reader(tenant_id), _wanted(package_id, features, seats))
+        return await self._container.change_plan().preview(
+            self._reader(tenant_id), _wanted(package_id, features, seats)
+        )
 
     async def change_plan(
         self,
@@ -309,6 +328,7 @@ class Billing:
         features: Sequence[str] = (),
         seats: int | None = None,
         effective: date | None = None,
+        idempotency_key: str | None = None,
     ) -> Changed:
         """Change the plan: now, which has to be paid at `order.payment_url`, or from the next period.
 
@@ -317,6 +337,8 @@ class Billing:
             package_id: the new package, or `features`; what runs where neither is given.
             seats: how many agents; as many as now where None.
             effective: not before this day, where it is scheduled.
+            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
+                same order and never makes another.
 
         Raises:
             NoActiveSubscription: nothing runs.
@@ -326,9 +348,9 @@ class Billing:
         """
         wanted = _wanted(package_id, features, seats)
         changed = await self._container.change_plan().change(
-            _writer(tenant_id, tenant_name), wanted, When(when), effective=effective
+            self._writer(tenant_id, tenant_name), wanted, When(when), effective=effective, key=idempotency_key
         )
-        await self.deliver_events()
+        self._news.set()
         return changed
 
     async def drop_scheduled_change(self, tenant_id: str) -> Subscription:
@@ -337,7 +359,7 @@ class Billing:
         Raises:
             NothingScheduled: nothing is.
         """
-        return await self._container.change_plan().drop_schedule(_reader(tenant_id))
+        return await self._container.change_plan().drop_schedule(self._reader(tenant_id))
 
     async def register(
         self,
@@ -348,12 +370,15 @@ class Billing:
         seats: int = 1,
         currency: str = "GEL",
         payload: bytes = b"",
+        idempotency_key: str | None = None,
     ) -> Order:
         """Start the payment that brings a tenant to life; `TenantRegistered` tells when it has.
 
         Args:
             applicant: who registers; the schema's name becomes the tenant's id.
             payload: what you need to create the tenant; kept encrypted, given back by `registration_payload`.
+            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
+                same order and never makes another.
 
         Raises:
             NameTaken: the name is used or reserved.
@@ -362,9 +387,9 @@ class Billing:
         """
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
         order = await self._container.register().register(
-            applicant, selection, currency=Currency(currency), payload=payload
+            applicant, selection, currency=Currency(currency), payload=payload, key=idempotency_key
         )
-        await self.deliver_events()
+        self._news.set()
         return order
 
     async def registration_payload(self, order_id: str) -> bytes:
@@ -386,7 +411,7 @@ class Billing:
         require_configured(self._container.gateway())
         found = [renewed async for renewed in self._container.chores().renew_due()]
         await self._container.chores().tidy()
-        await self.deliver_events()
+        self._news.set()
         return found
 
     async def due(self, limit: int = 1000) -> Sequence[Renewed]:
@@ -395,7 +420,7 @@ class Billing:
 
     async def invoices(self, tenant_id: str) -> Sequence[Invoice]:
         """A tenant's invoices, newest first."""
-        return await self._container.views().invoices(_reader(tenant_id))
+        return await self._container.views().invoices(self._reader(tenant_id))
 
     async def invoice_pdf(self, tenant_id: str, invoice_id: int, *, language: str = "ka") -> bytes:
         """One invoice as a PDF, in Georgian (`ka`) or English (`en`).
@@ -403,12 +428,12 @@ class Billing:
         Raises:
             InvoiceNotFound: there is none, or the extra [pdf] is not installed.
         """
-        _, pdf = await self._container.views().invoice_pdf(_reader(tenant_id), invoice_id, language)
+        _, pdf = await self._container.views().invoice_pdf(self._reader(tenant_id), invoice_id, language)
         return pdf
 
     async def statement(self, tenant_id: str) -> Sequence[Entry]:
         """Every movement of a tenant's account in the books, oldest first."""
-        return await self._container.audit().statement(tenant_id)
+        return await self._container.audit().statement(self._reader(tenant_id).tenant_id)
 
     async def reconciliation_report(self, day: date | None = None) -> list[Comparison]:
         """Every order that changed on a day, compared with the bank's receipt and the books.
@@ -429,15 +454,26 @@ class Billing:
             OrderNotFound: there is no such order, or it was not started for Apple Pay.
             GatewayError: the bank did not answer, or refused.
         """
-        order = await self._container.checkout().complete_apple_pay(_reader(tenant_id), order_id, wallet_token)
-        await self.deliver_events()
+        order = await self._container.checkout().complete_apple_pay(self._reader(tenant_id), order_id, wallet_token)
+        self._news.set()
         return order
 
-    async def refund(self, order_id: str, amount: Decimal | None = None, *, reason: str = "") -> Order:
-        """Give money back; it goes later, and the outcome comes by callback.
+    async def refund(
+        self,
+        order_id: str,
+        amount: Decimal | None = None,
+        *,
+        reason: str = "",
+        refund_id: str | None = None,
+        by: str = LIBRARY,
+    ) -> Order:
+        """Refund a payment; the money goes later, and the outcome comes by callback.
 
         Args:
             amount: in the order's currency; all that is left where None.
+            refund_id: a UUID of your own for this refund: asking again with it, after whatever happened, is asking
+                once. Without it an equal refund that may not have reached the bank is taken up again.
+            by: who asks, for the record.
 
         Raises:
             OrderNotFound: there is no such order.
@@ -445,12 +481,16 @@ class Billing:
             AmountTooLarge: not that much is left.
             GatewayError: the bank refused, or the outcome is unknown and found out later.
         """
-        order, _ = await self._container.refunds().refund(_OPERATOR, order_id, amount, reason)
-        await self.deliver_events()
+        order, _ = await self._container.refunds().refund(_operator(by), order_id, amount, reason, refund_id=refund_id)
+        self._news.set()
         return order
 
-    async def capture(self, order_id: str, amount: Decimal | None = None) -> Order:
-        """Take what a pre-authorisation holds: all, or an amount, and the rest is let go.
+    async def capture(self, order_id: str, amount: Decimal | None = None, *, by: str = LIBRARY) -> Order:
+        """Take what a pre-authorisation holds: all, or an amount, and the rest is let go. Twice is once.
+
+        Args:
+            amount: in the order's currency; all of it where None.
+            by: who asks, for the record.
 
         Raises:
             OrderNotFound: there is no such order.
@@ -458,34 +498,55 @@ class Billing:
             AmountTooLarge: more was asked than the order's amount.
             GatewayError: the bank refused, or did not answer.
         """
-        order = await self._container.preauthorisation().capture(_OPERATOR, order_id, amount)
-        await self.deliver_events()
+        order = await self._container.preauthorisation().capture(_operator(by), order_id, amount)
+        self._news.set()
         return order
 
-    async def release(self, order_id: str) -> Order:
-        """Let go of what a pre-authorisation holds.
+    async def release(self, order_id: str, *, by: str = LIBRARY) -> Order:
+        """Let go of what a pre-authorisation holds. Twice is once.
+
+        Args:
+            by: who asks, for the record.
 
         Raises:
             OrderNotFound: there is no such order.
             IllegalTransition: nothing is held.
             GatewayError: the bank refused, or did not answer.
         """
-        order = await self._container.preauthorisation().release(_OPERATOR, order_id)
-        await self.deliver_events()
+        order = await self._container.preauthorisation().release(_operator(by), order_id)
+        self._news.set()
+        return order
+
+    async def resolve(self, order_id: str, note: str, *, by: str = LIBRARY) -> Order:
+        """Say that what an order needed attention for is dealt with. Twice is once.
+
+        Args:
+            note: what was found and done.
+            by: who says so, for the record.
+
+        Raises:
+            OrderNotFound: there is no such order.
+            InvalidSelection: there is no note.
+        """
+        order = await self._container.settlement().resolve(_operator(by), order_id, note)
+        self._news.set()
         return order
 
     async def cards(self, tenant_id: str) -> Sequence[Card]:
         """A tenant's saved cards, the default first."""
-        return await self._container.cards().listed(_reader(tenant_id))
+        return await self._container.cards().listed(self._reader(tenant_id))
 
     async def forget_card(self, tenant_id: str, card_id: int | None = None) -> Card:
-        """Forget a saved card, the default one where none is named, here and at the bank.
+        """Forget a saved card, the default one where none is named: here at once, at the bank as soon as it answers.
+
+        Twice is once: it never takes another card.
 
         Raises:
             CardNotFound: the tenant has no such card.
-            GatewayError: the bank has not confirmed; it is asked again by `reconcile`.
         """
-        return await self._container.cards().forget(_reader(tenant_id), card_id)
+        card = await self._container.cards().forget(self._reader(tenant_id), card_id)
+        self._news.set()
+        return card
 
     async def charge(
         self,
@@ -495,11 +556,13 @@ class Billing:
         package_id: int | None = None,
         features: Sequence[str] = (),
         seats: int = 1,
+        idempotency_key: str | None = None,
     ) -> Charge:
         """Charge the next period to the saved card, or get a payment page where the card may not be charged.
 
         Args:
             package_id: with `features` and `seats`, what the next period is to be; what runs where neither is given.
+            idempotency_key: your own name for this charge. Calling again under it never charges a further period.
 
         Raises:
             NoActiveSubscription: there is nothing to charge for.
@@ -508,9 +571,11 @@ class Billing:
         changed = package_id is not None or bool(features)
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats) if changed else None
         try:
-            return await self._container.charging().charge(_writer(tenant_id, tenant_name), selection)
+            return await self._container.charging().charge(
+                self._writer(tenant_id, tenant_name), selection, key=idempotency_key
+            )
         finally:
-            await self.deliver_events()
+            self._news.set()
 
     async def catalogue(self) -> Catalogue:
         """What is on sale."""
@@ -530,15 +595,49 @@ class Billing:
             GatewayNotConfigured: there are no credentials.
         """
         found = [reconciled async for reconciled in self._container.reconcile().run(older_than=older_than)]
-        await self.deliver_events()
+        self._news.set()
         return found
 
     async def deliver_events(self) -> int:
-        """Hand over what is recorded to the handlers; returns how many events. Happens by itself as well."""
+        """Hand over what is recorded to the handlers and wait for them; returns how many events.
+
+        It happens by itself right after every call that records some, apart from the call: a handler that is slow or
+        hangs keeps no caller waiting.
+        """
         return await self._container.relay().run()
 
+    def _writer(self, tenant_id: str, tenant_name: str) -> Principal:
+        checked = check_tenant_id(tenant_id, self._container.settings().reserved_tenants)
+        return Principal(
+            tenant_id=checked,
+            tenant_name=tenant_name or checked,
+            user_id=LIBRARY,
+            scopes=frozenset({Scope.READ, Scope.WRITE}),
+        )
 
-_OPERATOR = Principal(tenant_id="", tenant_name="", user_id="", scopes=frozenset({Scope.OPERATOR}))
+    def _reader(self, tenant_id: str) -> Principal:
+        return evolve(self._writer(tenant_id, ""), scopes=frozenset({Scope.READ}))
+
+    async def _deliver_for_ever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REDELIVER_EVERY_SECONDS):
+                    await self._news.wait()
+            self._news.clear()
+            await self._container.relay().run()
+
+    async def _finish_delivery(self, delivery: asyncio.Task[None]) -> None:
+        """Hand over what the last calls recorded, unless that takes long, and stop."""
+        delivery.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await delivery
+        with contextlib.suppress(TimeoutError, BillingError):
+            async with asyncio.timeout(LAST_DELIVERY_SECONDS):
+                await self._container.relay().run()
+
+
+def _operator(by: str) -> Principal:
+    return Principal(tenant_id="", tenant_name="", user_id=by or LIBRARY, scopes=frozenset({Scope.OPERATOR}))
 
 
 def _wanted(package_id: int | None, features: Sequence[str], seats: int | None) -> Wanted:
@@ -551,13 +650,3 @@ def _wanted(package_id: int | None, features: Sequence[str], seats: int | None) 
         )
 
     return wanted
-
-
-def _writer(tenant_id: str, tenant_name: str) -> Principal:
-    return Principal(
-        tenant_id=tenant_id, tenant_name=tenant_name or tenant_id, user_id="", scopes=frozenset({Scope.WRITE})
-    )
-
-
-def _reader(tenant_id: str) -> Principal:
-    return Principal(tenant_id=tenant_id, tenant_name=tenant_id, user_id="", scopes=frozenset({Scope.READ}))

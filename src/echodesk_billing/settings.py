@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_url: str = field(default=PRODUCTION_AUTH_URL, name="BOG_AUTH_URL")
     api_base_url: str = field(default=PRODUCTION_API_BASE_URL, name="BOG_API_BASE_URL")
     callback_public_key: str = field(default="", name="BOG_CALLBACK_PUBLIC_KEY")
+    merchant_id: str = field(default="", name="BOG_MERCHANT_ID")
     database_url: str = field(default="sqlite:///var/billing.sqlite3", name="DATABASE_URL")
     api_domain: str = field(default="", name="API_DOMAIN")
     frontend_url: str = field(default="", name="FRONTEND_URL")
@@ -74,6 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_every_seconds: Annotated[float, Meta(ge=0)] = field(default=15.0, name="BILLING_RECONCILE_EVERY_SECONDS")
     token_rate_limit: str = field(default="300/minute", name="BILLING_RATE_LIMIT_PER_TOKEN")
     address_rate_limit: str = field(default="600/minute", name="BILLING_RATE_LIMIT_PER_ADDRESS")
+    registration_rate_limit: str = field(default="10/hour", name="BILLING_RATE_LIMIT_REGISTRATION")
+    reserved_tenant_list: str = field(default="", name="BILLING_RESERVED_TENANTS")
+    polls_per_tenant: Annotated[int, Meta(ge=1)] = field(default=5, name="BILLING_POLLS_PER_TENANT")
+    body_seconds: Annotated[float, Meta(gt=0, le=60)] = field(default=10.0, name="BILLING_BODY_SECONDS")
+    keep_unpaid_days: Annotated[float, Meta(ge=1, le=3650)] = field(default=7.0, name="BILLING_KEEP_UNPAID_DAYS")
     requests_at_once: Annotated[int, Meta(ge=1)] = field(default=200, name="BILLING_REQUESTS_AT_ONCE")
     log_format: Literal["console", "json"] = field(default="console", name="BILLING_LOG_FORMAT")
     log_level: Literal["debug", "info", "warning", "error"] = field(default="info", name="BILLING_LOG_LEVEL")
@@ -102,6 +108,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def encryption_keys(self) -> tuple[str, ...]:
         """Fernet keys, the newest first."""
         return tuple(key.strip() for key in self.encryption_key_list.split(",") if key.strip())
+
+    @property
+    def reserved_tenants(self) -> tuple[str, ...]:
+        """Names that no tenant may have, besides those that none ever may."""
+        return tuple(name.strip() for name in self.reserved_tenant_list.split(",") if name.strip())
 
     @property
     def registration_time(self) -> timedelta:
@@ -253,6 +264,7 @@ def _check_others(settings: Settings, *, local_bank: bool) -> None:
     for name, value in (
         ("BILLING_RATE_LIMIT_PER_TOKEN", settings.token_rate_limit),
         ("BILLING_RATE_LIMIT_PER_ADDRESS", settings.address_rate_limit),
+        ("BILLING_RATE_LIMIT_REGISTRATION", settings.registration_rate_limit),
     ):
         try:
             limits.parse(value)

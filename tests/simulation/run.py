@@ -166,15 +166,16 @@ class Simulation:
 
     def _people(self) -> None:
         tenant = self.rng.choice(TENANTS)
-        who, selection, distinct = principal(tenant), self._selection(), self.rng.random() < 0.3
+        who, selection = principal(tenant), self._selection()
+        key = f"key-{self.rng.randrange(10)}" if self.rng.random() < 0.3 else None
         terms = Terms(save_card=self.rng.choice([SaveCard.AUTOMATIC, SaveCard.AUTOMATIC, SaveCard.NO]))
         held = Terms(capture=Capture.MANUAL, save_card=SaveCard.NO)
         when, immediately = self.rng.choice(list(When)), self.rng.random() < 0.3
         acts: dict[str, tuple[int, Work | None]] = {
-            "buy": (10, lambda p: p.checkout.buy(who, selection, terms=terms, distinct=distinct)),
-            "hold": (1, lambda p: p.checkout.buy(who, selection, terms=held, distinct=True)),
-            "pay now": (4, lambda p: p.checkout.pay_now(who, distinct=distinct)),
-            "reactivate": (2, lambda p: p.checkout.reactivate(who, distinct=distinct)),
+            "buy": (10, lambda p: p.checkout.buy(who, selection, terms=terms, key=key)),
+            "hold": (1, lambda p: p.checkout.buy(who, selection, terms=held, key=key)),
+            "pay now": (4, lambda p: p.checkout.pay_now(who, key=key)),
+            "reactivate": (2, lambda p: p.checkout.reactivate(who, key=key)),
             "change": (5, lambda p: p.change_plan.change(who, lambda _: selection, when)),
             "drop change": (1, lambda p: p.change_plan.drop_schedule(who)),
             "cancel": (2, lambda p: p.cancel.cancel(who, immediately=immediately)),

@@ -153,7 +153,7 @@ class Process:
         handlers = Handlers()
         handlers.on(Event, sink.take)
         settlement = Settlement(connection, clock, ZONE, POLICY)
-        placement = Placement(bank, settlement)
+        placement = Placement(connection, bank, settlement)
         ordering = Ordering(ids)
         parts = (connection, bank, clock)
         self.checkout = Checkout(*parts, ordering, placement, settlement, SHOP)

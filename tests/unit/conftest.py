@@ -73,7 +73,7 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.storage = self.kept_in or MemoryStorage(self.ids)
         self.settlement = Settlement(self.storage, self.clock, "Asia/Tbilisi", self.policy)
-        self.placement = Placement(self.bank, self.settlement)
+        self.placement = Placement(self.storage, self.bank, self.settlement)
         self.ordering = Ordering(self.ids)
         bank = (self.storage, self.bank, self.clock)
         self.checkout = Checkout(*bank, self.ordering, self.placement, self.settlement, SHOP)
@@ -103,10 +103,13 @@ class World:
         seats: int = 1,
         *,
         distinct: bool = False,
+        key: str | None = None,
         terms: Terms = NO_CARD,
     ) -> Order:
         selection = Selection(package_id=package_id, seats=seats)
-        return await self.checkout.buy(principal(tenant_id), selection, terms=terms, distinct=distinct)
+        if distinct:
+            self.clock.advance(seconds=61)
+        return await self.checkout.buy(principal(tenant_id), selection, terms=terms, key=key)
 
     async def buy_and_pay(self, tenant_id: str = "acme", **more: Any) -> Order:
         """A payment that was made and heard of; gives the order as it is then."""

@@ -9,6 +9,7 @@ from echodesk_billing import (
     GatewayRefused,
     MalformedCallback,
 )
+from echodesk_billing.application.callbacks import HINT_EVERY
 from echodesk_billing.application.settlement import Outcome
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Order
@@ -54,6 +55,10 @@ async def test_an_unsigned_callback_is_checked_against_the_receipt(world: World)
     assert (await world.order(order.id)).state is OrderState.PROCESSING
 
     world.bank.pay(order)
+    await world.hear(order, None)  # too soon for another call: it is asked about a moment later
+    assert world.bank.count("receipt") == 1
+    assert (await world.order(order.id)).check_at == world.clock.moment + HINT_EVERY
+    world.clock.advance(seconds=5)
     await world.hear(order, None)
     assert (await world.order(order.id)).state is OrderState.COMPLETED
 

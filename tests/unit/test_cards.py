@@ -114,16 +114,19 @@ async def test_a_forgotten_card_is_charged_no_more(world: World) -> None:
     await world.cards.forget(ACME)
     assert world.bank.forgotten == {"bank-1"}
     assert (await world.charging.charge(ACME)).obstacle == "there is no saved card"
+    again = await world.cards.forget(ACME)
+    assert (again.state, world.bank.count("forget card")) == (CardState.FORGOTTEN, 1)
     with pytest.raises(CardNotFound):
-        await world.cards.forget(ACME)
+        await world.cards.forget(principal("globex"))
 
 
 async def test_a_card_is_unusable_at_once_and_forgotten_at_the_bank_when_it_answers(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     world.bank.failures_of["forget card"] = [GatewayUnavailable("down")]
-    with pytest.raises(GatewayUnavailable):
-        await world.cards.forget(ACME)
+    await world.cards.forget(ACME)
     assert await world.cards.listed(ACME) == []
+    assert world.bank.forgotten == set()
+    world.clock.advance(minutes=1)
     async for _ in world.reconcile.run():
         pass
     assert world.bank.forgotten == {"bank-1"}

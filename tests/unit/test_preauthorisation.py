@@ -55,10 +55,12 @@ async def test_what_is_held_can_be_let_go(world: World) -> None:
 
 async def test_it_happens_once_and_one_excludes_the_other(world: World) -> None:
     order = await held(world)
-    await world.preauthorisation.capture(OPERATOR, order.id)
-    for again in (world.preauthorisation.capture, world.preauthorisation.release):
-        with pytest.raises(IllegalTransition, match="is completed"):
-            await again(OPERATOR, order.id)
+    captured = await world.preauthorisation.capture(OPERATOR, order.id)
+    assert (await world.preauthorisation.capture(OPERATOR, order.id)).captured == captured.captured
+    with pytest.raises(IllegalTransition, match="is completed"):
+        await world.preauthorisation.capture(OPERATOR, order.id, Decimal("1.00"))
+    with pytest.raises(IllegalTransition, match="is completed"):
+        await world.preauthorisation.release(OPERATOR, order.id)
     assert (world.bank.count("capture"), world.bank.count("release")) == (1, 0)
 
 

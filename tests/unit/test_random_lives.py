@@ -80,11 +80,11 @@ class Lives(RuleBasedStateMachine):
 
     @rule(tenant=tenants, selection=selections, terms=cards)
     def buy(self, tenant: str, selection: Selection, terms: Terms) -> None:
-        self.run(self.world.checkout.buy(principal(tenant), selection, terms=terms, distinct=True))
+        self.run(self.world.checkout.buy(principal(tenant), selection, terms=terms))
 
     @rule(tenant=tenants, selection=selections, when=st.sampled_from(list(When)))
     def change(self, tenant: str, selection: Selection, when: When) -> None:
-        self.run(self.world.change_plan.change(principal(tenant), lambda _: selection, when, distinct=True))
+        self.run(self.world.change_plan.change(principal(tenant), lambda _: selection, when))
 
     @rule(tenant=tenants)
     def drop_the_scheduled_change(self, tenant: str) -> None:
@@ -92,11 +92,11 @@ class Lives(RuleBasedStateMachine):
 
     @rule(tenant=tenants)
     def pay_by_hand(self, tenant: str) -> None:
-        self.run(self.world.checkout.pay_now(principal(tenant), distinct=True))
+        self.run(self.world.checkout.pay_now(principal(tenant)))
 
     @rule(tenant=tenants)
     def reactivate(self, tenant: str) -> None:
-        self.run(self.world.checkout.reactivate(principal(tenant), distinct=True))
+        self.run(self.world.checkout.reactivate(principal(tenant)))
 
     @rule(tenant=tenants, immediately=st.booleans())
     def cancel(self, tenant: str, immediately: bool) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from attrs import evolve
@@ -175,7 +176,7 @@ async def test_two_equal_refunds_of_which_the_second_reached_the_bank_first_both
     world.bank.failures_of["refund"] = [GatewayTimeout("silence"), GatewayTimeout("silence")]
     for _ in range(2):
         with pytest.raises(GatewayTimeout):
-            await world.refunds.refund(OPERATOR, order.id, gel("40.00").amount)
+            await world.refunds.refund(OPERATOR, order.id, gel("40.00").amount, refund_id=str(uuid4()))
     stored = await world.order(order.id)
     first, second = stored.refunds
     action = f"action-{second.id}"  # the bank took up the second only, and tells before it answers

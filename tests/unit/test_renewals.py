@@ -188,19 +188,19 @@ async def test_a_payment_on_day_6_brings_it_back_with_the_anchor_unmoved(world: 
     assert (subscription.paid_until, subscription.failures, subscription.retry_at) == (MARCH, 0, None)
 
 
-async def test_a_suspended_subscription_comes_back_at_any_time_and_pays_the_period_that_runs(world: World) -> None:
+async def test_a_suspended_subscription_comes_back_at_any_time_for_a_full_month(world: World) -> None:
     await without_card(world)
     world.clock.moment = FEBRUARY + timedelta(days=8)
     await world.renewals()
     assert await state(world) is SubscriptionState.SUSPENDED
     world.clock.moment = datetime(2026, 5, 10, tzinfo=UTC)
     order = await world.checkout.reactivate(ACME)
-    assert order.amount == gel("145.00")
+    assert (order.amount, order.pays_until) == (gel("145.00"), datetime(2026, 6, 10, tzinfo=UTC))
     world.bank.pay(order)
     await world.hear(order)
     subscription = await world.subscription()
-    assert (subscription.state, subscription.anchor) == (SubscriptionState.ACTIVE, NOW)
-    assert subscription.paid_until == datetime(2026, 5, 31, 9, 30, tzinfo=UTC)
+    assert (subscription.state, subscription.anchor) == (SubscriptionState.ACTIVE, world.clock.moment)
+    assert subscription.paid_until == datetime(2026, 6, 10, tzinfo=UTC)
 
 
 async def test_a_paid_retry_ends_the_dunning(world: World) -> None:
@@ -274,14 +274,14 @@ async def test_a_customer_without_a_card_is_asked_once_and_suspended_after_the_g
     assert (await state(world), await has_access(world)) == (SubscriptionState.SUSPENDED, False)
 
 
-async def test_a_worker_that_was_stopped_for_months_charges_only_the_period_that_runs(world: World) -> None:
+async def test_a_worker_that_was_stopped_for_months_charges_one_period_that_begins_anew(world: World) -> None:
     await with_card(world)
     world.clock.moment = datetime(2026, 6, 10, tzinfo=UTC)
     assert not await has_access(world)
     order = await world.charge_due()
-    assert order.period == 4
+    assert order.period == 1
     assert await world.renewals() == []
-    assert (await world.subscription()).paid_until == datetime(2026, 6, 30, 9, 30, tzinfo=UTC)
+    assert (await world.subscription()).paid_until == datetime(2026, 7, 10, tzinfo=UTC)
 
 
 async def test_a_worker_that_was_stopped_within_the_grace_charges_late_and_keeps_the_cycle(world: World) -> None:

@@ -66,13 +66,20 @@ def test_a_period_paid_twice_buys_nothing_and_is_told() -> None:
     assert subscription.paid_until == FEBRUARY
 
 
-def test_after_a_gap_the_running_period_is_paid_and_the_anchor_stays() -> None:
+def test_after_a_gap_longer_than_the_grace_a_payment_starts_a_new_anchor() -> None:
     subscription = running()
     may = datetime(2026, 5, 10, tzinfo=UTC)
     period = subscription.first_unpaid(may)
     subscription.on_payment(an_order(period=period), may)
-    assert subscription.anchor == NOW
-    assert subscription.paid_until == datetime(2026, 5, 31, 9, 30, tzinfo=UTC)
+    assert subscription.anchor == may
+    assert subscription.paid_until == datetime(2026, 6, 10, tzinfo=UTC)
+
+
+def test_within_the_grace_the_running_period_is_paid_and_the_anchor_stays() -> None:
+    subscription = running()
+    late = FEBRUARY + timedelta(days=6)
+    subscription.on_payment(an_order(period=subscription.first_unpaid(late)), late)
+    assert (subscription.anchor, subscription.paid_until) == (NOW, datetime(2026, 3, 31, 9, 30, tzinfo=UTC))
 
 
 def test_cancelled_keeps_access_until_the_paid_period_ends() -> None:

@@ -16,6 +16,7 @@ from echodesk_billing import (
     OrderMismatch,
     ReminderDue,
     SubscriptionChanged,
+    SubscriptionChangeDropped,
     SubscriptionPastDue,
     SubscriptionRenewed,
     SubscriptionSuspended,
@@ -51,11 +52,12 @@ def test_a_plan_that_is_paid_when_its_period_begins_holds_at_once() -> None:
     assert (subscription.plan, subscription.changes) == (a_plan(1, 2), ())
 
 
-def test_a_plan_that_is_paid_ahead_takes_the_place_of_the_one_that_was_scheduled() -> None:
+def test_a_plan_that_is_paid_ahead_puts_off_the_one_that_was_scheduled() -> None:
     subscription = running()
     subscription.schedule(a_plan(1, 2), NOW)
     subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1), NOW)
-    assert subscription.changes == (PlanChange(period=1, plan=a_plan(1, 3)),)
+    paid_for = PlanChange(period=1, plan=a_plan(1, 3), is_more=False)
+    assert subscription.changes == (paid_for, PlanChange(period=2, plan=a_plan(1, 2), is_more=False))
 
 
 def test_who_was_asked_to_pay_a_period_is_not_asked_again() -> None:
@@ -152,7 +154,7 @@ def test_unused_time_counts_at_the_price_of_the_plan_that_it_was_paid_at() -> No
 
 def test_of_two_scheduled_plans_each_begins_in_its_time() -> None:
     subscription = running()
-    first, second = PlanChange(period=1, plan=a_plan(1, 2)), PlanChange(period=2, plan=a_plan(1, 3))
+    first, second = PlanChange(period=1, plan=a_plan(1, 2), is_more=False), PlanChange(period=2, plan=a_plan(1, 3))
     subscription.schedule(first.plan, NOW)
     subscription.schedule(second.plan, NOW, date(2026, 3, 2))
     assert subscription.changes == (first, second)
@@ -193,7 +195,9 @@ def test_an_upgrade_is_compared_with_what_runs_and_not_with_what_comes() -> None
     subscription = running()
     subscription.schedule(a_plan(1, 2), NOW)
     order = paid(order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(1, 4), period=1)
-    changed, renewed = subscription.on_payment(order, NOW)
+    dropped, changed, renewed = subscription.on_payment(order, NOW)
+    assert isinstance(dropped, SubscriptionChangeDropped)
+    assert dropped.plan_name == "Team"
     assert isinstance(changed, SubscriptionChanged)
     assert isinstance(renewed, SubscriptionRenewed)
     assert (subscription.plan, subscription.changes) == (a_plan(1, 4), ())
@@ -262,14 +266,15 @@ def test_a_plan_that_is_paid_for_after_another_began_changes_it_again() -> None:
     assert [type(event) for event in events] == [SubscriptionChanged, SubscriptionChanged, SubscriptionRenewed]
 
 
-@pytest.mark.parametrize(("purpose", "period"), [(Purpose.MANUAL, 3), (Purpose.RENEWAL, 1)])
-def test_what_is_paid_late_is_for_the_period_that_runs_but_a_renewal_keeps_its_number(
+@pytest.mark.parametrize(("purpose", "period"), [(Purpose.MANUAL, 1), (Purpose.RENEWAL, 3)])
+def test_what_is_paid_after_a_gap_is_the_next_period_and_a_renewal_keeps_its_number(
     purpose: Purpose, period: int
 ) -> None:
     subscription = running()
-    order = an_order(order_id="MAN-000000000001", purpose=purpose, period=1)
+    order = an_order(order_id="MAN-000000000001", purpose=purpose, period=3)
     subscription.on_payment(order, NOW + timedelta(days=100))
-    assert (order.period, subscription.next_period) == (period, 4)
+    assert (order.period, subscription.next_period) == (period, period + 1)
+    assert subscription.anchor == NOW + timedelta(days=100)
 
 
 def test_buying_another_plan_at_the_same_price_is_for_the_next_period() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 
 import structlog
 
 from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused
 from echodesk_billing.application.settlement import Outcome, Settled, Settlement
+from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.report import BankReport
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, MalformedCallback, Verdict, require_configured
+from echodesk_billing.ports.gateway import Gateway, GatewayRefused, MalformedCallback, Verdict, require_configured
 from echodesk_billing.ports.storage import InboxEntry, Storage
 
 log = structlog.get_logger()
+
+HINT_EVERY = timedelta(seconds=5)
+MOST_HINTS = 1000  # orders asked about at a time, in this process
 
 
 class ReceiveCallback:
@@ -24,6 +29,7 @@ class ReceiveCallback:
         self._gateway = gateway
         self._clock = clock
         self._settlement = settlement
+        self._asked: dict[str, datetime] = {}
 
     async def receive(self, raw_body: bytes, signature: str | None) -> Settled:
         """Merge what a callback says, when its signature vouches for it or the bank's receipt confirms it.
@@ -50,6 +56,10 @@ class ReceiveCallback:
             await self._record(digest, verdict, "malformed")
             log.warning("callback.malformed", digest=digest, verdict=verdict, reason=str(error))
             raise
+        if not self._gateway.is_ours(report):
+            await self._record(digest, verdict, "other merchant")
+            log.warning("callback.other_merchant", digest=digest, merchant_id=report.merchant_id)
+            raise CallbackOrderUnknown
         log.info("callback.received", digest=digest, verdict=verdict, order_id=report.external_order_id)
         settled = await self._settle(report, digest, verdict)
         if settled.outcome is Outcome.UNKNOWN_ORDER:
@@ -59,28 +69,44 @@ class ReceiveCallback:
         return settled
 
     async def _settle(self, report: BankReport, digest: str, verdict: Verdict) -> Settled:
-        """Signed: merge it. Unsigned, or against a rejection: ask the bank, and merge what it answers."""
+        """Signed: merge it. Unsigned, or not to be believed by its signature alone: merge what the bank answers."""
         entry = InboxEntry(digest=digest, verdict=verdict, outcome="applied", at=await self._clock.now())
         if verdict is Verdict.VALID:
             settled = await self._settlement.apply(report, entry)
             if settled.outcome is not Outcome.UNCONFIRMED:
                 return settled
-        asked = await self._known_as(report)
-        if asked is None:
-            return Settled(outcome=Outcome.UNKNOWN_ORDER)
-        require_configured(self._gateway)
-        receipt = await self._gateway.receipt(asked)
-        return await self._settlement.apply(receipt, entry if verdict is Verdict.VALID else None)
-
-    async def _known_as(self, report: BankReport) -> str | None:
-        """The bank's id of the order that a report speaks of, if it is an order of ours.
-
-        A hint costs a call to the bank only when it names an order that exists here.
-        """
+            return await self._confirm(report, settled.order, digest, entry)
         order = await self._storage.read(
             lambda uow: uow.orders.get(report.external_order_id or report.bank_order_id, None)
         )
-        return None if order is None else order.bank_order_id or report.bank_order_id
+        if order is not None and order.is_settled:
+            return Settled(outcome=Outcome.UNCHANGED, order=order)
+        if order is not None and not self._may_ask(order.id, entry.at):
+            await self._settlement.look_soon(order.id, entry.at + HINT_EVERY)
+            return Settled(outcome=Outcome.UNCHANGED, order=order)
+        return await self._confirm(report, order, digest, None)
+
+    async def _confirm(self, report: BankReport, order: Order | None, digest: str, entry: InboxEntry | None) -> Settled:
+        """Ask the bank about the order that a callback names, if it is one of ours."""
+        if order is None:
+            return Settled(outcome=Outcome.UNKNOWN_ORDER)
+        require_configured(self._gateway)
+        try:
+            receipt = await self._gateway.receipt(order.bank_order_id or report.bank_order_id, is_hint=True)
+        except GatewayRefused as refusal:  # the bank has no such order for us
+            if order.bank_order_id == report.bank_order_id:
+                raise
+            log.warning("callback.unconfirmed", digest=digest, order_id=order.id, reason=str(refusal))
+            return Settled(outcome=Outcome.UNKNOWN_ORDER)
+        return await self._settlement.apply(receipt, entry)
+
+    def _may_ask(self, order_id: str, now: datetime) -> bool:
+        """Whether a hint may cost a call to the bank: once per order in some seconds, and not for ever more orders."""
+        self._asked = {known: at for known, at in self._asked.items() if timedelta(0) <= now - at < HINT_EVERY}
+        if order_id in self._asked or len(self._asked) >= MOST_HINTS:
+            return False
+        self._asked[order_id] = now
+        return True
 
     async def _record(self, digest: str, verdict: Verdict, outcome: str) -> None:
         entry = InboxEntry(digest=digest, verdict=verdict, outcome=outcome, at=await self._clock.now())

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
 
 import structlog
 
 from echodesk_billing.application.errors import CardNotFound
 from echodesk_billing.application.ordering import Ordering, tell_created
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.placement import Placement, carry
 from echodesk_billing.application.shop import Shop
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.order import Order
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayRefused, require_configured
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
@@ -40,10 +42,13 @@ class SavedCards:
         """The tenant's usable cards, the default first."""
         return await self._storage.read(lambda uow: uow.cards.active_of(who.tenant_id))
 
-    async def add(self, who: Principal, *, make_default: bool = False) -> Order:
+    async def add(self, who: Principal, *, make_default: bool = False, key: str | None = None) -> Order:
         """Start saving a card, and make it the default when asked to.
 
-        It takes a small payment that is given back at once, because the bank saves a card only by being paid.
+        It takes a small payment that is refunded at once, because the bank saves a card only by being paid.
+
+        Args:
+            key: the caller's idempotency key.
 
         Returns:
             The order with its payment page.
@@ -54,11 +59,11 @@ class SavedCards:
         require_configured(self._gateway)
         now = await self._clock.now()
         request = self._shop.card_request(who, make_default=make_default)
-        order = await self._storage.transact(
-            lambda uow: self._ordering.add_card_check(uow, who, self._shop.card_check, request, now)
+        order, is_new = await self._storage.transact(
+            lambda uow: self._ordering.card_check_once(uow, who, self._shop.card_check, request, now, key)
         )
         tell_created(order)
-        return await self._placement.place(order)
+        return await carry(self._placement, order, is_new=is_new)
 
     async def set_default(self, who: Principal, card_id: int) -> Card:
         """Make a card the one that is charged.
@@ -66,49 +71,61 @@ class SavedCards:
         Raises:
             CardNotFound: the tenant has no such card.
         """
+        now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Card:
-            chosen = _usable(uow, who, card_id)
+            chosen = _owned(uow, who, card_id)
+            if chosen.state is not CardState.ACTIVE:
+                raise CardNotFound
             for card in uow.cards.active_of(who.tenant_id):
-                if card.is_default != (card.id == chosen.id):
-                    card.is_default = card.id == chosen.id
+                if card.is_default and card.id != chosen.id:
+                    card.is_default = False
                     uow.cards.save(card)
-            chosen.is_default = True
+            if not chosen.is_default:
+                chosen.choose(now)
+                uow.cards.save(chosen)
             return chosen
 
         return await self._storage.transact(work)
 
     async def forget(self, who: Principal, card_id: int | None = None) -> Card:
-        """Forget a card, the default one where none is named.
+        """Forget a card, the default one where none is named. Twice is once: it never takes another card.
 
-        Here first, so that it is charged no more, then at the bank. The tenant's newest other card becomes the
-        default.
+        Here first, so that it is charged no more, then at the bank, which reconciliation asks again where it does
+        not confirm. The tenant's newest other card becomes the default.
 
         Raises:
             CardNotFound: the tenant has no such card.
-            GatewayError: the bank has not confirmed; reconciliation asks again.
         """
         now = await self._clock.now()
 
-        def work(uow: UnitOfWork) -> Card:
-            card = _usable(uow, who, card_id)
+        def work(uow: UnitOfWork) -> tuple[Card, bool]:
+            card = _owned(uow, who, card_id) if card_id is not None else _default_to_remove(uow, who, now)
+            if card.state is not CardState.ACTIVE:
+                return card, False
             was_default = card.is_default
-            uow.outbox.add(card.forget(now))
+            uow.outbox.add(card.forget(now, as_default=card_id is None))
             uow.cards.save(card)
             others = uow.cards.active_of(who.tenant_id)
             if was_default and others:
                 others[0].is_default = True
                 uow.cards.save(others[0])
-            return card
+            return card, True
 
-        card = await self._storage.transact(work)
-        log.info("card.forgotten", tenant_id=who.tenant_id, order_id=card.order_id)
-        await self._forget_at_bank(card)
+        card, is_new = await self._storage.transact(work)
+        if is_new:
+            log.info("card.forgotten", tenant_id=who.tenant_id, order_id=card.order_id, by=who.name)
+            await self._forget_at_bank(card)
         return card
 
     async def finish_forgetting(self) -> int:
-        """Have the bank delete what was forgotten here while it could not be reached; returns how many cards."""
-        cards = await self._storage.read(lambda uow: uow.cards.forgetting(BATCH))
+        """Have the bank delete what was forgotten here and is due; a card it cannot delete keeps no other waiting.
+
+        Returns:
+            How many cards it was asked about.
+        """
+        now = await self._clock.now()
+        cards = await self._storage.read(lambda uow: uow.cards.forgetting(now, BATCH))
         for card in cards:
             await self._forget_at_bank(card)
         return len(cards)
@@ -116,13 +133,19 @@ class SavedCards:
     async def _forget_at_bank(self, card: Card) -> None:
         try:
             await self._gateway.forget_card(card.bank_order_id, derived_key(card.bank_order_id, "forget card"))
-        except GatewayRefused as refusal:  # the bank has no such card: that is what was wanted
-            log.info("card.unknown_to_bank", order_id=card.order_id, reason=str(refusal))
+            problem = None
+        except GatewayRefused as refusal:
+            problem = None if refusal.status == HTTPStatus.NOT_FOUND else str(refusal)
+        except GatewayError as error:
+            problem = str(error)
+        if problem is not None:
+            log.warning("card.not_forgotten", order_id=card.order_id, tenant_id=card.tenant_id, reason=problem)
+        now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> None:
             stored = uow.cards.lock(card.id, card.tenant_id)
-            if stored is not None:
-                stored.state = CardState.FORGOTTEN
+            if stored is not None and stored.state is CardState.FORGETTING:
+                stored.forgotten() if problem is None else stored.not_forgotten(now)
                 uow.cards.save(stored)
 
         await self._storage.transact(work)
@@ -133,12 +156,19 @@ def default_card(uow: UnitOfWork, tenant_id: str) -> Card | None:
     return next(iter(uow.cards.active_of(tenant_id)), None)
 
 
-def _usable(uow: UnitOfWork, who: Principal, card_id: int | None) -> Card:
-    """The tenant's card with this number, or its default card."""
-    if card_id is None:
-        default = default_card(uow, who.tenant_id)
-        card_id = default.id if default else 0
+def _owned(uow: UnitOfWork, who: Principal, card_id: int) -> Card:
+    """The tenant's card with this number, removed or not."""
     card = uow.cards.lock(card_id, who.tenant_id)
-    if card is None or card.state is not CardState.ACTIVE:
+    if card is None:
         raise CardNotFound
     return card
+
+
+def _default_to_remove(uow: UnitOfWork, who: Principal, now: datetime) -> Card:
+    """The default card, or the one that was removed as such a moment ago, where this only repeats that."""
+    removed, default = uow.cards.last_removed_of(who.tenant_id), default_card(uow, who.tenant_id)
+    if removed is not None and (default is None or default.follows_removal_of(removed, now)):
+        return removed
+    if default is None:
+        raise CardNotFound
+    return _owned(uow, who, default.id)

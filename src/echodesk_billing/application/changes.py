@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 import structlog
-from attrs import frozen
+from attrs import evolve, frozen
 
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.shop import Shop
@@ -89,13 +89,14 @@ class ChangePlan:
         when: When,
         *,
         effective: date | None = None,
-        distinct: bool = False,
+        key: str | None = None,
     ) -> Changed:
         """Change the plan.
 
         Args:
             wanted: the new selection, made of what the tenant has, or has asked for last.
             effective: not before this day, where it is scheduled.
+            key: the caller's idempotency key, where it has to be paid.
 
         Raises:
             NoActiveSubscription: nothing runs.
@@ -103,9 +104,11 @@ class ChangePlan:
             ChangeRefused: it is what runs, of another currency, or no upgrade.
             GatewayError: the bank did not give a payment page.
         """
+        if (known := await self._known(who, key)) is not None:
+            return known
         foreseen = await self.preview(who, wanted) if when is not When.LATER else None
         if foreseen is not None and (when is When.NOW or foreseen.preview.is_immediate):
-            return await self._upgrade(who, wanted, distinct=distinct)
+            return await self._upgrade(who, wanted, key)
         return await self._schedule(who, wanted, effective)
 
     async def drop_schedule(self, who: Principal) -> Subscription:
@@ -115,21 +118,30 @@ class ChangePlan:
             NoActiveSubscription: nothing runs.
             NothingScheduled: nothing is.
         """
+        return await _on_subscription(
+            self._storage, self._clock, self._policy, who, lambda subscription, now: subscription.drop_schedule(now)
+        )
 
-        def change(subscription: Subscription, _: datetime) -> list[Event]:
-            subscription.drop_schedule()
-            return []
+    async def _known(self, who: Principal, key: str | None) -> Changed | None:
+        """The change that was begun under the caller's idempotency key, whatever became of it."""
+        order = await self._checkout.known(who, key)
+        if order is None or order.plan is None:
+            return None
+        now = await self._clock.now()
+        subscription = await self._storage.read(lambda uow: uow.subscriptions.get(who.tenant_id))
+        until = subscription.paid_until if subscription else None
+        preview = Preview(plan=order.plan, is_immediate=True, effective_at=now, extra_days=0, paid_until=until or now)
+        before = (subscription and subscription.plan) or order.plan
+        return Changed(before=before, preview=preview, order=await self._checkout.carry_on(order))
 
-        return await _on_subscription(self._storage, self._clock, self._policy, who, change)
-
-    async def _upgrade(self, who: Principal, wanted: Wanted, *, distinct: bool) -> Changed:
+    async def _upgrade(self, who: Principal, wanted: Wanted, key: str | None) -> Changed:
         foreseen: list[Changed] = []
 
         def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
             foreseen[:] = [_foresee(subscription, catalogue, wanted, now)]
-            return subscription.upgrade(foreseen[0].preview.plan, now)
+            return subscription.upgrade(foreseen[0].preview.plan, now, catalogue)
 
-        order = await self._checkout.start(who, decide, distinct=distinct, known=True)
+        order = await self._checkout.start(who, decide, key=key, known=True)
         return Changed(before=foreseen[0].before, preview=foreseen[0].preview, order=order)
 
     async def _schedule(self, who: Principal, wanted: Wanted, effective: date | None) -> Changed:
@@ -141,13 +153,17 @@ class ChangePlan:
             if has is None:
                 raise NoActiveSubscription
             before = subscription.plan_of(subscription.first_unpaid(now))
-            plan = pricing.plan(uow.catalogues.current(), wanted(has), before.price.currency)
+            catalogue = uow.catalogues.current()
+            plan = subscription.running_plan(now)
+            if not plan.is_of(wanted(has)) or not subscription.changes:
+                plan = pricing.plan(catalogue, wanted(has), before.price.currency)
             if plan.selection == has:
                 raise ChangeRefused(f"{plan.name} with the same seats is what runs, or is scheduled, already")
-            uow.outbox.add(subscription.schedule(plan, now, effective))
+            replaced = subscription.would_replace(plan, now, effective)
+            uow.outbox.add(subscription.schedule(plan, now, effective, catalogue))
             subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)
-            return Changed(before=before, preview=subscription.scheduled(plan, now))
+            return Changed(before=before, preview=evolve(subscription.scheduled(plan, now), replaces=replaced))
 
         changed = await self._storage.transact(work)
         log.info("subscription.change_scheduled", tenant_id=who.tenant_id, plan=changed.preview.plan.name)
@@ -252,4 +268,4 @@ def _locked(uow: UnitOfWork, who: Principal) -> Subscription:
 def _foresee(subscription: Subscription, catalogue: Catalogue, wanted: Wanted, now: datetime) -> Changed:
     before = subscription.running_plan(now)
     plan = pricing.plan(catalogue, wanted(before.selection), before.price.currency)
-    return Changed(before=before, preview=subscription.preview(plan, now))
+    return Changed(before=before, preview=subscription.preview(plan, now, catalogue))

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from echodesk_billing.application.cards import default_card
 from echodesk_billing.application.ordering import Ordering
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.placement import Placement, carry
 from echodesk_billing.application.shop import ASKED, Shop, Terms
 from echodesk_billing.domain import pricing
 from echodesk_billing.domain.card import obstacle
@@ -36,10 +36,12 @@ class Charge:
     Args:
         order: its outcome comes by callback; with `obstacle`, the customer pays at its `payment_url`.
         obstacle: why the card was not charged; None where it was.
+        is_new: whether the order was stored for this very charge.
     """
 
     order: Order
     obstacle: str | None = None
+    is_new: bool = False
 
 
 class ChargeSavedCard:
@@ -63,11 +65,12 @@ class ChargeSavedCard:
         self._shop = shop
         self._policy = policy
 
-    async def charge(self, who: Principal, selection: Selection | None = None) -> Charge:
+    async def charge(self, who: Principal, selection: Selection | None = None, *, key: str | None = None) -> Charge:
         """Charge the next unpaid period, once however often this is called.
 
         Args:
             selection: what the next period is to be, at today's prices; what runs, at its price, where None.
+            key: the caller's idempotency key: asking again under it never charges a further period.
 
         Raises:
             NoActiveSubscription: there is nothing to charge for.
@@ -83,11 +86,13 @@ class ChargeSavedCard:
             if uow.subscriptions.get(who.tenant_id) is None:
                 raise NoActiveSubscription
             subscription = uow.subscriptions.lock(who.tenant_id)
+            if (known := self._ordering.known(uow, who, key)) is not None:
+                return Charge(order=known, obstacle=known.ask)
             owed = subscription.renewal(now)
             if selection is not None:
                 catalogue = uow.catalogues.current()
                 owed = evolve(owed, plan=pricing.plan(catalogue, selection, owed.plan.price.currency))
-            charge, events = self.start(uow, who, subscription, evolve(owed, purpose=Purpose.RENEWAL), now)
+            charge, events = self.start(uow, who, subscription, evolve(owed, purpose=Purpose.RENEWAL), now, key)
             subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)
             uow.outbox.add(events)
@@ -97,7 +102,13 @@ class ChargeSavedCard:
         return evolve(charge, order=await self.carry(charge))
 
     def start(
-        self, uow: UnitOfWork, who: Principal, subscription: Subscription, owed: Purchase, now: datetime
+        self,
+        uow: UnitOfWork,
+        who: Principal,
+        subscription: Subscription,
+        owed: Purchase,
+        now: datetime,
+        key: str | None = None,
     ) -> tuple[Charge, list[Event]]:
         """Store the order that charges what is owed, or that the customer is asked to pay, unless there is one.
 
@@ -113,7 +124,7 @@ class ChargeSavedCard:
         if hindrance is None:
             subscription.charging(owed.period)
             request = self._shop.request(who, owed.plan, Terms(), card)
-            return Charge(order=self._ordering.add(uow, who, owed, request, now)), []
+            return Charge(order=self._ordering.add(uow, who, owed, request, now, key=key), is_new=True), []
         asked = evolve(owed, purpose=Purpose.MANUAL)
         is_what_runs = owed.plan == subscription.plan_of(owed.period)
         events = subscription.asked(owed.period, now) if is_what_runs else []
@@ -121,8 +132,8 @@ class ChargeSavedCard:
             if (earlier.purpose, earlier.plan, earlier.period) == (asked.purpose, asked.plan, asked.period):
                 return Charge(order=earlier, obstacle=hindrance), events
         request = self._shop.request(who, owed.plan, ASKED)
-        order = self._ordering.add(uow, who, asked, request, now, ask=hindrance)
-        return Charge(order=order, obstacle=hindrance), events
+        order = self._ordering.add(uow, who, asked, request, now, ask=hindrance, key=key)
+        return Charge(order=order, obstacle=hindrance, is_new=True), events
 
     async def carry(self, charge: Charge) -> Order:
         """Carry a stored charge to the bank, unless it is there.
@@ -132,4 +143,4 @@ class ChargeSavedCard:
         """
         order = charge.order
         log.info("charge.started", order_id=order.id, tenant_id=order.tenant_id, obstacle=charge.obstacle)
-        return order if order.bank_order_id else await self._placement.place(order)
+        return await carry(self._placement, order, is_new=charge.is_new)

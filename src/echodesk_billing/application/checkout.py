@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from attrs import evolve
+
 from echodesk_billing.application.errors import CardNotFound, OrderNotFound
 from echodesk_billing.application.ordering import Ordering, tell_created
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.placement import Placement, carry
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.shop import Shop, Terms
 from echodesk_billing.domain.card import Card
@@ -57,7 +59,7 @@ class Checkout:
         currency: Currency = Currency.GEL,
         terms: Terms = AT_ONCE,
         wallet_token: str = "",
-        distinct: bool = False,
+        key: str | None = None,
     ) -> Order:
         """Buy a month of `selection`: the next period, an upgrade now, or a change that is paid ahead.
 
@@ -67,14 +69,15 @@ class Checkout:
             currency: what to pay in.
             terms: how the customer wants to pay.
             wallet_token: of Google Pay, encrypted; it is passed on and not stored.
-            distinct: the caller has its own way to tell a repeated request (an idempotency key), so an equal order
-                of a moment ago is not taken for a double click.
+            key: the caller's idempotency key: asking again under it gives the same order, whatever became of it. An
+                equal order of the last minute is given again with or without one.
 
         Returns:
             The order: with `payment_url`, or, with a wallet, already paid or waiting for its second step.
 
         Raises:
-            InvalidSelection: the catalogue has no such thing, or paid time of another currency is left.
+            InvalidSelection: the catalogue has no such thing, paid time of another currency is left, or the key was
+                used for another selection.
             CardNotFound: there is no such recurrent card.
             GatewayError: the bank did not give a payment page; see `Placement.place`.
 
@@ -84,18 +87,18 @@ class Checkout:
         def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
             return subscription.purchase(catalogue, selection, currency, now)
 
-        return await self.start(buyer, decide, terms=terms, wallet_token=wallet_token, distinct=distinct)
+        return await self.start(buyer, decide, terms=terms, wallet_token=wallet_token, key=key, selection=selection)
 
-    async def pay_now(self, buyer: Principal, *, distinct: bool = False) -> Order:
+    async def pay_now(self, buyer: Principal, *, key: str | None = None) -> Order:
         """Pay the next period by hand, the customer being present; that makes the new mandate.
 
         Raises:
             NoActiveSubscription: there is nothing that runs on.
             GatewayError: the bank did not give a payment page.
         """
-        return await self.start(buyer, lambda running, _, now: running.renewal(now), distinct=distinct, known=True)
+        return await self.start(buyer, lambda running, _, now: running.renewal(now), key=key, known=True)
 
-    async def reactivate(self, buyer: Principal, *, distinct: bool = False) -> Order:
+    async def reactivate(self, buyer: Principal, *, key: str | None = None) -> Order:
         """Pay for a suspended or ended subscription to run again.
 
         Raises:
@@ -107,7 +110,7 @@ class Checkout:
         return await self.start(
             buyer,
             lambda ended, catalogue, now: ended.reactivation(catalogue, now),
-            distinct=distinct,
+            key=key,
             known=True,
         )
 
@@ -118,14 +121,17 @@ class Checkout:
         *,
         terms: Terms = AT_ONCE,
         wallet_token: str = "",
-        distinct: bool = False,
+        key: str | None = None,
         known: bool = False,
+        selection: Selection | None = None,
     ) -> Order:
         """Make the order that `decide` asks for and get its payment page.
 
         Args:
             decide: asked with the locked subscription, the catalogue and the time.
+            key: the caller's idempotency key.
             known: the tenant must have a subscription already.
+            selection: what is asked for, to notice a key that was used for something else.
 
         Raises:
             NoActiveSubscription: it has none, and must.
@@ -134,19 +140,39 @@ class Checkout:
         require_configured(self._gateway)
         now = await self._clock.now()
 
-        def work(uow: UnitOfWork) -> Order:
+        def work(uow: UnitOfWork) -> tuple[Order, bool]:
+            if (earlier := self._ordering.known(uow, buyer, key, selection)) is not None:
+                return earlier, False
             card = _present_card(uow, buyer, terms.card_id)
             if known and uow.subscriptions.get(buyer.tenant_id) is None:
                 raise NoActiveSubscription
             uow.subscriptions.add(self._shop.subscription(buyer))
             subscription = uow.subscriptions.lock(buyer.tenant_id)
+            if subscription.rename(buyer.own_name):
+                uow.subscriptions.save(subscription)
             purchase = decide(subscription, uow.catalogues.current(), now)
-            request = self._shop.request(buyer, purchase.plan, terms, card)
-            return self._ordering.once(uow, buyer, purchase, request, now, distinct=distinct)
+            request = self._shop.request(_named(buyer, subscription), purchase.plan, terms, card)
+            order, is_new = self._ordering.once(uow, buyer, purchase, request, now, key=key)
+            order.pays_until = subscription.pays_until(purchase, now)
+            return order, is_new
 
-        order = await self._storage.transact(work)
+        order, is_new = await self._storage.transact(work)
         tell_created(order)
-        return order if order.payment_url else await self._placement.place(order, wallet_token)
+        placed = await carry(self._placement, order, wallet_token, is_new=is_new)
+        placed.pays_until = order.pays_until
+        return placed
+
+    async def known(self, who: Principal, key: str | None) -> Order | None:
+        """The order that was made under the caller's idempotency key."""
+        return await self._storage.read(lambda uow: self._ordering.known(uow, who, key))
+
+    async def carry_on(self, order: Order) -> Order:
+        """Go on with an order that was made before: place it, unless it is at the bank.
+
+        Raises:
+            GatewayError: the bank did not give a payment page, or refused it before.
+        """
+        return await carry(self._placement, order, is_new=False)
 
     async def complete_apple_pay(self, who: Principal, order_id: str, wallet_token: str) -> Order:
         """The second step of Apple Pay on the merchant's own page.
@@ -173,3 +199,8 @@ def _present_card(uow: UnitOfWork, buyer: Principal, card_id: int | None) -> Car
         if card.id == card_id and card.kind is SaveCard.RECURRENT:
             return card
     raise CardNotFound
+
+
+def _named(buyer: Principal, subscription: Subscription) -> Principal:
+    """The buyer under the name that the tenant has, where the caller gave none."""
+    return evolve(buyer, tenant_name=buyer.own_name or subscription.tenant_name or buyer.tenant_id)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 
+from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.events import OrderCreated
+from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.payment_request import PaymentRequest
+from echodesk_billing.domain.payment_request import PaymentRequest, Wallet
+from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.subscription import Purchase
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.ids import Ids
@@ -18,10 +22,12 @@ from echodesk_billing.ports.storage import UnitOfWork
 log = structlog.get_logger()
 
 DOUBLE_CLICK = timedelta(minutes=1)
+WALLET_REPEATED_WITHIN = timedelta(hours=1)  # as long as any answer of ours asks a caller to wait
+RECENT_ORDERS = 20
 
 
 class Ordering:
-    """Adds orders to a unit of work, and knows which were ordered a moment ago."""
+    """Adds orders to a unit of work, once for what a caller may repeat."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -35,44 +41,45 @@ class Ordering:
         at: datetime,
         *,
         ask: str | None = None,
+        key: str | None = None,
     ) -> Order:
         """Store an order for a period of a plan.
 
         Args:
             ask: why the customer has to come and pay it, where nobody is waiting for its page.
+            key: the caller's idempotency key, from which the order's own follows.
         """
-        return self._add(
-            uow,
-            Order.create(
-                order_id=self._ids.order_id(purchase.purpose),
-                idempotency_key=self._ids.idempotency_key(),
-                tenant_id=who.tenant_id,
-                purpose=purchase.purpose,
-                amount=purchase.plan.price,
-                plan=purchase.plan,
-                period=purchase.period,
-                request=request,
-                ask=ask,
-                at=at,
-            ),
+        order, created = Order.create(
+            order_id=self._ids.order_id(purchase.purpose),
+            idempotency_key=order_key(who, key) if key else self._ids.idempotency_key(),
+            tenant_id=who.tenant_id,
+            purpose=purchase.purpose,
+            amount=purchase.plan.price,
+            plan=purchase.plan,
+            period=purchase.period,
+            request=request,
+            ask=ask,
+            at=at,
         )
+        return self._store(uow, order, created)
 
-    def add_card_check(
-        self, uow: UnitOfWork, who: Principal, amount: Money, request: PaymentRequest, at: datetime
-    ) -> Order:
-        """Store an order that is paid only to save a card."""
-        return self._add(
-            uow,
-            Order.create(
-                order_id=self._ids.order_id(Purpose.CARD),
-                idempotency_key=self._ids.idempotency_key(),
-                tenant_id=who.tenant_id,
-                purpose=Purpose.CARD,
-                amount=amount,
-                request=request,
-                at=at,
-            ),
-        )
+    def known(
+        self, uow: UnitOfWork, who: Principal, key: str | None, selection: Selection | None = None
+    ) -> Order | None:
+        """The order that was made under the caller's idempotency key; None where there is none, or no key.
+
+        Args:
+            selection: what it must be for.
+
+        Raises:
+            InvalidSelection: the key was used for something else.
+        """
+        order = uow.orders.by_key(order_key(who, key)) if key else None
+        if order is not None and selection and order.plan and not order.plan.is_of(selection):
+            raise InvalidSelection(
+                "idempotency_key", f"This key was used for order {order.id}, which is for another plan"
+            )
+        return order
 
     def once(
         self,
@@ -82,28 +89,67 @@ class Ordering:
         request: PaymentRequest,
         at: datetime,
         *,
-        distinct: bool = False,
-    ) -> Order:
+        key: str | None = None,
+        is_same: Callable[[Order], bool] = lambda _: True,
+    ) -> tuple[Order, bool]:
         """Store an order, or give the equal one of a moment ago, so that a double click makes one order.
 
         An order that has no payment page yet is always taken up again: nobody can have paid it (docs/adr/0006).
 
         Args:
-            distinct: the caller tells repeated requests by itself, with an idempotency key.
+            key: the caller's idempotency key.
+            is_same: what else has to be equal.
+
+        Returns:
+            The order, and whether it is a new one.
         """
         wanted = (purchase.purpose, purchase.plan, purchase.period, request)
         for earlier in uow.orders.open_of(who.tenant_id):
-            fresh = not distinct and at - earlier.created_at < DOUBLE_CLICK
             same = (earlier.purpose, earlier.plan, earlier.period, earlier.request) == wanted
-            if same and (earlier.payment_url is None or fresh):
-                return earlier
-        return self.add(uow, who, purchase, request, at)
+            if same and is_repeated(earlier, at) and is_same(earlier):
+                return earlier, False
+        if request.wallet is Wallet.GOOGLE_PAY:
+            for earlier in uow.orders.listed(who.tenant_id, None, RECENT_ORDERS):
+                same = earlier.plan == purchase.plan and earlier.request == request
+                if same and earlier.is_paid and at - earlier.created_at < WALLET_REPEATED_WITHIN:
+                    return earlier, False
+        return self.add(uow, who, purchase, request, at, key=key), True
 
-    def _add(self, uow: UnitOfWork, made: tuple[Order, OrderCreated]) -> Order:
-        order, created = made
+    def card_check_once(
+        self, uow: UnitOfWork, who: Principal, amount: Money, request: PaymentRequest, at: datetime, key: str | None
+    ) -> tuple[Order, bool]:
+        """Store an order that is paid only to save a card, or give the equal one of a moment ago."""
+        if (known := self.known(uow, who, key)) is not None:
+            return known, False
+        for earlier in uow.orders.open_of(who.tenant_id):
+            same = (earlier.purpose, earlier.amount, earlier.request) == (Purpose.CARD, amount, request)
+            if same and is_repeated(earlier, at):
+                return earlier, False
+        order, created = Order.create(
+            order_id=self._ids.order_id(Purpose.CARD),
+            idempotency_key=order_key(who, key) if key else self._ids.idempotency_key(),
+            tenant_id=who.tenant_id,
+            purpose=Purpose.CARD,
+            amount=amount,
+            request=request,
+            at=at,
+        )
+        return self._store(uow, order, created), True
+
+    def _store(self, uow: UnitOfWork, order: Order, created: OrderCreated) -> Order:
         uow.orders.add(order)
         uow.outbox.add([created])
         return order
+
+
+def order_key(who: Principal, key: str) -> str:
+    """The idempotency key of the order that a caller's own key makes; no other tenant's key makes the same."""
+    return derived_key(f"{who.tenant_id} {key}", "order")
+
+
+def is_repeated(earlier: Order, at: datetime) -> bool:
+    """Whether asking for an equal order again is a double click, or goes on with one that nobody could pay yet."""
+    return earlier.payment_url is None or at - earlier.created_at < DOUBLE_CLICK
 
 
 def tell_created(order: Order) -> None:

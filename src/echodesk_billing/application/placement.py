@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import structlog
 from attrs import evolve
 
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.domain.card import CardState
 from echodesk_billing.domain.keys import derived_key
+from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import SaveCard
 from echodesk_billing.domain.report import BankStatus
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused
+from echodesk_billing.ports.storage import Storage
 
 log = structlog.get_logger()
 
@@ -18,11 +23,12 @@ log = structlog.get_logger()
 class Placement:
     """Creates a stored order at the bank. May be repeated: the order's idempotency key makes it one order there."""
 
-    def __init__(self, gateway: Gateway, settlement: Settlement) -> None:
+    def __init__(self, storage: Storage, gateway: Gateway, settlement: Settlement) -> None:
+        self._storage = storage
         self._gateway = gateway
         self._settlement = settlement
 
-    async def place(self, order: Order, wallet_token: str = "") -> Order:
+    async def place(self, order: Order, wallet_token: str = "", *, refusal_settles: bool) -> Order:
         """Ask the bank for a payment page, or for a charge, and store its answer.
 
         Where the card is to be kept, that is switched on before anybody can pay. If it cannot be, the payment goes
@@ -30,6 +36,8 @@ class Placement:
 
         Args:
             wallet_token: of Google Pay; not stored.
+            refusal_settles: nobody can have asked the bank before, so that its refusal means that nothing was done.
+                After an earlier attempt, in this or a dead process, a refusal says nothing of what that attempt did.
 
         Returns:
             The order as it is now: with the address of the payment page, or, where a callback was faster, further.
@@ -41,9 +49,14 @@ class Placement:
         """
         bound = log.bind(order_id=order.id, tenant_id=order.tenant_id)
         try:
+            await self._require_card(order)
             report = await self._gateway.create_order(order, wallet_token)
         except GatewayRefused as refusal:
             reason = str(refusal)
+            if not refusal_settles:
+                bound.warning("order.in_doubt", error="GatewayRefused", reason=reason)
+                await self._settlement.called(order.id, "create", "in_doubt", reason)
+                raise GatewayInDoubt(refusal) from refusal
             await self._settlement.refuse(order.id, reason)
             bound.error("order.refused_by_bank", reason=reason)
             raise
@@ -56,6 +69,20 @@ class Placement:
         settled = await self._settlement.apply(report)
         return settled.order or order
 
+    async def _require_card(self, order: Order) -> None:
+        """Check that the owner of the card that is to be charged did not ask for its removal meanwhile.
+
+        Raises:
+            GatewayRefused: the owner did, and the bank may not have deleted it yet. Once it has, asking is safe: the
+                bank tells what became of an earlier attempt, and can charge nothing.
+        """
+        parent = order.request.parent_order_id
+        if parent is None or not order.request.is_automatic:
+            return
+        card = await self._storage.read(lambda uow: uow.cards.of_parent(parent, order.tenant_id))
+        if card is not None and card.state is CardState.FORGETTING:
+            raise GatewayRefused(404, "the saved card was removed by its owner")
+
     async def _save_card(self, order: Order, bank_order_id: str) -> bool:
         key = derived_key(order.idempotency_key, "save card")
         try:
@@ -64,3 +91,19 @@ class Placement:
             log.warning("card.not_saved", order_id=order.id, tenant_id=order.tenant_id, reason=str(error))
             return False
         return True
+
+
+async def carry(placement: Placement, order: Order, wallet_token: str = "", *, is_new: bool) -> Order:
+    """Place an order that was just asked for, new or taken up again, unless it is there already.
+
+    Args:
+        is_new: it was stored for this very request, so that nobody can have asked the bank before.
+
+    Raises:
+        GatewayError: see `Placement.place`; `GatewayRefused` too where the bank refused it before.
+    """
+    if order.state is OrderState.REJECTED and order.bank_order_id is None:
+        raise GatewayRefused(HTTPStatus.BAD_REQUEST, order.reject_reason or "refused before")
+    if order.payment_url or order.bank_order_id or order.state is not OrderState.CREATED:
+        return order
+    return await placement.place(order, wallet_token, refusal_settles=is_new)

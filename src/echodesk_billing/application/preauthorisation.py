@@ -38,9 +38,11 @@ class Preauthorisation:
         """
         order = await self._found(who, order_id)
         wanted = None if amount is None else Money(amount, order.amount.currency)
+        if order.was_captured(wanted):
+            return order
         order.require_held("capture", wanted)
         key = derived_key(order.idempotency_key, f"capture {wanted or 'all'}")
-        await self._ask(order, "capture", self._gateway.capture(order, wanted, key))
+        await self._ask(who, order, "capture", self._gateway.capture(order, wanted, key))
         after = await self._outcome(order)
         log.info("payment.captured", order_id=after.id, tenant_id=after.tenant_id, captured=str(after.captured))
         return after
@@ -54,9 +56,11 @@ class Preauthorisation:
             GatewayError: the bank refused, or did not answer; the receipt will tell.
         """
         order = await self._found(who, order_id)
+        if order.was_released:
+            return order
         order.require_held("release")
         key = derived_key(order.idempotency_key, "release")
-        await self._ask(order, "release", self._gateway.release(order, key))
+        await self._ask(who, order, "release", self._gateway.release(order, key))
         after = await self._outcome(order)
         log.info("payment.released", order_id=after.id, tenant_id=after.tenant_id)
         return after
@@ -67,15 +71,15 @@ class Preauthorisation:
             raise OrderNotFound
         return order
 
-    async def _ask(self, order: Order, name: str, call: Awaitable[None]) -> None:
+    async def _ask(self, who: Principal, order: Order, name: str, call: Awaitable[None]) -> None:
         """Call the bank, and note in the order's history what came of it."""
         try:
             await call
         except GatewayError as error:
             outcome: CallOutcome = "refused" if isinstance(error, GatewayRefused) else "in_doubt"
-            await self._settlement.called(order.id, name, outcome, str(error))
+            await self._settlement.called(order.id, name, outcome, str(error), by=who.name)
             raise
-        await self._settlement.called(order.id, name, "accepted")
+        await self._settlement.called(order.id, name, "accepted", by=who.name)
 
     async def _outcome(self, order: Order) -> Order:
         """Read what became of it and merge that through the one door."""

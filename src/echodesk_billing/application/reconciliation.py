@@ -12,10 +12,10 @@ from attrs import frozen
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.refunds import RefundPayment
-from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.settlement import Outcome, Settlement
 from echodesk_billing.domain.order import Order
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused, require_configured
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
@@ -84,13 +84,7 @@ class Reconcile:
                 seen.add(order.id)
                 if older_than is None or order.created_at <= now - older_than:
                     yield await self._reconcile(order)
-        await self._finish_forgetting()
-
-    async def _finish_forgetting(self) -> None:
-        try:
-            await self._cards.finish_forgetting()
-        except GatewayError as error:
-            log.error("reconcile.failed", error=type(error).__name__, reason=str(error))
+        await self._cards.finish_forgetting()
 
     async def _due(self, due: datetime, limit: int) -> list[Order]:
         return list(await self._storage.read(lambda uow: uow.orders.due(due, limit)))
@@ -118,13 +112,50 @@ class Reconcile:
     async def _find_out(self, order: Order) -> None:
         """What the bank knows of an order: first by asking again what it may not have heard."""
         if order.bank_order_id is None:
-            with contextlib.suppress(GatewayRefused):  # then it is known: the order was rejected
-                await self._placement.place(order)
+            await self._find_or_place(order)
             return
+        now = await self._clock.now()
+        refused = await self._ask_for_refunds(order, now)
+        receipt = await self._gateway.receipt(order.bank_order_id)
+        settled = await self._settlement.apply(receipt)
+        for refund in settled.order.pending_refunds if settled.order else ():
+            if refund.may_be_at(receipt):
+                continue
+            if refund.is_old(now):  # the bank does not have it, so that asking cannot refund twice
+                with contextlib.suppress(GatewayRefused):
+                    await self._refunds.ask(order, refund, refusal_settles=True)
+            elif refund.id in refused:
+                await self._refunds.settle_refused(order, refund, refused[refund.id])
+
+    async def _find_or_place(self, order: Order) -> None:
+        """An order that the bank gave no id of: asked for again while it remembers the key, looked for afterwards."""
+        is_old = order.is_old(await self._clock.now())
+        if is_old and await self._is_found(order):
+            return
+        if is_old and order.request.is_automatic:
+            await self._settlement.not_found(order.id)
+            return
+        with contextlib.suppress(GatewayRefused):  # then it is known: the order was rejected
+            await self._placement.place(order, refusal_settles=is_old)
+
+    async def _is_found(self, order: Order) -> bool:
+        """Look for an order at the bank by our id."""
+        try:
+            receipt = await self._gateway.receipt(order.id)
+        except GatewayRefused:
+            return False
+        return (await self._settlement.apply(receipt)).outcome is not Outcome.UNKNOWN_ORDER
+
+    async def _ask_for_refunds(self, order: Order, now: datetime) -> dict[str, str]:
+        """Ask again for refunds that the bank may not have heard of; gives the reasons of those it refused."""
+        refused = {}
         for refund in order.pending_refunds:
-            if refund.action_id is None:
-                await self._refunds.ask(order, refund)
-        await self._settlement.apply(await self._gateway.receipt(order.bank_order_id))
+            if refund.action_id is None and not refund.is_old(now):
+                try:
+                    await self._refunds.ask(order, refund, refusal_settles=False)
+                except GatewayInDoubt as doubt:
+                    refused[refund.id] = str(doubt.refusal)
+        return refused
 
     async def _plan_next(self, order_id: str, problem: str | None) -> str:
         now = await self._clock.now()

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import structlog
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.refund import Refund
+from echodesk_billing.domain.refund import Refund, RefundState
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused, require_configured
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused, require_configured
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
+
+DOUBLE_CLICK = timedelta(minutes=1)
 
 
 class RefundPayment:
@@ -44,35 +49,50 @@ class RefundPayment:
         Args:
             amount: in the order's currency; all that is left where None.
             reason: why, for the history.
-            refund_id: a UUID v4 of the caller's; asking again with the same one is asking once.
+            refund_id: a UUID v4 of the caller's; asking again with the same one is asking once. Without it, an equal
+                refund of the last minute, or one that may not have reached the bank, is taken up again.
 
         Raises:
             OrderNotFound: there is none that `who` may see.
             IllegalTransition: it is not paid, or all has gone back.
             AmountTooLarge: not that much is left.
+            InvalidSelection: the refund's id was used for another amount, or is no UUID.
             GatewayRefused: the bank said no; the refund has failed.
             GatewayError: the outcome is unknown; reconciliation asks again under the same key.
         """
         require_configured(self._gateway)
         now = await self._clock.now()
-        chosen_id = refund_id or self._ids.idempotency_key()
+        named = _named(refund_id)
 
-        def work(uow: UnitOfWork) -> tuple[Order, Refund]:
+        def work(uow: UnitOfWork) -> tuple[Order, Refund, bool]:
             found = uow.orders.get(order_id, who.tenant_filter)
             order = uow.orders.lock(found.id, "") if found else None
             if order is None:
                 raise OrderNotFound
             wanted = None if amount is None else Money(amount, order.amount.currency)
-            refund = order.request_refund(wanted, refund_id=chosen_id, reason=reason, at=now)
-            uow.orders.save(order)
+            repeated = order.same_refund(wanted, now, DOUBLE_CLICK) if named is None else None
+            chosen_id = repeated.id if repeated else named or self._ids.idempotency_key()
+            known = {one.id for one in order.refunds}
+            refund = order.request_refund(
+                repeated.amount if repeated else wanted, refund_id=chosen_id, reason=reason, at=now, by=who.name
+            )
+            if refund.id not in known:
+                uow.orders.save(order)
+            return order, refund, refund.id not in known
+
+        order, refund, is_new = await self._storage.transact(work)
+        if refund.action_id is not None or refund.state is not RefundState.REQUESTED:
             return order, refund
+        log.info(
+            "refund.requested", order_id=order.id, tenant_id=order.tenant_id, amount=str(refund.amount), by=who.name
+        )
+        return await self.ask(order, refund, refusal_settles=is_new), refund
 
-        order, refund = await self._storage.transact(work)
-        log.info("refund.requested", order_id=order.id, tenant_id=order.tenant_id, amount=str(refund.amount))
-        return await self.ask(order, refund), refund
-
-    async def ask(self, order: Order, refund: Refund) -> Order:
+    async def ask(self, order: Order, refund: Refund, *, refusal_settles: bool) -> Order:
         """Carry a stored refund to the bank. May be repeated: its id is its idempotency key.
+
+        Args:
+            refusal_settles: nobody can have asked the bank for it before; see `Placement.place`.
 
         Raises:
             GatewayError: as `refund`.
@@ -81,6 +101,9 @@ class RefundPayment:
         try:
             action_id = await self._gateway.refund(order, refund)
         except GatewayRefused as refusal:
+            if not refusal_settles:
+                await self._settlement.called(order.id, "refund", "in_doubt", str(refusal))
+                raise GatewayInDoubt(refusal) from refusal
             await self._note(order.id, refund.id, refused=str(refusal))
             bound.error("refund.refused", reason=str(refusal))
             raise
@@ -89,6 +112,20 @@ class RefundPayment:
             await self._settlement.called(order.id, "refund", "in_doubt", str(error))
             raise
         return await self._note(order.id, refund.id, action_id=action_id)
+
+    async def settle_refused(self, order: Order, refund: Refund, reason: str) -> None:
+        """Settle a refund that the bank refused again and that its receipt, merged since, does not know of."""
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> None:
+            locked = uow.orders.lock(order.id, "")
+            if locked is None:
+                raise AssertionError(f"order {order.id} had a refund and is gone")
+            if events := locked.refund_not_listed(refund.id, reason, now):
+                uow.outbox.add(events)
+                uow.orders.save(locked)
+
+        await self._storage.transact(work)
 
     async def _note(self, order_id: str, refund_id: str, *, action_id: str = "", refused: str = "") -> Order:
         now = await self._clock.now()
@@ -105,3 +142,17 @@ class RefundPayment:
             return order
 
         return await self._storage.transact(work)
+
+
+def _named(refund_id: str | None) -> str | None:
+    """The caller's name of a refund, as the bank takes it.
+
+    Raises:
+        InvalidSelection: it is no UUID.
+    """
+    if refund_id is None:
+        return None
+    try:
+        return str(UUID(refund_id))
+    except ValueError:
+        raise InvalidSelection("refund_id", f"{refund_id[:40]!r} is not a UUID") from None

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.ordering import Ordering, tell_created
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.placement import Placement, carry
 from echodesk_billing.application.shop import Shop, Terms
 from echodesk_billing.domain.errors import NameTaken
 from echodesk_billing.domain.lifecycle import SubscriptionState
@@ -22,7 +22,7 @@ from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
-from echodesk_billing.ports.vault import Vault
+from echodesk_billing.ports.vault import Vault, VaultClosed
 
 log = structlog.get_logger()
 
@@ -59,13 +59,13 @@ class Register:
         *,
         currency: Currency = Currency.GEL,
         payload: bytes = b"",
-        distinct: bool = False,
+        key: str | None = None,
     ) -> Order:
         """Start the payment that brings a tenant to life.
 
         Args:
             payload: whatever the CRM needs to create the tenant; kept encrypted, never looked at.
-            distinct: the caller tells repeated requests by itself.
+            key: the caller's idempotency key.
 
         Returns:
             The order, with its payment page.
@@ -83,14 +83,24 @@ class Register:
         sealed = self._vault.seal(payload) if payload else None
         buyer = _buyer(applicant)
 
-        def work(uow: UnitOfWork) -> Order:
-            uow.subscriptions.add(self._shop.subscription(buyer))
-            subscription = uow.subscriptions.lock(applicant.schema_name)
+        def work(uow: UnitOfWork) -> tuple[Order, bool]:
+            uow.registrations.lock_name(applicant.schema_name)
+            if (known := self._ordering.known(uow, buyer, key, selection)) is not None:
+                return known, False
+            subscription = uow.subscriptions.get(applicant.schema_name) or self._shop.subscription(buyer)
             _require_free(uow, applicant, subscription, now)
             purchase = subscription.purchase(uow.catalogues.current(), selection, currency, now)
             purchase = evolve(purchase, purpose=Purpose.REGISTRATION)
             request = self._shop.registration_request(buyer, purchase.plan, Terms(language=applicant.language))
-            order = self._ordering.once(uow, buyer, purchase, request, now, distinct=distinct)
+            order, is_new = self._ordering.once(
+                uow,
+                buyer,
+                purchase,
+                request,
+                now,
+                key=key,
+                is_same=lambda one: self._repeats(uow, one, applicant, payload),
+            )
             registration = Registration(
                 order_id=order.id,
                 applicant=applicant,
@@ -99,11 +109,24 @@ class Register:
                 expires_at=now + self._reserved_for,
             )
             uow.registrations.add(registration)
-            return order
+            return order, is_new
 
-        order = await self._storage.transact(work)
+        order, is_new = await self._storage.transact(work)
         tell_created(order)
-        return order if order.payment_url else await self._placement.place(order)
+        return await carry(self._placement, order, is_new=is_new)
+
+    def _repeats(self, uow: UnitOfWork, order: Order, applicant: Applicant, payload: bytes) -> bool:
+        """Whether registering says word for word what it said when `order` was made.
+
+        Anything else gets an order of its own, so that whoever pays a page gets what was said for that page.
+        """
+        earlier = uow.registrations.get(order.id)
+        if earlier is None or earlier.applicant != applicant:
+            return False
+        try:
+            return payload == (self._vault.open(earlier.sealed_payload) if earlier.sealed_payload else b"")
+        except VaultClosed:
+            return False
 
     async def payload(self, order_id: str) -> bytes:
         """What the CRM passed along with a registration; empty where there was nothing, or it was erased.

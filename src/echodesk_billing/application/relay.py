@@ -45,6 +45,8 @@ class Relay:
         for event in events:
             if event.tenant_id in held:
                 continue
+            if await self._clock.now() - now > CLAIM / 2:
+                break  # another relay may take over soon: what is left is claimed anew
             try:
                 await self._delivery.deliver(event)
                 delivered.append(event.id)

@@ -10,6 +10,7 @@ from datetime import datetime
 import structlog
 from attrs import evolve, frozen
 
+from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.domain import books, invoice
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.events import (
@@ -18,13 +19,18 @@ from echodesk_billing.domain.events import (
     OrderCompleted,
     OrderCorrected,
     OrderMismatch,
+    OrderRefunded,
     OrderRejected,
 )
 from echodesk_billing.domain.invoice import Invoice
+from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import CallOutcome, Order, Purpose
+from echodesk_billing.domain.registration import Registration, RegistrationState
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import BankReport, ReportedCard
 from echodesk_billing.domain.response_codes import RetryAdvice, response_code
+from echodesk_billing.domain.subscription import Subscription, give_back
+from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import InboxEntry, Storage, StorageUnavailable, UnitOfWork
 
@@ -72,9 +78,9 @@ class Settlement:
         """Merge `report`, in one transaction with the record of the callback that brought it.
 
         Returns:
-            What became of it. `UNCONFIRMED` says that the report contradicts a rejection: nothing was changed but
-            that the order is to be looked at; read the receipt and apply that. `UNKNOWN_ORDER` says that no order
-            fits: nothing was changed.
+            What became of it. `UNCONFIRMED` says that the report contradicts a rejection, or that the bank's id is
+            not known here: nothing was changed but that the order is to be looked at; read the receipt and apply
+            that. `UNKNOWN_ORDER` says that no order fits: nothing was changed.
         """
         now = await self._clock.now()
         settled = await self._storage.transact(lambda uow: self._settle(uow, report, callback, now))
@@ -94,14 +100,64 @@ class Settlement:
 
         await self._storage.transact(work)
 
-    async def called(self, order_id: str, call: str, outcome: CallOutcome, detail: str = "") -> None:
+    async def look_soon(self, order_id: str, at: datetime) -> None:
+        """Have the bank asked about an unsettled order at `at`, unless that happens earlier."""
+
+        def work(uow: UnitOfWork) -> None:
+            order = uow.orders.lock(order_id, "")
+            if order is not None and order.check_at is not None and order.check_at > at:
+                order.check_at = at
+                uow.orders.save(order)
+
+        await self._storage.transact(work)
+
+    async def not_found(self, order_id: str) -> None:
+        """The bank does not find an automatic charge that is too old to be asked for again: a person has to look."""
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> None:
+            order = uow.orders.lock(order_id, "")
+            if order is not None and order.state is OrderState.CREATED:
+                uow.outbox.add(order.not_found(now))
+                uow.orders.save(order)
+
+        await self._storage.transact(work)
+
+    async def resolve(self, who: Principal, order_id: str, note: str) -> Order:
+        """Take an operator's word that what an order needed attention for is dealt with.
+
+        Args:
+            note: what was found and done.
+
+        Raises:
+            OrderNotFound: there is none that `who` may see.
+            InvalidSelection: there is no note.
+        """
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> Order:
+            found = uow.orders.get(order_id, who.tenant_filter)
+            order = uow.orders.lock(found.id, "") if found else None
+            if order is None:
+                raise OrderNotFound
+            events = self._follow(uow, order, None, order.resolve(note, who.name, now), now)
+            if events:
+                uow.orders.save(order)
+                uow.outbox.add(events)
+            return order
+
+        order = await self._storage.transact(work)
+        log.info("order.resolved", order_id=order.id, tenant_id=order.tenant_id, by=who.name)
+        return order
+
+    async def called(self, order_id: str, call: str, outcome: CallOutcome, detail: str = "", by: str = "") -> None:
         """Note in an order's history what came of a call to the bank; what it did to the order is found out later."""
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> None:
             order = uow.orders.lock(order_id, "")
             if order is not None:
-                order.called(call, outcome, now, detail)
+                order.called(call, outcome, now, detail, by)
                 uow.orders.save(order)
 
         with contextlib.suppress(StorageUnavailable):  # it is a note; the outcome itself is what the caller hears of
@@ -111,9 +167,10 @@ class Settlement:
         order = uow.orders.lock(report.external_order_id, report.bank_order_id)
         if order is None:
             return Settled(outcome=Outcome.UNKNOWN_ORDER)
-        if order.wants_confirmation(report):
-            order.check_at = now  # whoever asks for the receipt may fail or die; then reconciliation asks
-            uow.orders.save(order)
+        if order.wants_confirmation(report) or not order.is_known_as(report):
+            if order.bank_order_id in (None, report.bank_order_id):
+                order.check_at = now  # whoever asks for the receipt may fail or die; then reconciliation asks
+                uow.orders.save(order)
             return Settled(outcome=Outcome.UNCONFIRMED, order=order)
         entry = evolve(callback, order_id=order.id) if callback else None
         before = evolve(order)
@@ -140,6 +197,8 @@ class Settlement:
                     all_events.append(self._issue_invoice(uow, order, event))
                 case OrderRejected():
                     all_events += self._on_rejection(uow, order, event, now)
+                case OrderRefunded() if event.refunded == order.captured and order.purpose is not Purpose.CARD:
+                    all_events += _forget_card(uow, order, now)
         return all_events
 
     def _on_payment(
@@ -147,18 +206,39 @@ class Settlement:
     ) -> Sequence[Event]:
         """What a payment buys, and the card it saved."""
         events: list[Event] = []
-        if order.plan is not None:
+        if order.purpose is Purpose.REGISTRATION and (reason := self._prepare_tenant(uow, order)):
+            events += give_back(order, reason, now)
+        elif order.plan is not None:
             subscription = uow.subscriptions.lock(order.tenant_id)
-            events += subscription.on_payment(order, now)
+            catalogue = uow.catalogues.current() if order.purpose is Purpose.UPGRADE else None
+            events += subscription.on_payment(order, now, catalogue)
             subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)
-        if order.purpose is Purpose.REGISTRATION and not order.pending_refunds:
+        if order.purpose is Purpose.REGISTRATION and not order.is_given_back:
             events += _on_registration(uow, order, now)
-        if reported is not None:
+        if reported is not None and not order.is_given_back:
             events += self._keep_card(uow, order, reported, now)
+        elif reported is not None:  # no card is kept, here or at the bank, from a payment that is refunded
+            uow.cards.add(Card.unwanted(order, reported, now))
         if order.purpose is Purpose.CARD:
             order.give_back_card_check(now)
         return events
+
+    def _prepare_tenant(self, uow: UnitOfWork, order: Order) -> str | None:
+        """A registration is paid: the tenant's subscription is there from now on, under the name that paid.
+
+        Returns:
+            Why the tenant cannot come to life by this order, where the name was taken meanwhile; else None.
+        """
+        registration = _registration(uow, order)
+        uow.registrations.lock_name(order.tenant_id)
+        others = (one for one in uow.registrations.of_name(order.tenant_id) if one.order_id != order.id)
+        if uow.tokens.listed(order.tenant_id) or any(one.state is RegistrationState.REGISTERED for one in others):
+            return f"the name {order.tenant_id} was taken before this registration was paid"
+        subscription = Subscription(tenant_id=order.tenant_id, time_zone=self._time_zone, grace=self._policy.grace)
+        subscription.rename(registration.applicant.name)
+        uow.subscriptions.add(subscription)
+        return None
 
     def _on_rejection(self, uow: UnitOfWork, order: Order, event: OrderRejected, now: datetime) -> Sequence[Event]:
         """A declined renewal is tried again, or its customer asked; a refusal without a code cannot be repeated."""
@@ -185,6 +265,9 @@ class Settlement:
             elif card.is_default and other.is_default:
                 other.is_default = False
                 uow.cards.save(other)
+        if card.is_unchargeable(order):  # its charges would only be held, as its first payment was
+            uow.cards.add(Card.unwanted(order, reported, now))
+            return []
         uow.cards.add(card)
         return events
 
@@ -199,11 +282,26 @@ class Settlement:
 
 def _on_registration(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:
     """The tenant comes to life."""
+    registration = _registration(uow, order)
+    events = registration.on_payment(now)
+    uow.registrations.save(registration)
+    return events
+
+
+def _registration(uow: UnitOfWork, order: Order) -> Registration:
     registration = uow.registrations.lock(order.id)
     if registration is None:
         raise AssertionError(f"{order.subject} pays for a registration that is gone")
-    events = registration.on_payment(now)
-    uow.registrations.save(registration)
+    return registration
+
+
+def _forget_card(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:
+    """All of a payment was refunded: the card that it saved is not kept."""
+    card = uow.cards.of_order(order.id)
+    if card is None:
+        return []
+    events = card.forget(now)
+    uow.cards.save(card)
     return events
 
 

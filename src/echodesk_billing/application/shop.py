@@ -7,6 +7,7 @@ from datetime import timedelta
 from attrs import evolve, frozen
 
 from echodesk_billing.domain.card import Card
+from echodesk_billing.domain.errors import InvalidPaymentOption
 from echodesk_billing.domain.masking import mask_email, mask_name
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.payment_request import (
@@ -30,21 +31,40 @@ class Terms:
 
     Args:
         language: of the payment page, `ka` or `en`.
-        save_card: whether the card is kept, and for what.
+        save_card: whether the card is kept, and for what. Where None, it is kept to be charged automatically, but
+            for a pre-authorisation, which keeps none.
         capture: at once, or held until it is captured.
         wallet: where the card was collected on the merchant's own page.
         card_id: of a saved recurrent card to pay with, the customer being present.
         options: what most payments leave as it is.
         ttl_minutes: how long the order can be paid; as the shop has it where None.
+
+    Raises:
+        InvalidPaymentOption: an automatic card of a pre-authorisation, whose charges would only hold money.
     """
 
     language: str = "ka"
-    save_card: SaveCard = SaveCard.AUTOMATIC
+    save_card: SaveCard | None = None
     capture: Capture = Capture.AUTOMATIC
     wallet: Wallet = Wallet.NONE
     card_id: int | None = None
     options: PaymentOptions = AS_USUAL
     ttl_minutes: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.capture is Capture.MANUAL and self.save_card is SaveCard.AUTOMATIC:
+            raise InvalidPaymentOption(
+                "save_card",
+                "A pre-authorisation cannot save a card that is charged automatically, because the bank would only "
+                "hold the money of each charge: save it as recurrent, or not at all",
+            )
+
+    @property
+    def saves_card(self) -> SaveCard:
+        """Whether the card is kept, and for what."""
+        if self.save_card is not None:
+            return self.save_card
+        return SaveCard.NO if self.capture is Capture.MANUAL else SaveCard.AUTOMATIC
 
 
 ASKED = Terms(ttl_minutes=LONGEST_TTL_MINUTES)
@@ -99,11 +119,12 @@ class Shop:
             buyer_email=mask_email(buyer.email),
             language=terms.language,
             capture=terms.capture,
-            save_card=SaveCard.NO if card else terms.save_card,
+            save_card=SaveCard.NO if card else terms.saves_card,
             wallet=terms.wallet,
             parent_order_id=card.bank_order_id if card else None,
             is_automatic=card is not None and card.kind is SaveCard.AUTOMATIC,
             ttl_minutes=terms.ttl_minutes or self.ttl_minutes,
+            tenant_name=buyer.tenant_name,
             options=terms.options,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -35,6 +35,7 @@ MOST_IN_DOUBT = 1000
 MOST_NEEDING_ATTENTION = 100
 LONGEST_WAIT = timedelta(seconds=30)
 LOOK_AGAIN_SECONDS = 0.25
+LOOK_AGAIN_AT_MOST_SECONDS = 1.0
 
 
 @frozen(kw_only=True)
@@ -158,18 +159,24 @@ class Views:
         pdf = await asyncio.to_thread(self._printer.print, invoice, name or invoice.tenant_id, language)
         return invoice, pdf
 
-    async def events(self, who: Principal, after: str | None, wait: timedelta) -> Sequence[Event]:
+    async def events(
+        self, who: Principal, after: str | None, wait: timedelta, is_gone: Callable[[], bool] = lambda: False
+    ) -> Sequence[Event]:
         """The tenant's events behind `after`, oldest first; where there are none, those of the next moments.
 
         Args:
             wait: how long to wait for the first, at most `LONGEST_WAIT`.
+            is_gone: whether nobody waits for the answer any more.
         """
         asked_until = asyncio.get_running_loop().time() + min(wait, LONGEST_WAIT).total_seconds()
+        pause = LOOK_AGAIN_SECONDS
         while True:
-            events = await self._storage.transact(lambda uow: uow.outbox.feed(who.tenant_id, after, MOST_EVENTS))
-            if events or asyncio.get_running_loop().time() >= asked_until:
-                return events
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            if await self._storage.read(lambda uow: uow.outbox.has_news(who.tenant_id, after)):
+                return await self._storage.transact(lambda uow: uow.outbox.feed(who.tenant_id, after, MOST_EVENTS))
+            if asyncio.get_running_loop().time() >= asked_until or is_gone():
+                return []
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LOOK_AGAIN_AT_MOST_SECONDS)
 
     async def catalogue(self) -> Catalogue:
         """What is sold now."""

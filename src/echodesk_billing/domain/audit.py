@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from echodesk_billing.domain import refund
 from echodesk_billing.domain.books import BANK, Entry
@@ -39,6 +39,7 @@ def compare(order: Order, receipt: BankReport, entries: Sequence[Entry]) -> Comp
     """
     zero = Money.zero(order.amount.currency)
     captured = order.captured or zero
+    receipt = evolve(receipt, transferred=order.gross(receipt))
     taken, returned = _taken(receipt, zero), _returned(receipt, zero)
     held = sum((entry.amount for entry in entries if entry.debit == BANK), zero)
     given = sum((entry.amount for entry in entries if entry.credit == BANK), zero)

@@ -12,10 +12,13 @@ from attrs import define
 from echodesk_billing.domain.events import CardForgotten, CardSaved, ReminderDue
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import SaveCard
+from echodesk_billing.domain.payment_request import Capture, SaveCard
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.report import ReportedCard
 
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(hours=1)
+REPEATED_WITHIN = timedelta(hours=1)
 _EXPIRY = re.compile(r"(0?[1-9]|1[0-2])/(?:20)?(\d\d)", re.ASCII)
 
 
@@ -40,6 +43,12 @@ class Card:
         masked_number: as the bank shows it.
         expiry: month and year, `12/30`; empty where the bank did not say.
         remind_at: when the customer is to be reminded that it expires; None where there is nothing to remind of.
+        chosen_at: when its owner made it the default, by choosing it or by paying with it; None where it only follows
+            one that was removed.
+        forgotten_at: when its owner asked for its removal.
+        removed_as_default: whether that was asked of the default card, without naming it.
+        forget_at: when the bank is to be asked next to delete it; None where there is nothing to delete.
+        version: counts the saved changes.
 
     Source: domain.md, Subscription, "A mandate is for one exact amount".
     """
@@ -57,6 +66,11 @@ class Card:
     is_default: bool = False
     state: CardState = CardState.ACTIVE
     remind_at: datetime | None = None
+    chosen_at: datetime | None = None
+    forgotten_at: datetime | None = None
+    removed_as_default: bool = False
+    forget_at: datetime | None = None
+    version: int = 0
 
     @classmethod
     def save(
@@ -68,7 +82,7 @@ class Card:
             is_first: the tenant has no other, so that this is its default.
             is_mandate: it paid for the subscription and may be charged again, so that it is the default now.
         """
-        chosen = is_mandate and reported.kind is SaveCard.AUTOMATIC
+        chosen = (is_mandate and reported.kind is SaveCard.AUTOMATIC) or order.request.makes_default
         card = cls(
             tenant_id=order.tenant_id,
             order_id=order.id,
@@ -79,9 +93,21 @@ class Card:
             brand=reported.brand,
             expiry=reported.expiry,
             saved_at=at,
-            is_default=is_first or chosen or order.request.makes_default,
+            is_default=is_first or chosen,
+            chosen_at=at if is_first or chosen else None,
         )
         return card, CardSaved(tenant_id=order.tenant_id, at=at, order_id=order.id, masked_number=card.masked_number)
+
+    @classmethod
+    def unwanted(cls, order: Order, reported: ReportedCard, at: datetime) -> Card:
+        """A card that the bank kept and that nobody may use; the bank is asked to delete it."""
+        card, _ = cls.save(order, reported, at, is_first=False)
+        card.forget(at)
+        return card
+
+    def is_unchargeable(self, order: Order) -> bool:
+        """Whether charging it would only hold money: a charge inherits the capture mode of the order that saved it."""
+        return self.kind is SaveCard.AUTOMATIC and order.request.capture is Capture.MANUAL
 
     @property
     def expires_at(self) -> datetime | None:
@@ -117,14 +143,42 @@ class Card:
         )
         return mine == theirs
 
-    def forget(self, at: datetime) -> list[CardForgotten]:
-        """Make it unusable; the bank is told next. Forgetting twice is forgetting once."""
+    def choose(self, at: datetime) -> None:
+        """Its owner makes it the default."""
+        self.is_default, self.chosen_at = True, at
+
+    def forget(self, at: datetime, *, as_default: bool = False) -> list[CardForgotten]:
+        """Make it unusable; the bank is told next. Forgetting twice is forgetting once.
+
+        Args:
+            as_default: the default card was to be removed, whichever that is.
+        """
         if self.state is not CardState.ACTIVE:
             return []
         self.state = CardState.FORGETTING
         self.is_default = False
+        self.forgotten_at = self.forget_at = at
+        self.removed_as_default = as_default
         number = self.masked_number
         return [CardForgotten(tenant_id=self.tenant_id, at=at, order_id=self.order_id, masked_number=number)]
+
+    def forgotten(self) -> None:
+        """The bank has no such card any more."""
+        self.state, self.forget_at = CardState.FORGOTTEN, None
+
+    def not_forgotten(self, at: datetime) -> None:
+        """The bank did not delete it: ask again after as long as it was asked already, from a minute to an hour."""
+        waited = at - (self.forgotten_at or at)
+        self.forget_at = at + min(max(waited, FIRST_RETRY), LONGEST_RETRY)
+
+    def follows_removal_of(self, removed: Card, now: datetime) -> bool:
+        """Whether removing the default card repeats the removal of `removed`, so that this one must stay.
+
+        It is the default only because the other was removed, less than an hour ago.
+        """
+        at = removed.forgotten_at
+        recent = removed.removed_as_default and at is not None and now - at < REPEATED_WITHIN
+        return recent and (self.chosen_at is None or at is None or self.chosen_at < at)
 
 
 def obstacle(card: Card | None, price: Money, now: datetime) -> str | None:

@@ -90,6 +90,10 @@ class TrialRefused(BillingError):
     """A trial that the tenant may not have; the message says why."""
 
 
+class InvalidTenant(BillingError, ValueError):
+    """An id that no tenant can have; the message says what would be one."""
+
+
 class NameTaken(BillingError):
     """A tenant's name is used or reserved by someone else."""
 

@@ -84,6 +84,21 @@ class OrderMismatch(OrderEvent):
 
 
 @frozen(kw_only=True)
+class OrderAttentionResolved(OrderEvent):
+    """An order needs no attention any more.
+
+    Args:
+        reasons: why it did.
+        by: the operator who resolved it; empty where a later report of the bank proved it settled.
+        note: what the operator found, or what proved it.
+    """
+
+    reasons: tuple[str, ...]
+    by: str
+    note: str
+
+
+@frozen(kw_only=True)
 class CardSaved(OrderEvent):
     """The bank keeps the card that paid the order."""
 
@@ -180,6 +195,21 @@ class SubscriptionChangeScheduled(SubscriptionEvent):
 
 
 @frozen(kw_only=True)
+class SubscriptionChangeDropped(SubscriptionEvent):
+    """A scheduled change will not happen.
+
+    Args:
+        plan_name: of the plan that was scheduled.
+        effective_at: from when it would have held.
+        reason: what replaced it, or who took it back.
+    """
+
+    plan_name: str
+    effective_at: datetime
+    reason: str
+
+
+@frozen(kw_only=True)
 class SubscriptionResumed(SubscriptionEvent):
     """A cancelled subscription runs on."""
 
@@ -242,6 +272,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         OrderCorrected,
         OrderRefunded,
         OrderMismatch,
+        OrderAttentionResolved,
         CardSaved,
         CardForgotten,
         InvoiceIssued,
@@ -252,6 +283,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         SubscriptionSuspended,
         SubscriptionChanged,
         SubscriptionChangeScheduled,
+        SubscriptionChangeDropped,
         SubscriptionResumed,
         SubscriptionCancelled,
         SubscriptionEnded,

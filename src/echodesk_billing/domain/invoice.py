@@ -25,6 +25,7 @@ class Invoice:
         series: for example `INV-2026`.
         serial: counts up from 1 within the series.
         amount: what the card paid.
+        buyer: the tenant's name as it was when the order was made; empty on invoices of older versions.
 
     Source: domain.md, Books.
     """
@@ -39,6 +40,7 @@ class Invoice:
     package_name: str
     seats: int
     issued_at: datetime
+    buyer: str = ""
 
     @property
     def number(self) -> str:
@@ -58,4 +60,5 @@ class Invoice:
             package_name=order.plan.name if order.plan else "",
             seats=order.plan.selection.seats if order.plan else 0,
             issued_at=at,
+            buyer=order.request.tenant_name,
         )

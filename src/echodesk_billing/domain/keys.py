@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from datetime import timedelta
+
+KEY_TRUSTED_FOR = timedelta(hours=12)
+"""How long the bank is relied on to remember an idempotency key; it publishes no figure."""
 
 
 def derived_key(key: str, purpose: str) -> str:

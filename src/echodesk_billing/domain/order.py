@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from attrs import Attribute, define, evolve, field, frozen
 
 from echodesk_billing.domain import lifecycle, refund
-from echodesk_billing.domain.errors import AmountTooLarge, IllegalTransition
+from echodesk_billing.domain.errors import AmountTooLarge, IllegalTransition, InvalidMoney, InvalidSelection
 from echodesk_billing.domain.events import (
+    OrderAttentionResolved,
     OrderCompleted,
     OrderCorrected,
     OrderCreated,
@@ -20,7 +22,7 @@ from echodesk_billing.domain.events import (
     OrderRejected,
     PaymentActionRequired,
 )
-from echodesk_billing.domain.keys import derived_key
+from echodesk_billing.domain.keys import KEY_TRUSTED_FOR, derived_key
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Money, positive
 from echodesk_billing.domain.payment_request import Capture, PaymentRequest
@@ -31,7 +33,9 @@ from echodesk_billing.domain.response_codes import PAID, PREAUTHORISED
 
 FIRST_CHECK_AFTER = timedelta(minutes=1)
 LONGEST_CHECK_INTERVAL = timedelta(hours=1)
+REFUSAL_SETTLES_AFTER = timedelta(hours=1)
 MOST_ATTENTION_REASONS = 20
+_REFUND_FAILED = "refund "
 
 CallOutcome = Literal["accepted", "refused", "in_doubt"]
 
@@ -49,7 +53,7 @@ class Purpose(enum.StrEnum):
 
 @frozen(kw_only=True)
 class Step:
-    """One line of an order's history: an event of the table, and what brought it about."""
+    """One line of an order's history: an event of the table, what brought it about, and who, where it was a person."""
 
     at: datetime
     event: str
@@ -57,6 +61,7 @@ class Step:
     before: str
     after: str
     detail: str = ""
+    by: str = ""
 
 
 def _positive_amount(_order: Order, _field: Attribute[Money], value: Money) -> None:
@@ -75,11 +80,13 @@ class Order:
         amount: what the customer is asked for.
         captured: what the card really paid, once it has.
         attention: why a person has to look; empty when all is well.
+        resolved: what a person has looked at; the same reason does not come again.
         saves_card: whether the bank agreed to keep the card; None where it was not asked.
         ask: why the customer has to be asked to come and pay; nobody asked for the order's page.
         check_at: when to ask the bank about it, if nothing is heard before; None when it is settled.
         version: counts the saved changes.
         steps: the history made since it was loaded.
+        pays_until: until when it pays, were it paid when it was asked for; known only there.
 
     Source: domain.md, Order.
     """
@@ -102,11 +109,13 @@ class Order:
     response_code: str | None = None
     reject_reason: str | None = None
     attention: tuple[str, ...] = ()
+    resolved: tuple[str, ...] = ()
     saves_card: bool | None = None
     ask: str | None = None
     check_at: datetime | None = None
     version: int = 0
     steps: list[Step] = field(factory=list, eq=False)
+    pays_until: datetime | None = field(default=None, eq=False)
 
     @classmethod
     def create(
@@ -187,9 +196,59 @@ class Order:
         """How much of `captured` has gone back."""
         return refund.completed(self.refunds, self.amount.currency)
 
+    @property
+    def is_given_back(self) -> bool:
+        """Whether the payment bought nothing, so that all of it is refunded without anybody asking."""
+        return any(one.id == self._give_back_id for one in self.refunds)
+
+    @property
+    def _give_back_id(self) -> str:
+        return derived_key(self.idempotency_key, "paid twice")
+
+    def is_old(self, now: datetime) -> bool:
+        """Whether the bank may have forgotten the idempotency key, so that asking again could charge again."""
+        return now - self.created_at >= KEY_TRUSTED_FOR
+
+    def gross(self, report: BankReport) -> Money | None:
+        """What a report says was paid in all: after refunds the bank states the amount net of them, or gross.
+
+        Source: the bank's documentation shows a refunded order with a transfer_amount of 0.0; live shops see both.
+        """
+        stated = report.transferred
+        if stated is None or stated.currency is not self.amount.currency or not report.follows_payment:
+            return stated
+        try:
+            return self._gross(report, stated, report.returned or Money.zero(stated.currency))
+        except InvalidMoney:  # amounts beyond all bounds, which do not fit in any case
+            return stated
+
+    def _gross(self, report: BankReport, stated: Money, returned: Money) -> Money:
+        expected = self._expected(report)
+        if expected is None:  # how much of a pre-authorisation was captured is not known yet
+            return stated + returned if stated + returned <= self.amount else stated
+        is_all_returned = report.status is BankStatus.REFUNDED and not stated
+        is_net = stated in (expected - returned, expected - self.refunded)
+        return expected if is_net or is_all_returned else stated
+
+    def _expected(self, report: BankReport) -> Money | None:
+        """What must have been paid; None for a pre-authorisation that was captured we do not know how far."""
+        if self.captured is not None or self.request.capture is Capture.MANUAL:
+            return self.captured
+        discount = report.discount
+        fits = discount is not None and discount.currency is self.amount.currency
+        return self.amount - discount if discount is not None and fits else self.amount
+
     def wants_confirmation(self, report: BankReport) -> bool:
         """Whether `report` says that a rejected order was paid, which only a receipt may establish."""
         return self.state is OrderState.REJECTED and report.source is not Source.RECEIPT and report.claims_money
+
+    def is_known_as(self, report: BankReport) -> bool:
+        """Whether the bank's id in a callback is the one that we know.
+
+        The bank signs the callbacks of all its merchants with one key, and any of them may name an order as we do. So
+        a signature is evidence about this order only together with the bank's id that the bank itself gave us.
+        """
+        return report.source is not Source.CALLBACK or report.bank_order_id == self.bank_order_id
 
     def observe(self, report: BankReport, at: datetime) -> list[OrderEvent]:
         """Merge what the bank says.
@@ -206,12 +265,16 @@ class Order:
 
         Source: domain.md, "A report is merged, not obeyed".
         """
+        report = evolve(report, transferred=self.gross(report))
         if reason := self._misfit(report):
             return self.mark(reason, report.source, at)
         if self.wants_confirmation(report):
             return []
         self.bank_order_id = report.bank_order_id
-        events = self._ask_the_customer(report, at)
+        events: list[OrderEvent] = []
+        if report.source is Source.RECEIPT:
+            events += self._clear(lambda reason: not reason.startswith(_REFUND_FAILED), "the bank's receipt fits", at)
+        events += self._ask_the_customer(report, at)
         self.payment_url = self.payment_url or report.payment_url
         for event in lifecycle.order_path(self.state, _TARGETS[BankStatus(report.status)]):
             events += self._advance(event, report, at)
@@ -236,34 +299,68 @@ class Order:
         self.reject_reason = reason
         return [OrderRejected(tenant_id=self.tenant_id, at=at, order_id=self.id, code=None, reason=reason)]
 
-    def request_refund(self, amount: Money | None, *, refund_id: str, reason: str, at: datetime) -> Refund:
+    def same_refund(self, amount: Money | None, at: datetime, within: timedelta) -> Refund | None:
+        """The refund that asking for `amount` repeats, where the caller did not name it; None for a new one.
+
+        It is one that may not have reached the bank, or one that was asked for a moment ago.
+
+        Args:
+            amount: all that is left where None.
+            within: how long ago a moment is.
+        """
+        asked_for_all = amount is None and self.captured is not None and not self._left(self.captured)
+        for one in reversed(self.pending_refunds):
+            is_recent = one.asked_at is not None and at - one.asked_at < within
+            if (one.action_id is None or is_recent) and (asked_for_all or amount == one.amount):
+                return one
+        return None
+
+    def _left(self, captured: Money) -> Money:
+        """What can still be asked back."""
+        return captured - refund.total(self.refunds, captured.currency, RefundState.REQUESTED, RefundState.COMPLETED)
+
+    def request_refund(
+        self, amount: Money | None, *, refund_id: str, reason: str, at: datetime, by: str = ""
+    ) -> Refund:
         """Ask for money back, to be committed before the bank hears of it.
 
         Args:
             amount: how much; all that is left where None.
             refund_id: UUID v4, the refund's idempotency key; asking with the same one again is asking once.
             reason: why, for the history.
+            by: who asks.
 
         Raises:
             IllegalTransition: the order is not paid, or all of it has gone back.
             AmountTooLarge: requested and completed refunds would pass what was paid.
             CurrencyMismatch: the amount is of another currency.
+            InvalidSelection: the refund's id was used for another amount.
         """
         for one in self.refunds:
             if one.id == refund_id:
+                if amount not in (None, one.amount):
+                    raise InvalidSelection("refund_id", f"This refund was asked for {one.amount}, not {amount}")
                 return one
         if self.captured is None or not lifecycle.order_path(self.state, OrderState.REFUNDED):
             raise IllegalTransition(self.subject, "refund", self.state)
-        currency = self.captured.currency
-        left = self.captured - refund.total(self.refunds, currency, RefundState.REQUESTED, RefundState.COMPLETED)
+        left = self._left(self.captured)
         wanted = left if amount is None else positive(amount, "the amount of a refund")
         if not left or wanted > left:
             raise AmountTooLarge(self.id, "to refund", str(amount or self.captured), str(left))
-        asked = Refund(id=refund_id, amount=wanted, state=RefundState.REQUESTED, reason=reason)
+        asked = Refund(id=refund_id, amount=wanted, state=RefundState.REQUESTED, reason=reason, by=by, asked_at=at)
         self.refunds = (*self.refunds, asked)
-        self._note("refund_requested", Source.REQUEST, at, f"{wanted} {reason}".strip())
+        self._note("refund_requested", Source.REQUEST, at, f"{wanted} {reason}".strip(), by=by)
         self.check_at = at + FIRST_CHECK_AFTER
         return asked
+
+    def give_back(self, reason: str, at: datetime) -> None:
+        """Ask for the refund of a payment that buys nothing; reconciliation carries it to the bank.
+
+        It pays no period any more, so that the period can be charged.
+        """
+        self.request_refund(None, refund_id=self._give_back_id, reason=reason, at=at)
+        self.period = None
+        self.check_at = at
 
     def give_back_card_check(self, at: datetime) -> None:
         """Ask for the refund of an order that was paid only to save a card; reconciliation carries it to the bank."""
@@ -288,6 +385,19 @@ class Order:
             self._change_refund(refund_id, action_id=action_id, state=holder.state, failure=holder.failure)
         self._note("refund_accepted", Source.ANSWER, at, action_id)
 
+    def refund_not_listed(self, refund_id: str, refused: str, at: datetime) -> list[OrderEvent]:
+        """Settle a refund that the bank refused after an attempt in doubt, and that its receipt does not list.
+
+        It fails once the bank has had its time to list it.
+
+        Args:
+            refused: the bank's reason.
+        """
+        waiting = next((one for one in self.pending_refunds if one.id == refund_id and one.action_id is None), None)
+        if waiting is None or at - (waiting.asked_at or at) < REFUSAL_SETTLES_AFTER:
+            return []
+        return self.refund_refused(refund_id, refused, at)
+
     def refund_refused(self, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
         """The bank refused a refund: nothing goes back, and a person should know."""
         waiting = [one for one in self.pending_refunds if one.id == refund_id]
@@ -297,6 +407,17 @@ class Order:
         if self.is_settled:
             self.check_at = None
         return self.mark(f"refund {refund_id} of {waiting[0].amount} failed: {reason}", Source.ANSWER, at)
+
+    def was_captured(self, amount: Money | None) -> bool:
+        """Whether exactly this was captured before, so that asking again is asking once."""
+        manual = self.request.capture is Capture.MANUAL
+        return manual and self.captured is not None and amount in (None, self.captured)
+
+    @property
+    def was_released(self) -> bool:
+        """Whether what it held was let go."""
+        released = self.state is OrderState.REJECTED and self.request.capture is Capture.MANUAL
+        return released and self.response_code is None and self.bank_order_id is not None
 
     def require_held(self, event: str, amount: Money | None = None) -> None:
         """Check that money is held, before the bank is asked to `capture` or `release` it.
@@ -312,15 +433,66 @@ class Order:
 
     def mark(self, reason: str, source: Source, at: datetime) -> list[OrderEvent]:
         """Mark the order for a person's attention; the same reason counts once."""
-        if reason in self.attention or len(self.attention) >= MOST_ATTENTION_REASONS:
+        known = reason in self.attention or reason in self.resolved
+        if known or len(self.attention) >= MOST_ATTENTION_REASONS:
             return []
         self.attention = tuple(sorted((*self.attention, reason)))
         self._note("attention", source, at, reason)
         return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=self.id, reason=reason)]
 
-    def called(self, call: str, outcome: CallOutcome, at: datetime, detail: str = "") -> None:
+    def resolve(self, note: str, by: str, at: datetime) -> list[OrderEvent]:
+        """Take an operator's word that what the order was marked for is dealt with. Twice is once.
+
+        An automatic charge of which the bank gave no answer, and that it does not find, is rejected by this: the
+        operator has looked at the bank. Should the bank report money all the same, that is merged as ever.
+
+        Args:
+            note: what was found and done.
+            by: who says so.
+
+        Raises:
+            InvalidSelection: there is no note.
+        """
+        if not note.strip():
+            raise InvalidSelection("note", "Say what was found and done")
+        if not self.attention:
+            return []
+        reasons, self.attention = self.attention, ()
+        self.resolved = (*self.resolved, *reasons)[-MOST_ATTENTION_REASONS:]
+        self._note("resolved", Source.REQUEST, at, note, by=by)
+        told = OrderAttentionResolved(
+            tenant_id=self.tenant_id, at=at, order_id=self.id, reasons=reasons, by=by, note=note
+        )
+        closed: list[OrderEvent] = []
+        if self.state is OrderState.CREATED and self.is_old(at):
+            closed = self.refuse(f"resolved by {by}: {note}", at)
+        return [told, *closed]
+
+    def _clear(self, proved: Callable[[str], bool], note: str, at: datetime) -> list[OrderEvent]:
+        """Drop the reasons for attention that the bank has since proved settled."""
+        gone = tuple(reason for reason in self.attention if proved(reason))
+        if not gone:
+            return []
+        self.attention = tuple(reason for reason in self.attention if reason not in gone)
+        self._note("attention_cleared", Source.RECEIPT, at, f"{note}: {'; '.join(gone)}")
+        return [
+            OrderAttentionResolved(tenant_id=self.tenant_id, at=at, order_id=self.id, reasons=gone, by="", note=note)
+        ]
+
+    def not_found(self, at: datetime) -> list[OrderEvent]:
+        """The bank does not find an automatic charge of ours whose key is too old to ask under again."""
+        since = f"{self.created_at:%Y-%m-%d %H:%M} UTC"
+        return self.mark(
+            f"the charge has had no answer since {since}, and the bank does not find it by our id: "
+            "look for it in the bank's business manager, then resolve this order",
+            Source.RECEIPT,
+            at,
+        )
+
+    def called(self, call: str, outcome: CallOutcome, at: datetime, detail: str = "", by: str = "") -> None:
         """Note what came of a call to the bank, for whoever reads the history."""
-        self._note(f"{call}_{outcome}", Source.REQUEST if outcome == "in_doubt" else Source.ANSWER, at, detail)
+        source = Source.REQUEST if outcome == "in_doubt" else Source.ANSWER
+        self._note(f"{call}_{outcome}", source, at, detail, by=by)
 
     def checked(self, at: datetime, *, problem: str | None = None) -> None:
         """Note that the bank was asked, and plan the next question: after as long as the order is old.
@@ -408,6 +580,12 @@ class Order:
         for one in self.refunds:
             if one.state is RefundState.FAILED and known.get(one.id) is not RefundState.FAILED:
                 events += self.mark(f"refund {one.id} of {one.amount} failed: {one.failure}", report.source, at)
+            elif one.state is RefundState.COMPLETED and known.get(one.id) is RefundState.FAILED:
+                failed = f"refund {one.id} of "
+                events += self._clear(lambda reason, of=failed: reason.startswith(of), "the refund succeeded", at)  # type: ignore[misc]
+        if self.refunded == self.captured:
+            refunded = "everything was refunded"
+            events += self._clear(lambda reason: reason.startswith(_REFUND_FAILED), refunded, at)
         if went_back := self.refunded - before:
             self._move("refund" if self.refunded == self.captured else "refund_partially", report.source, at)
             events.append(
@@ -451,10 +629,18 @@ class Order:
     def _change_refund(self, refund_id: str, **changes: Any) -> None:  # noqa: ANN401 - fields of a refund
         self.refunds = tuple(evolve(one, **changes) if one.id == refund_id else one for one in self.refunds)
 
-    def _note(self, event: str, source: Source, at: datetime, detail: str, before: OrderState | None = None) -> None:
+    def _note(
+        self,
+        event: str,
+        source: Source,
+        at: datetime,
+        detail: str,
+        before: OrderState | None = None,
+        by: str = "",
+    ) -> None:
         """A line of the history; it moved nothing where no state before it is given."""
         was = before or self.state
-        self.steps.append(Step(at=at, event=event, source=source, before=was, after=self.state, detail=detail))
+        self.steps.append(Step(at=at, event=event, source=source, before=was, after=self.state, detail=detail, by=by))
         self.updated_at = at
 
     def _move(self, event: str, source: Source, at: datetime, detail: str = "") -> None:

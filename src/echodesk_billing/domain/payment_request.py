@@ -180,6 +180,7 @@ class PaymentRequest:
         parent_order_id: the bank's id of the order whose saved card pays; None where a card is entered.
         is_automatic: whether the saved card is charged without the customer, for the parent's amount.
         ttl_minutes: how long the order stays payable at the bank, 2 to 1440.
+        tenant_name: who buys, as on the invoice.
     """
 
     product_id: str
@@ -197,4 +198,5 @@ class PaymentRequest:
     parent_order_id: str | None = None
     is_automatic: bool = False
     ttl_minutes: int = 15
+    tenant_name: str = ""
     options: PaymentOptions = PaymentOptions()

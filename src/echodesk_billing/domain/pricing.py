@@ -133,6 +133,31 @@ def plan(catalogue: Catalogue, selection: Selection, currency: Currency) -> Plan
     )
 
 
+def is_more(new: Plan, old: Plan, catalogue: Catalogue | None) -> bool:
+    """Whether `new` is an upgrade of `old`: more seats or features, or else what costs more on one price list.
+
+    Args:
+        catalogue: today's price list, on which both are priced; what was agreed counts for what it does not have.
+    """
+    mine, theirs = new.selection, old.selection
+    if (mine.package_id, mine.features) == (theirs.package_id, theirs.features):
+        return mine.seats > theirs.seats
+    features = set(mine.features), set(theirs.features)
+    if mine.package_id is None and theirs.package_id is None and mine.seats == theirs.seats:
+        if features[0] > features[1]:
+            return True
+        if features[0] < features[1]:
+            return False
+    return _price_today(new, catalogue) > _price_today(old, catalogue)
+
+
+def _price_today(agreed: Plan, catalogue: Catalogue | None) -> Money:
+    try:
+        return agreed.price if catalogue is None else plan(catalogue, agreed.selection, agreed.price.currency).price
+    except InvalidSelection:
+        return agreed.price
+
+
 def feature_price(catalogue: Catalogue, key: str, seats: int, currency: Currency) -> Money:
     """A month of one feature: per seat, or flat where that is less.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from datetime import datetime
 
 from attrs import evolve, frozen
 
+from echodesk_billing.domain.keys import KEY_TRUSTED_FOR
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus
 
@@ -32,6 +34,8 @@ class Refund:
         action_id: the bank's id, once it is known.
         reason: why it was asked for.
         failure: why it failed; empty unless it did.
+        by: who asked for it here.
+        asked_at: when; None for one made at the bank's office.
     """
 
     id: str
@@ -40,11 +44,21 @@ class Refund:
     action_id: str | None = None
     reason: str = ""
     failure: str = ""
+    by: str = ""
+    asked_at: datetime | None = None
 
     @property
     def why(self) -> str:
         """Why it failed, where it did; otherwise why it was asked for."""
         return self.failure or self.reason
+
+    def is_old(self, now: datetime) -> bool:
+        """Whether the bank may have forgotten its key, so that asking again could refund again."""
+        return self.asked_at is not None and now - self.asked_at >= KEY_TRUSTED_FOR
+
+    def may_be_at(self, receipt: BankReport) -> bool:
+        """Whether the bank knows of it, or is still working on a refund that may be this one."""
+        return self.action_id is not None or receipt.status is BankStatus.REFUND_REQUESTED
 
 
 def total(refunds: Iterable[Refund], currency: Currency, *states: RefundState) -> Money:

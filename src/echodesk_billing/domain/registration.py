@@ -62,6 +62,7 @@ class Registration:
     Args:
         sealed_payload: what the CRM passed along, encrypted; None once it was erased.
         expires_at: until when the name is reserved.
+        version: counts the saved changes.
 
     Source: domain.md, Subscription, "Registration".
     """
@@ -72,6 +73,7 @@ class Registration:
     created_at: datetime
     expires_at: datetime
     state: RegistrationState = RegistrationState.PENDING
+    version: int = 0
 
     def reserves_against(self, applicant: Applicant, now: datetime) -> bool:
         """Whether the name is not free for `applicant`: it is used, or somebody else has reserved it."""

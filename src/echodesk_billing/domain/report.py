@@ -91,6 +91,7 @@ class BankReport:
         payment_url: the address of the payment page, in the answer to a create call.
         card: the card that was saved by paying.
         saves_card: whether saving the card was switched on, in the answer to a create call; None where not asked.
+        merchant_id: whose order it is, where the bank says so (`client.id`).
     """
 
     source: Source
@@ -106,8 +107,30 @@ class BankReport:
     payment_url: str | None = None
     card: ReportedCard | None = None
     saves_card: bool | None = None
+    merchant_id: str | None = None
 
     @property
     def claims_money(self) -> bool:
         """Whether the bank says that money is, or was, held or taken."""
         return self.status in _CLAIM_MONEY
+
+    @property
+    def follows_payment(self) -> bool:
+        """Whether it speaks of a refund, so that the order was paid before."""
+        return isinstance(self.status, BankStatus) and (
+            self.status.follows_payment or any(one.completed for one in self.refunds) or bool(self.refunded)
+        )
+
+    @property
+    def returned(self) -> Money | None:
+        """How much the report says was refunded, by its total or its list; None where nothing was paid.
+
+        Raises:
+            InvalidMoney: the list is of more than any amount can be.
+        """
+        if self.transferred is None:
+            return None
+        currency = self.transferred.currency
+        listed = [one.amount for one in self.refunds if one.completed and one.amount.currency is currency]
+        stated = self.refunded if self.refunded and self.refunded.currency is currency else Money.zero(currency)
+        return max(sum(listed, Money.zero(currency)), stated)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from echodesk_billing.domain import calendar, lifecycle, pricing, proration
 from echodesk_billing.domain.calendar import Period
@@ -25,6 +25,7 @@ from echodesk_billing.domain.events import (
     SubscriptionActivated,
     SubscriptionCancelled,
     SubscriptionChanged,
+    SubscriptionChangeDropped,
     SubscriptionChangeScheduled,
     SubscriptionEnded,
     SubscriptionPastDue,
@@ -33,9 +34,8 @@ from echodesk_billing.domain.events import (
     SubscriptionSuspended,
     TrialStarted,
 )
-from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import SubscriptionState
-from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.pricing import Plan, Selection
 from echodesk_billing.domain.renewal import RenewalPolicy, reminder
@@ -43,15 +43,31 @@ from echodesk_billing.domain.response_codes import RetryAdvice
 
 _S = SubscriptionState
 FARTHEST_CHANGE = timedelta(days=366)
+LONGEST_CHARGE = timedelta(days=1)
+"""How long after the end of access an automatic charge without an answer keeps a subscription from being suspended."""
+LOOK_AGAIN_AFTER = timedelta(hours=1)
 DEFAULT_GRACE = RenewalPolicy().grace
 
 
 @frozen(kw_only=True)
 class PlanChange:
-    """`plan` holds from period `period` on."""
+    """`plan` holds from period `period` on.
+
+    Args:
+        is_more: it is an upgrade, so that it does not hold before its period is paid.
+    """
 
     period: int
     plan: Plan
+    is_more: bool = True
+
+
+@frozen(kw_only=True)
+class PaidPeriod:
+    """What was really paid for a period, a discount of the bank taken off."""
+
+    period: int
+    amount: Money
 
 
 @frozen(kw_only=True)
@@ -73,6 +89,7 @@ class Preview:
         effective_at: when it comes into force.
         extra_days: what the unused value of the old plan becomes.
         paid_until: the end of what is paid then.
+        replaces: scheduled changes that will not happen then, each with when it would have.
     """
 
     plan: Plan
@@ -80,6 +97,7 @@ class Preview:
     effective_at: datetime
     extra_days: int
     paid_until: datetime
+    replaces: tuple[tuple[Plan, datetime], ...] = ()
 
 
 @define(kw_only=True)
@@ -87,7 +105,7 @@ class Subscription:
     """The one subscription of a tenant.
 
     Args:
-        tenant_name: for the payment pages that renewals need.
+        tenant_name: for the payment pages and invoices of renewals.
         time_zone: whose calendar months are counted, an IANA name.
         grace: how long access outlives the paid period while a payment is owed.
         plan: what it gives, at the price that was agreed; None until the first payment or trial.
@@ -96,6 +114,8 @@ class Subscription:
         anchor: when period `anchor_period` began; moves only with an upgrade or a new start.
         next_period: number of the first period that is not paid. Periods are numbered through the tenant's whole
             life, so a period number is never used twice.
+        paid: what was paid for the periods that have not passed.
+        grace_used: access that was used after the paid time, and not paid, before it was suspended or ended.
         trial_ends_at: the end of the one trial a tenant may have.
         charged_period: the period whose automatic charge is under way.
         asked_period: the period for which the customer was asked to come and pay.
@@ -120,6 +140,8 @@ class Subscription:
     anchor: datetime | None = None
     anchor_period: int = 0
     next_period: int = 0
+    paid: tuple[PaidPeriod, ...] = ()
+    grace_used: timedelta = timedelta(0)
     trial_ends_at: datetime | None = None
     charged_period: int | None = None
     asked_period: int | None = None
@@ -181,10 +203,21 @@ class Subscription:
         return plan
 
     def plan_at(self, moment: datetime) -> Plan | None:
-        """The plan that a tenant has at a moment, whether it gives access or not; None before and after everything."""
+        """The plan that a tenant has at a moment, whether it gives access or not; None before and after everything.
+
+        A change to something more expensive holds only once its period is paid.
+        """
         if self.anchor is None or self.state in (_S.INCOMPLETE, _S.ENDED):
             return None
-        return self.plan_of(self._number_at(moment))
+        begun = [one for one in self.changes if one.period <= self._number_at(moment) and self._may_begin(one)]
+        return begun[-1].plan if begun else self.plan
+
+    def rename(self, tenant_name: str) -> bool:
+        """Take the name that an administrator or a paid registration gives; returns whether it is another one."""
+        if not tenant_name or tenant_name == self.tenant_name:
+            return False
+        self.tenant_name = tenant_name
+        return True
 
     @property
     def next_change(self) -> tuple[datetime, Plan] | None:
@@ -205,26 +238,29 @@ class Subscription:
         """
         period = self.first_unpaid(now)
         if self.is_running or self.state in (_S.CANCELLED, _S.SUSPENDED):
-            kept = self.plan_of(period)
-            if kept.is_of(selection) and kept.price.currency is currency:
-                return Purchase(purpose=Purpose.SUBSCRIPTION, plan=kept, period=period)
+            for kept in (self.plan_of(period), self._in_force(now)):
+                if kept.is_of(selection) and kept.price.currency is currency:
+                    return Purchase(purpose=Purpose.SUBSCRIPTION, plan=kept, period=period)
         plan = pricing.plan(catalogue, selection, currency)
         if not self.is_paid(now):
             return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
-        running = self.plan_of(self._number_at(now))
+        running = self._in_force(now)
         if running.price.currency is not currency:
             raise InvalidSelection("currency", f"Paid time in {running.price.currency} is left: pay in it, or cancel")
-        purpose = Purpose.UPGRADE if plan.price > running.price else Purpose.SUBSCRIPTION
+        purpose = Purpose.UPGRADE if pricing.is_more(plan, running, catalogue) else Purpose.SUBSCRIPTION
         return Purchase(purpose=purpose, plan=plan, period=period)
 
-    def upgrade(self, plan: Plan, now: datetime) -> Purchase:
+    def upgrade(self, plan: Plan, now: datetime, catalogue: Catalogue | None = None) -> Purchase:
         """What an upgrade to `plan` now has to pay.
+
+        Args:
+            catalogue: today's prices, on which both plans are compared.
 
         Raises:
             NoActiveSubscription: it does not run.
-            ChangeRefused: the plan costs no more than the running one.
+            ChangeRefused: the plan is no more than the running one.
         """
-        preview = self.preview(plan, now)
+        preview = self.preview(plan, now, catalogue)
         if not preview.is_immediate:
             raise ChangeRefused(f"{plan.name} costs no more than the running plan: change from the next period instead")
         purpose = Purpose.UPGRADE if self.is_paid(now) else Purpose.SUBSCRIPTION
@@ -265,10 +301,22 @@ class Subscription:
             NoActiveSubscription: nothing runs.
         """
         self._require_running()
-        return self.plan_of(self._number_at(now))
+        return self._in_force(now)
 
-    def preview(self, plan: Plan, now: datetime) -> Preview:
+    def pays_until(self, purchase: Purchase, now: datetime) -> datetime:
+        """Until when paying a purchase now pays, for every offer to say so before it is paid."""
+        if purchase.purpose is Purpose.UPGRADE and self.is_paid(now):
+            anchor = calendar.days_after(now, self._extra_days(purchase.plan, now), self.time_zone)
+            return calendar.months_after(anchor, 1, self.time_zone)
+        if self.anchor is None or self._begins_anew(now):
+            return calendar.months_after(self._new_anchor(now), 1, self.time_zone)
+        return self._period(self.anchor, purchase.period).end
+
+    def preview(self, plan: Plan, now: datetime, catalogue: Catalogue | None = None) -> Preview:
         """What changing to `plan` does.
+
+        Args:
+            catalogue: today's prices, on which both plans are compared.
 
         Raises:
             NoActiveSubscription: it does not run.
@@ -279,7 +327,7 @@ class Subscription:
             raise ChangeRefused(f"The subscription runs in {running.price.currency}: a change keeps the currency")
         if plan.selection == running.selection:
             raise ChangeRefused(f"{plan.name} with the same seats is what runs now")
-        dearer, days = plan.price > running.price, 0
+        dearer, days = pricing.is_more(plan, running, catalogue), 0
         upcoming = self._period(self._anchor(), self.first_unpaid(now))
         until = upcoming.end if dearer else upcoming.start
         if dearer and self.is_paid(now):
@@ -287,12 +335,26 @@ class Subscription:
             anchor = calendar.days_after(now, days, self.time_zone)
             until = calendar.months_after(anchor, 1, self.time_zone)
         effective_at = now if dearer else max(now, upcoming.start)
-        return Preview(plan=plan, is_immediate=dearer, effective_at=effective_at, extra_days=days, paid_until=until)
+        return Preview(
+            plan=plan,
+            is_immediate=dearer,
+            effective_at=effective_at,
+            extra_days=days,
+            paid_until=until,
+            replaces=self._scheduled_from(0 if dearer and self.is_paid(now) else upcoming.number),
+        )
 
-    def schedule(self, plan: Plan, at: datetime, effective: date | None = None) -> list[Event]:
+    def schedule(
+        self, plan: Plan, at: datetime, effective: date | None = None, catalogue: Catalogue | None = None
+    ) -> list[Event]:
         """Have `plan` hold from the next unpaid period on, or from the first that begins on `effective` or later.
 
-        A change scheduled before for the same time or later is replaced.
+        A change scheduled before for the same time or later is replaced, and told of. What runs now takes it back.
+        Where the running period is unpaid, something cheaper holds at once and something more expensive once it is
+        paid.
+
+        Args:
+            catalogue: today's prices, on which the plans are compared.
 
         Raises:
             NoActiveSubscription: it does not run.
@@ -301,16 +363,32 @@ class Subscription:
         self._require_running()
         if effective is not None and effective > self._local_date(at) + FARTHEST_CHANGE:
             raise ChangeRefused(f"{effective} is too far off: a change holds within {FARTHEST_CHANGE.days} days")
-        number = max(self.next_period, self.first_unpaid(at))
-        while effective is not None and self._local_date(self._period(self._anchor(), number).start) < effective:
-            number += 1
+        number = self._effective_period(at, effective)
         before = self.plan_of(number)
         if before.price.currency is not plan.price.currency:
             raise ChangeRefused(f"The subscription runs in {before.price.currency}: a change keeps the currency")
-        self.changes = tuple(change for change in self.changes if change.period < number)
-        if self.plan_of(number) == plan:
-            return []
-        return self._adopt(plan, number, None, at)
+        events = self._drop_changes(number, f"{plan.name} was chosen instead", at, unless=plan)
+        before = self.plan_of(number)
+        if before == plan:
+            return events
+        change = PlanChange(period=number, plan=plan, is_more=pricing.is_more(plan, before, catalogue))
+        self.changes = (*self.changes, change)
+        if begun := self._begin_changes(at):
+            return [*events, *begun]
+        starts = max(at, self._period(self._anchor(), number).start)
+        return [*events, self._change_scheduled(plan, starts, at)]
+
+    def would_replace(self, plan: Plan, at: datetime, effective: date | None) -> tuple[tuple[Plan, datetime], ...]:
+        """The scheduled changes that scheduling `plan` would replace, each with when it would have held."""
+        self._require_running()
+        return tuple(one for one in self._scheduled_from(self._effective_period(at, effective)) if one[0] != plan)
+
+    def _effective_period(self, at: datetime, effective: date | None) -> int:
+        """The first unpaid period that begins on `effective` or later."""
+        number = max(self.next_period, self.first_unpaid(at))
+        while effective is not None and self._local_date(self._period(self._anchor(), number).start) < effective:
+            number += 1
+        return number
 
     def scheduled(self, plan: Plan, now: datetime) -> Preview:
         """What scheduling `plan` led to: from when it holds."""
@@ -318,21 +396,21 @@ class Subscription:
         return Preview(
             plan=plan,
             is_immediate=False,
-            effective_at=starts[-1] if starts else now,
+            effective_at=max(starts[-1], now) if starts else now,
             extra_days=0,
             paid_until=self._paid_until(),
         )
 
-    def drop_schedule(self) -> None:
+    def drop_schedule(self, at: datetime) -> list[Event]:
         """Forget scheduled changes; those that are paid stay.
 
         Raises:
             NothingScheduled: there is none.
         """
-        kept = tuple(change for change in self.changes if change.period < self.next_period)
-        if kept == self.changes:
+        events = self._drop_changes(self.next_period, "it was taken back", at)
+        if not events:
             raise NothingScheduled
-        self.changes = kept
+        return events
 
     @property
     def planned(self) -> Selection | None:
@@ -358,32 +436,37 @@ class Subscription:
         self.anchor_period = self.next_period
         return [TrialStarted(tenant_id=self.tenant_id, at=at, plan_name=plan.name, ends_at=self.anchor)]
 
-    def on_payment(self, order: Order, at: datetime) -> list[Event]:
+    def on_payment(self, order: Order, at: datetime, catalogue: Catalogue | None = None) -> list[Event]:
         """Take the payment of the period that the order carries.
 
-        While a subscription runs the period is added behind the paid ones, counted from the anchor, also when it is
-        paid late. Otherwise a new anchor starts at `at`. A cancelled subscription that its customer pays for runs
-        on. What buys nothing is told, and the money goes back: a period that is paid already (two tabs), an
-        automatic charge that a cancellation overtook, an upgrade that a dearer one overtook.
+        While a subscription runs, the period is added behind the paid ones, counted from the anchor, also when it is
+        paid late. Otherwise, and after a gap longer than the grace, a new anchor starts at `at`. A cancelled
+        subscription that its customer pays for runs on. What buys nothing is told and refunded: a period that is paid
+        already (two tabs), an automatic charge that a cancellation overtook, an upgrade that a larger one overtook.
+
+        Args:
+            catalogue: today's prices, on which an upgrade is compared with what runs by now.
         """
-        if reason := self._buys_nothing(order, at):
+        if reason := self._buys_nothing(order, at, catalogue):
             return self._give_back(order, reason, at)
         events = self.on_time(at)
         if order.purpose is Purpose.UPGRADE and self.is_paid(at):
             return [*events, *self._on_upgrade(order, at)]
-        first = self.anchor is None or self.state is _S.ENDED
-        activates = first or self._never_paid
-        if first or (activates and not self.has_access(at)):
-            self.anchor, self.anchor_period = at, self.next_period
+        activates = self.anchor is None or self.state is _S.ENDED or self._never_paid
+        if self._begins_anew(at):
+            self._start_anew(order, at)
         number = self.first_unpaid(at)
         if order.purpose is not Purpose.RENEWAL:  # whose number is unique in the database already
             order.period = number
         self._run_on()
         self.next_period = number + 1
+        self._note_paid(order, number)
         if activates:
-            self.plan, self.changes, self.started_at = order.plan, (), at
-        elif order.plan is not None and order.plan != self.plan_of(number):
-            events += self._adopt(order.plan, number, order.id, at)
+            events += self._drop_changes(0, f"{order.plan.name if order.plan else ''} was bought anew", at)
+            self.plan, self.started_at = order.plan, at
+        elif order.plan is not None:
+            events += self._hold(order.plan, number, at)
+            events += self._begin_changes(at, order.id)
         self._settle_debts(at)
         until = self._paid_until()
         told = SubscriptionActivated if activates else SubscriptionRenewed
@@ -431,8 +514,10 @@ class Subscription:
                 events += self._suspend(now)
         elif self.state in (_S.ACTIVE, _S.PAST_DUE) and over and not self.has_access(now):
             in_time = self.retry_at is not None and self.retry_at <= self._access_until()
-            never_tried = self.state is _S.ACTIVE and chargeable
-            if not in_time and not never_tried and self.charged_period != self.first_unpaid(now):
+            is_charging = self.charged_period == self.first_unpaid(now)
+            is_answered = now >= self._access_until() + LONGEST_CHARGE if is_charging else True
+            never_tried = self.state is _S.ACTIVE and chargeable and not is_charging
+            if not in_time and not never_tried and is_answered:
                 events += self._fall_due(None, now) if self.state is _S.ACTIVE else []
                 events += self._suspend(now)
         elif self.state is _S.ACTIVE and over and self.asked_period == self.first_unpaid(now):
@@ -449,6 +534,7 @@ class Subscription:
         if self.state in (_S.INCOMPLETE, _S.ENDED):
             raise NoActiveSubscription
         if self.state is not _S.CANCELLED:
+            self._note_grace(at)
             lifecycle.fire(self, "cancel")
             access_until = at if immediately else max(at, self._paid_until())
             self._clear_debts()
@@ -509,7 +595,7 @@ class Subscription:
     def first_unpaid(self, now: datetime) -> int:
         """The next period to pay; periods that passed unpaid are not charged for afterwards."""
         running = self.is_running or self.state is _S.SUSPENDED
-        if self.anchor is None or not running or self._never_paid:
+        if self.anchor is None or not running or self._begins_anew(now) or self._never_paid:
             return self.next_period
         return max(self.next_period, self._number_at(now))
 
@@ -526,7 +612,9 @@ class Subscription:
         moments += [until - policy.ahead] if self.state is _S.ACTIVE else []
         moments += [self.retry_at] if self.retry_at else []
         done_until = self.tended_at or now
-        return min((moment for moment in moments if moment > done_until), default=None)
+        return min(
+            (moment for moment in moments if moment > done_until), default=max(now, done_until) + LOOK_AGAIN_AFTER
+        )
 
     def _remind(self, now: datetime, policy: RenewalPolicy, *, chargeable: bool) -> list[Event]:
         since, self.tended_at = self.tended_at, now
@@ -539,26 +627,88 @@ class Subscription:
         what = "trial" if self.state is _S.TRIALING else "period"
         return [ReminderDue(tenant_id=self.tenant_id, at=now, what=what, days=days, expires_at=until)]
 
-    def _begin_changes(self, now: datetime) -> list[Event]:
+    def _may_begin(self, change: PlanChange) -> bool:
+        """Whether a change may hold once its period begins: something more expensive not before that is paid."""
+        return change.period < self.next_period or not change.is_more
+
+    def _begin_changes(self, now: datetime, order_id: str | None = None) -> list[Event]:
+        """Have the changes hold whose time has come.
+
+        Args:
+            order_id: of the payment that made the last of them possible.
+        """
+        if self.anchor is None:
+            return []
+        number = self._number_at(now)
         events: list[Event] = []
-        while self.changes and self.anchor and self._period(self.anchor, self.changes[0].period).start <= now:
-            self.plan, self.changes = self.changes[0].plan, self.changes[1:]
-            events.append(self._changed(self.plan, None, now))
+        while self.changes and self.changes[0].period <= number and self._may_begin(self.changes[0]):
+            begun, self.changes = self.changes[0].plan, self.changes[1:]
+            if begun != self.plan:
+                self.plan = begun
+                events.append(self._changed(begun, order_id, now))
         return events
 
-    def _adopt(self, plan: Plan, number: int, order_id: str | None, at: datetime) -> list[Event]:
-        """Have `plan` hold from period `number` on: at once where it has begun."""
+    def _hold(self, plan: Plan, number: int, at: datetime) -> list[Event]:
+        """Have the plan that was paid hold in period `number`; what was planned for it holds from the next one on."""
+        if plan == self.plan_of(number):
+            return []
+        earlier = tuple(change for change in self.changes if change.period < number)
+        later = tuple(change for change in self.changes if change.period > number)
+        put_off = tuple(evolve(change, period=number + 1) for change in self.changes if change.period == number)
+        if later and later[0].period == number + 1:
+            put_off = ()  # it would have held for this one period
+        self.changes = (*earlier, PlanChange(period=number, plan=plan, is_more=False), *put_off, *later)
         start = self._period(self._anchor(), number).start
-        if start <= at:
-            self.plan, self.changes = plan, ()
-            return [self._changed(plan, order_id, at)]
-        earlier = (change for change in self.changes if change.period < number)
-        self.changes = (*earlier, PlanChange(period=number, plan=plan))
-        return [
-            SubscriptionChangeScheduled(
-                tenant_id=self.tenant_id, at=at, plan_name=plan.name, price=plan.price, effective_at=start
+        return [] if start <= at else [self._change_scheduled(plan, start, at)]
+
+    def _scheduled_from(self, number: int) -> tuple[tuple[Plan, datetime], ...]:
+        """The scheduled changes from period `number` on, each with when it would hold."""
+        anchor = self._anchor()
+        return tuple((one.plan, self._period(anchor, one.period).start) for one in self.changes if one.period >= number)
+
+    def _drop_changes(self, number: int, reason: str, at: datetime, unless: Plan | None = None) -> list[Event]:
+        """Drop the scheduled changes from period `number` on, and tell of each but those to the plan `unless`."""
+        if not self.changes:
+            return []
+        events: list[Event] = [
+            SubscriptionChangeDropped(
+                tenant_id=self.tenant_id, at=at, plan_name=plan.name, effective_at=starts, reason=reason
             )
+            for plan, starts in self._scheduled_from(number)
+            if plan != unless
         ]
+        self.changes = tuple(change for change in self.changes if change.period < number)
+        return events
+
+    def _note_paid(self, order: Order, number: int) -> None:
+        """Remember what was paid for a period, for as long as any of it may be left."""
+        kept = tuple(one for one in self.paid if one.period >= number - 1 and one.period != number)
+        amount = order.captured or order.amount
+        self.paid = (*kept[-11:], PaidPeriod(period=number, amount=amount))
+
+    def _begins_anew(self, now: datetime) -> bool:
+        """Whether a payment starts a new anchor: the first one, after an end, after a gap longer than the grace."""
+        if self.anchor is None or self.state is _S.ENDED:
+            return True
+        if self._never_paid:
+            return not self.has_access(now)
+        lapsed = self.state is not _S.CANCELLED and not self.has_access(now)
+        return lapsed and now >= self._paid_until() + self.grace
+
+    def _new_anchor(self, now: datetime) -> datetime:
+        """When time begins that is bought anew: what was used and not paid, before it was ended, counts."""
+        return now - self.grace_used if self.state is _S.ENDED else now
+
+    def _start_anew(self, order: Order, at: datetime) -> None:
+        number = order.period if order.purpose is Purpose.RENEWAL and order.period is not None else 0
+        anchor = self._new_anchor(at)
+        self.next_period = max(self.next_period, number)
+        self.anchor, self.anchor_period, self.grace_used, self.paid = anchor, self.next_period, timedelta(0), ()
+
+    def _note_grace(self, at: datetime) -> None:
+        """Remember how much access is used and not paid, before it ends."""
+        if self.state in (_S.ACTIVE, _S.PAST_DUE) and at > self._paid_until():
+            self.grace_used = min(at, self._access_until()) - self._paid_until()
 
     def _on_upgrade(self, order: Order, at: datetime) -> list[Event]:
         """The full new price was paid: a new anchor starts behind the days that the unused value buys."""
@@ -568,27 +718,34 @@ class Subscription:
         days = max(promised, self._extra_days(order.plan, at))
         self._run_on()
         order.period = self.next_period
+        dropped = self._drop_changes(0, f"the upgrade to {order.plan.name} replaced it", at)
         self.anchor, self.anchor_period = calendar.days_after(at, days, self.time_zone), self.next_period
+        self.paid = ()
+        self._note_paid(order, self.next_period)
         self.next_period += 1
-        self.plan, self.changes, self.started_at = order.plan, (), at
+        self.plan, self.started_at = order.plan, at
         self._settle_debts(at)
         until = self._paid_until()
         renewed = SubscriptionRenewed(tenant_id=self.tenant_id, at=at, order_id=order.id, paid_until=until)
-        return [self._changed(order.plan, order.id, at, days), renewed]
+        return [*dropped, self._changed(order.plan, order.id, at, days), renewed]
 
     def _extra_days(self, plan: Plan, moment: datetime) -> int:
         numbers = range(self._number_at(moment), self.next_period)
-        paid = [(self._period(self._anchor(), number), self.plan_of(number).price) for number in numbers]
+        amounts = {one.period: one.amount for one in self.paid}
+        paid = [
+            (self._period(self._anchor(), number), amounts.get(number, self.plan_of(number).price))
+            for number in numbers
+        ]
         return proration.extra_days(proration.unused_value(paid, moment), plan.price, moment, self.time_zone)
 
-    def _buys_nothing(self, order: Order, at: datetime) -> str | None:
+    def _buys_nothing(self, order: Order, at: datetime, catalogue: Catalogue | None) -> str | None:
         """Why a payment buys nothing; None where it does."""
         if order.purpose is Purpose.RENEWAL and self.state in (_S.CANCELLED, _S.ENDED):
             return "the subscription was cancelled before this charge went through"
         if order.purpose is Purpose.UPGRADE and self.is_paid(at):
-            running = self.plan_of(self._number_at(at))
-            price = order.plan.price if order.plan else running.price
-            if price.currency is running.price.currency and price > running.price:
+            running, bought = self._in_force(at), order.plan or self._in_force(at)
+            same_currency = bought.price.currency is running.price.currency
+            if same_currency and pricing.is_more(bought, running, catalogue):
                 return None
             return f"the upgrade is not one any more: {running.name} runs at {running.price}"
         if order.period is None or order.period < self.next_period:
@@ -596,14 +753,10 @@ class Subscription:
         return None
 
     def _give_back(self, order: Order, reason: str, at: datetime) -> list[Event]:
-        """Tell of a payment that buys nothing and ask for its refund, which reconciliation carries to the bank."""
-        refund_id = derived_key(order.idempotency_key, "paid twice")
-        order.request_refund(None, refund_id=refund_id, reason=reason, at=at)
-        order.check_at = at
+        """Tell of a payment that buys nothing and have it refunded."""
         if self.charged_period == order.period:
             self.charged_period = None
-        told = f"{reason}: this payment is refunded"
-        return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=order.id, reason=told)]
+        return give_back(order, reason, at)
 
     def _run_on(self) -> None:
         """Whatever it was, it is paid now."""
@@ -623,6 +776,7 @@ class Subscription:
         return [told]
 
     def _suspend(self, at: datetime) -> list[Event]:
+        self._note_grace(at)
         lifecycle.fire(self, "suspend")
         self.retry_at = None
         return [SubscriptionSuspended(tenant_id=self.tenant_id, at=at)]
@@ -633,7 +787,12 @@ class Subscription:
 
     def _settle_debts(self, at: datetime) -> None:
         self._clear_debts()
-        self.tended_at = at
+        self.tended_at, self.grace_used = at, timedelta(0)
+
+    def _change_scheduled(self, plan: Plan, starts: datetime, at: datetime) -> SubscriptionChangeScheduled:
+        return SubscriptionChangeScheduled(
+            tenant_id=self.tenant_id, at=at, plan_name=plan.name, price=plan.price, effective_at=starts
+        )
 
     def _changed(self, plan: Plan, order_id: str | None, at: datetime, extra_days: int = 0) -> SubscriptionChanged:
         return SubscriptionChanged(
@@ -649,6 +808,17 @@ class Subscription:
     def _never_paid(self) -> bool:
         """Whether there has been nothing but a trial."""
         return self.trial_ends_at is not None and self.anchor == self.trial_ends_at and self.next_period == 0
+
+    def _in_force(self, moment: datetime) -> Plan:
+        """The plan that a tenant has at a moment.
+
+        Raises:
+            NoActiveSubscription: none.
+        """
+        plan = self.plan_at(moment) or self.plan
+        if plan is None:
+            raise NoActiveSubscription
+        return plan
 
     def _require_running(self) -> None:
         if not self.is_running:
@@ -676,3 +846,10 @@ class Subscription:
         if self.state in (_S.ACTIVE, _S.PAST_DUE):
             return max(until, self.first_failed_at or until) + self.grace
         return until
+
+
+def give_back(order: Order, reason: str, at: datetime) -> list[Event]:
+    """Tell of a payment that buys nothing and ask for its refund, which reconciliation carries to the bank."""
+    order.give_back(reason, at)
+    told = f"{reason}: this payment is refunded"
+    return [OrderMismatch(tenant_id=order.tenant_id, at=at, order_id=order.id, reason=told)]

@@ -25,6 +25,7 @@ from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import Settings
 
 FINISH_WITHIN_SECONDS = 8.0
+IDLE_SECONDS = 75.0  # also how long the headers of a first request may take; longer than proxies keep connections
 log = structlog.get_logger()
 
 
@@ -40,13 +41,16 @@ async def serving(
     limits = RateLimits(
         per_token=settings.token_rate_limit,
         per_address=settings.address_rate_limit,
+        registrations=settings.registration_rate_limit,
         at_once=settings.requests_at_once,
+        polls_per_tenant=settings.polls_per_tenant,
+        body_seconds=settings.body_seconds,
     )
     app = build_app(container.use_cases(), limits)
     if extend is not None:
         extend(app)
     server_logger.addFilter(_without_what_cannot_be_read)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH_WITHIN_SECONDS)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH_WITHIN_SECONDS, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port)
     await site.start()

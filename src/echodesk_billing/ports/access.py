@@ -37,6 +37,17 @@ class Principal:
     email: str = ""
 
     @property
+    def own_name(self) -> str:
+        """The tenant's name, where whoever vouches for the user gave one; empty where only the id is known."""
+        return self.tenant_name if self.tenant_name != self.tenant_id else ""
+
+    @property
+    def name(self) -> str:
+        """Who it is, for records of what was done."""
+        user = self.user_id or "unknown"
+        return f"{user}@{self.tenant_id}" if self.tenant_id else user
+
+    @property
     def tenant_filter(self) -> str | None:
         """The tenant whose things this user may see; None for operators, who see all."""
         return None if Scope.OPERATOR in self.scopes else self.tenant_id

@@ -41,12 +41,24 @@ class GatewayTimeout(GatewayError):
     """The bank may have done what was asked; nobody knows until it is asked again."""
 
 
+class GatewayInDoubt(GatewayTimeout):
+    """The bank refused, but an earlier attempt may have done what was asked: its refusal settles nothing.
+
+    Args:
+        refusal: what the bank said.
+    """
+
+    def __init__(self, refusal: GatewayRefused) -> None:
+        super().__init__(f"{refusal}, but an earlier attempt may have succeeded: it is being found out")
+        self.refusal = refusal
+
+
 class GatewayNonsense(GatewayError):
     """The bank answered something that is no answer; it may have done what was asked."""
 
 
 class GatewayRefused(GatewayError):
-    """The bank understood and said no: nothing was done, and asking again changes nothing.
+    """The bank understood and said no: this call did nothing, and asking again changes nothing.
 
     Args:
         status: the HTTP status of its answer.
@@ -134,12 +146,20 @@ class Gateway(Protocol):
         """Let go of what is held for `order`."""
         ...
 
-    async def receipt(self, bank_order_id: str) -> BankReport:
+    async def receipt(self, order_id: str, *, is_hint: bool = False) -> BankReport:
         """What the bank knows of an order.
+
+        Args:
+            order_id: the bank's id, or ours where the bank's is not known.
+            is_hint: somebody unknown made us ask, so that failures must not keep payments from the bank.
 
         Raises:
             GatewayError: one of its kinds; `GatewayRefused` where the bank has no such order.
         """
+        ...
+
+    def is_ours(self, report: BankReport) -> bool:
+        """Whether a report is of an order of our merchant, as far as it and the settings say."""
         ...
 
     def verify(self, raw_body: bytes, signature: str | None) -> Verdict:

@@ -58,6 +58,7 @@ class StoredToken:
     Args:
         prefix: its first characters, to tell tokens apart.
         digest: SHA-256 of the secret, hexadecimal.
+        parent: of a session in the console, the digest of the token that opened it; None for an access token.
     """
 
     prefix: str
@@ -66,6 +67,7 @@ class StoredToken:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    parent: str | None = None
 
 
 @frozen(kw_only=True)
@@ -73,15 +75,21 @@ class Answer:
     """An HTTP answer kept under an idempotency key; `status` is 0 while the request is still being worked on.
 
     Args:
-        owner: whose key it is: tenant, user and path.
+        owner: whose key it is.
         key: as the client sent it.
+        identity: UUID v4 of the request: it stays the same however often the request is repeated after an unknown
+            outcome, and names the order or refund that it makes.
         request_digest: of method, path and body, to notice another request under the same key.
+        created_at: when the key was used first.
+        claimed_at: when somebody last began to work on it; None while nobody does.
     """
 
     owner: str
     key: str
+    identity: str
     request_digest: str
     created_at: datetime
+    claimed_at: datetime | None = None
     status: int = 0
     content_type: str = ""
     body: bytes = b""
@@ -100,6 +108,10 @@ class Orders(Protocol):
 
     def get(self, order_id: str, tenant_id: str | None) -> Order | None:
         """The order with this id, ours or the bank's, if it is the tenant's; of any tenant where that is None."""
+        ...
+
+    def by_key(self, idempotency_key: str) -> Order | None:
+        """The order with this idempotency key."""
         ...
 
     def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
@@ -173,6 +185,10 @@ class Subscriptions(Protocol):
         """How many subscriptions are in each state."""
         ...
 
+    def never_due(self, limit: int) -> Sequence[str]:
+        """Tenants whose subscription runs or is about to end, and that nobody will look at; there should be none."""
+        ...
+
 
 class Cards(Protocol):
     """Saved cards."""
@@ -193,8 +209,20 @@ class Cards(Protocol):
         """Store the changes of a card."""
         ...
 
-    def forgetting(self, limit: int) -> Sequence[Card]:
-        """Cards that are forgotten here and perhaps not yet at the bank."""
+    def of_order(self, order_id: str) -> Card | None:
+        """The card that an order saved."""
+        ...
+
+    def of_parent(self, bank_order_id: str, tenant_id: str) -> Card | None:
+        """The tenant's card that the bank knows by this parent order."""
+        ...
+
+    def last_removed_of(self, tenant_id: str) -> Card | None:
+        """The card of a tenant that was removed last."""
+        ...
+
+    def forgetting(self, now: datetime, limit: int) -> Sequence[Card]:
+        """Cards that are removed here, and that the bank is to be asked by now to delete, longest due first."""
         ...
 
     def to_remind(self, now: datetime, limit: int) -> Sequence[Card]:
@@ -219,6 +247,10 @@ class Registrations(Protocol):
 
     def save(self, registration: Registration) -> None:
         """Store the changes of a registration."""
+        ...
+
+    def lock_name(self, schema_name: str) -> None:
+        """Let nobody else register this name, or come to life under it, until the transaction ends."""
         ...
 
     def of_name(self, schema_name: str) -> Sequence[Registration]:
@@ -316,6 +348,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def has_news(self, tenant_id: str, after: str | None) -> bool:
+        """Whether `feed` would give anything; changes nothing."""
+        ...
+
     def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
         """The last events of a tenant, or of all, oldest first."""
         ...
@@ -360,13 +396,15 @@ class Tokens(Protocol):
 class Answers(Protocol):
     """Answers under idempotency keys."""
 
-    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> Answer | None:
-        """Reserve a key; None where it is ours now, else what is kept under it.
+    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> tuple[Answer, bool]:
+        """Reserve a key; gives what is kept under it, and whether it is ours to work on now.
+
+        A request that is repeated keeps the identity that it had first.
 
         Args:
             answer: the reservation, with status 0.
-            forget_before: finished answers older than this are forgotten.
-            stale_before: reservations older than this were left by a process that died.
+            forget_before: keys first used before this are forgotten.
+            stale_before: reservations claimed before this were left by a process that died.
         """
         ...
 
@@ -374,8 +412,32 @@ class Answers(Protocol):
         """Keep the answer to a reserved key."""
         ...
 
+    def reopen(self, owner: str, key: str) -> None:
+        """Let a reserved key be claimed again under the same identity: the outcome of its request is not known."""
+        ...
+
     def release(self, owner: str, key: str) -> None:
-        """Give a reserved key back, so that the request may be repeated."""
+        """Forget a reserved key: nothing was done under it."""
+        ...
+
+
+class Pruning(Protocol):
+    """Deleting what is of no use any more, a bounded number of rows at a time."""
+
+    def answers(self, before: datetime, limit: int) -> int:
+        """Answers under idempotency keys first used before this; returns how many."""
+        ...
+
+    def refused_callbacks(self, before: datetime, limit: int) -> int:
+        """Callbacks received before this that changed nothing; returns how many."""
+        ...
+
+    def tokens(self, before: datetime, limit: int) -> int:
+        """Tokens that expired or were revoked before this; returns how many."""
+        ...
+
+    def unpaid_registrations(self, before: datetime, limit: int) -> int:
+        """Registrations that expired before this unpaid, with their rejected orders and all that is kept of those."""
         ...
 
 
@@ -404,6 +466,8 @@ class UnitOfWork(Protocol):
     def tokens(self) -> Tokens: ...
     @property
     def answers(self) -> Answers: ...
+    @property
+    def pruning(self) -> Pruning: ...
 
 
 class Storage(Protocol):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import stamina
 import structlog
+from aiohttp import hdrs
 from attrs import field, frozen
 from circuitbreaker import CircuitBreaker
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -26,6 +27,7 @@ from echodesk_billing.domain.report import BankReport, Source
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import (
     GatewayError,
+    GatewayInDoubt,
     GatewayNonsense,
     GatewayNotConfigured,
     GatewayRefused,
@@ -45,6 +47,8 @@ _LONGEST_WAIT_SECONDS = 2
 _MOST_DIGITS = 9
 _TOO_MANY_REQUESTS = 429
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
+_PASSING = (408, 409, 423, 425, _TOO_MANY_REQUESTS)
 _SERVER_ERROR = 500
 
 
@@ -56,6 +60,7 @@ class BankAccess:
         client_id: empty where payments are not configured.
         timeout_seconds: for one call of ours, repetitions included.
         keys: any of which may have signed a callback.
+        merchant_id: our `client.id` at the bank, to tell callbacks of other merchants; not looked at where empty.
         breaker_failures: after so many calls in a row that failed for a passing reason the bank is left alone.
         breaker_seconds: for how long.
     """
@@ -66,6 +71,7 @@ class BankAccess:
     client_secret: str = field(repr=False)
     timeout_seconds: float
     keys: Sequence[RSAPublicKey] = field(repr=False)
+    merchant_id: str = ""
     breaker_failures: int = 5
     breaker_seconds: float = 15
 
@@ -87,11 +93,14 @@ class BogGateway:
     def __init__(self, session: aiohttp.ClientSession, access: BankAccess, clock: Clock) -> None:
         self._session = session
         self._access = access
-        self._breaker = CircuitBreaker(
-            failure_threshold=access.breaker_failures,
-            recovery_timeout=access.breaker_seconds,
-            expected_exception=_Transient,
-            name="bank",
+        self._breaker, self._hint_breaker = (
+            CircuitBreaker(
+                failure_threshold=access.breaker_failures,
+                recovery_timeout=access.breaker_seconds,
+                expected_exception=_Transient,
+                name=name,
+            )
+            for name in ("bank", "bank, asked because of a callback")
         )
         self._tokens = TokenSource(session, access.auth_url, access.client_id, access.client_secret, clock)
 
@@ -105,7 +114,7 @@ class BogGateway:
         """No credentials, or an open circuit."""
         if not self.is_configured:
             return str(GatewayNotConfigured())
-        return str(self._resting()) if self._breaker.opened else None
+        return str(self._resting(self._breaker)) if self._breaker.opened else None
 
     async def create_order(self, order: Order, wallet_token: str = "") -> BankReport:
         """`POST /ecommerce/orders`, with a saved card `POST /ecommerce/orders/{parent}` or `…/subscribe`."""
@@ -155,12 +164,17 @@ class BogGateway:
         path = f"/payment/authorization/cancel/{order.bank_order_id}"
         await self._call("POST", path, {}, {"Idempotency-Key": key})
 
-    async def receipt(self, bank_order_id: str) -> BankReport:
+    async def receipt(self, order_id: str, *, is_hint: bool = False) -> BankReport:
         """`GET /receipt/{order_id}`."""
-        raw = await self._call("GET", f"/receipt/{bank_order_id}", None, {})
+        breaker = self._hint_breaker if is_hint else self._breaker
+        raw = await self._call("GET", f"/receipt/{order_id}", None, {}, breaker)
         report = _read(lambda document: codec.receipt(document, Source.RECEIPT), raw, "a receipt")
-        log.info("bank.receipt_read", bank_order_id=bank_order_id, bank_status=report.status, code=report.code)
+        log.info("bank.receipt_read", bank_order_id=order_id, bank_status=report.status, code=report.code)
         return report
+
+    def is_ours(self, report: BankReport) -> bool:
+        """By `client.id`, where the settings name ours and the report names one."""
+        return not (self._access.merchant_id and report.merchant_id) or report.merchant_id == self._access.merchant_id
 
     def verify(self, raw_body: bytes, signature_header: str | None) -> Verdict:
         """What the signature is worth, by the bank's keys."""
@@ -179,7 +193,14 @@ class BogGateway:
             raise GatewayNotConfigured
         await self._tokens.get()
 
-    async def _call(self, method: str, path: str, body: codec.Json | None, headers: dict[str, str]) -> bytes:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: codec.Json | None,
+        headers: dict[str, str],
+        breaker: CircuitBreaker | None = None,
+    ) -> bytes:
         """One call, repeated while that is safe and helps; every changing call carries its idempotency key.
 
         Raises:
@@ -187,10 +208,11 @@ class BogGateway:
         """
         if not self.is_configured:
             raise GatewayNotConfigured
-        if self._breaker.opened:
-            raise self._resting()
+        breaker = breaker or self._breaker
+        if breaker.opened:
+            raise self._resting(breaker)
         try:
-            result: bytes = await self._breaker.call_async(self._repeating, method, path, body, headers)
+            result: bytes = await breaker.call_async(self._repeating, method, path, body, headers)
         except _Transient as transient:
             raise transient.meaning from transient
         return result
@@ -199,9 +221,12 @@ class BogGateway:
         """Attempts within one time limit.
 
         Raises:
-            _Transient: the last failure, where none of the attempts was understood.
+            _Transient: the last failure, where none of the attempts was understood; the last that leaves it open
+                whether something was done, where one does.
+            GatewayInDoubt: the bank refused after an attempt of which that is open.
         """
         last: _Transient | None = None
+        doubt: _Transient | None = None
         try:
             async with asyncio.timeout(self._access.timeout_seconds):
                 async for attempt in stamina.retry_context(
@@ -213,18 +238,26 @@ class BogGateway:
                             return await self._attempt(method, path, body, headers)
                         except _Transient as transient:
                             last = transient
+                            if transient.leaves_doubt and method != hdrs.METH_GET:
+                                doubt = transient
                             raise
+                        except GatewayRefused as refusal:
+                            if doubt is None:
+                                raise
+                            raise GatewayInDoubt(refusal) from refusal
+        except _Transient as transient:
+            raise doubt or transient from None
         except TimeoutError:
             if last is not None:  # the time ran out between two attempts: what the last one said still holds
-                raise last from None
+                raise doubt or last from None
             log.error("bank.timeout", method=method, path=path, seconds=self._access.timeout_seconds)
             silence = f"The bank did not answer within {self._access.timeout_seconds:g} s"
             raise _Transient(GatewayTimeout(f"{silence}; the payment is being found out")) from None
         raise AssertionError("a retry context ends by returning or raising")
 
-    def _resting(self) -> GatewayUnavailable:
+    def _resting(self, breaker: CircuitBreaker) -> GatewayUnavailable:
         """What is said while the circuit is open."""
-        seconds = max(1, math.ceil(self._breaker.open_remaining))
+        seconds = max(1, math.ceil(breaker.open_remaining))
         failures = self._access.breaker_failures
         return GatewayUnavailable(
             f"The bank failed {failures} times in a row and is left alone for {seconds} s more", seconds
@@ -263,23 +296,28 @@ class BogGateway:
             raise _Transient(GatewayUnavailable(f"The bank cannot be reached: {error}")) from error
         except aiohttp.ClientError as error:
             doubt = GatewayTimeout(f"The connection to the bank broke: {error!r}; the payment is being found out")
-            raise _Transient(doubt) from error
+            raise _Transient(doubt, leaves_doubt=True) from error
 
 
 class _Transient(Exception):
-    """A failure that may pass: worth repeating, and `meaning` when it does not pass."""
+    """A failure that may pass: worth repeating, and `meaning` when it does not pass.
 
-    def __init__(self, meaning: GatewayError, wait_seconds: float | None = None) -> None:
+    Args:
+        leaves_doubt: the bank may have done what was asked.
+    """
+
+    def __init__(self, meaning: GatewayError, wait_seconds: float | None = None, *, leaves_doubt: bool = False) -> None:
         super().__init__(str(meaning))
         self.meaning = meaning
         self.wait_seconds = wait_seconds
+        self.leaves_doubt = leaves_doubt
 
     @classmethod
     def from_status(cls, status: int, headers: Any) -> Self:
         asked = headers.get("Retry-After", "")
         seconds = int(asked) if asked.isdecimal() and len(asked) <= _MOST_DIGITS else None
         meaning = GatewayUnavailable(f"The bank answered HTTP {status}", min(seconds or 30, 3600))
-        return cls(meaning, seconds)
+        return cls(meaning, seconds, leaves_doubt=status != _TOO_MANY_REQUESTS)
 
 
 def _wait_before_repeating(error: Exception) -> bool | float:
@@ -306,8 +344,10 @@ def _read(read: Callable[[codec.Json], T], raw: bytes, what: str) -> T:
 def _understood(status: int, answer: bytes, headers: Any) -> bytes:
     if 200 <= status < 300:
         return answer
-    if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
+    if status in _PASSING or status >= _SERVER_ERROR:
         raise _Transient.from_status(status, headers)
+    if status == _FORBIDDEN:  # of a firewall or a contract: it says nothing about the order
+        raise GatewayUnavailable(f"The bank answered HTTP {status}: {codec.error_message(answer)}", 300)
     if status < 400:
         raise GatewayNonsense(f"The bank answered HTTP {status}: a redirect, which is not followed")
     raise GatewayRefused(status, codec.error_message(answer))

@@ -180,6 +180,7 @@ def receipt(document: Json, source: Source) -> BankReport:
         refunded=_money(units.get("refund_amount"), currency, "refund_amount"),
         reject_reason=_text(document, "reject_reason"),
         card=_card(detail),
+        merchant_id=_text(_object(document, "client"), "id"),
     )
 
 

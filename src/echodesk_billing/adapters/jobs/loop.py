@@ -1,17 +1,22 @@
-"""A job done again and again in this process."""
+"""Background work that goes on whatever happens to it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import structlog
 
 log = structlog.get_logger()
 
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+LONGEST_JOB_SECONDS = 15 * 60.0
 
-async def every(seconds: float, job: Callable[[], Awaitable[object]], name: str) -> None:
-    """Do `job`, wait, and again, until cancelled. What it raises is logged and ends nothing.
+
+async def every(seconds: float, job: Callable[[], Awaitable[object]], name: str) -> NoReturn:
+    """Do `job`, wait, and again, until cancelled. What it raises is logged and ends nothing, nor does hanging.
 
     Args:
         seconds: of this machine's time between the end of one run and the start of the next.
@@ -19,7 +24,35 @@ async def every(seconds: float, job: Callable[[], Awaitable[object]], name: str)
     """
     while True:
         try:
-            await job()
+            async with asyncio.timeout(LONGEST_JOB_SECONDS):
+                await job()
         except Exception as error:  # noqa: BLE001 - the next run may fare better
             log.error("job.failed", job=name, error=type(error).__name__, reason=str(error))
         await asyncio.sleep(seconds)
+
+
+async def keep(name: str, run: Callable[[], Awaitable[object]]) -> NoReturn:
+    """Run something that is not meant to end, and again whenever it does, until cancelled.
+
+    Args:
+        name: of it, for the log.
+        run: starts it; a pause before each new start grows while it ends at once.
+    """
+    loop, pause = asyncio.get_running_loop(), FIRST_PAUSE_SECONDS
+    while True:
+        started = loop.time()
+        try:
+            await run()
+            reason = "it returned"
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            reason = "it was cancelled from within"
+        except Exception as error:  # noqa: BLE001 - whatever ended it, it starts again
+            reason = f"{type(error).__name__}: {error}"
+        if loop.time() - started > LONGEST_PAUSE_SECONDS:
+            pause = FIRST_PAUSE_SECONDS
+        log.error("task.ended", task=name, reason=reason, starts_again_in_seconds=pause)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -11,7 +11,7 @@ import structlog
 from procrastinate import App, PsycopgConnector
 
 from echodesk_billing.adapters.jobs.chores import Chores
-from echodesk_billing.adapters.jobs.loop import every
+from echodesk_billing.adapters.jobs.loop import every, keep
 from echodesk_billing.application.renewals import TEND
 from echodesk_billing.ports.storage import StorageUnavailable
 
@@ -22,11 +22,17 @@ RECOVER_EVERY_SECONDS = 10.0
 ENOUGH_WAITING = 50  # jobs: what waits longer than it is claimed for would be put in again
 DEAD_AFTER_SECONDS = 30.0
 FINISH_WITHIN_SECONDS = 8.0
+LOCK_MS, STATEMENT_MS = 5_000, 30_000
 
 
 def build_app(database_url: str, chores: Chores | None = None) -> App:
     """The queue of a database; with `chores` the tasks do something."""
-    connector = PsycopgConnector(conninfo=database_url, max_size=4 + (chores.concurrency if chores else 0))
+    connector = PsycopgConnector(
+        conninfo=database_url,
+        max_size=4 + (chores.concurrency if chores else 0),
+        timeout=10.0,  # for a connection of the pool
+        kwargs={"connect_timeout": 5, "options": f"-c lock_timeout={LOCK_MS} -c statement_timeout={STATEMENT_MS}"},
+    )
     app = App(connector=connector)
     if chores is not None:
         _add_tasks(app, chores)
@@ -90,16 +96,18 @@ async def working(database_url: str, chores: Chores, look_every_seconds: float) 
                 log.warning("job.recovered", job=job.task_name, id=job.id)
                 await app.job_manager.retry_job(job)
 
-        worker = app.run_worker_async(
-            queues=[QUEUE],
-            concurrency=chores.concurrency,
-            install_signal_handlers=False,
-            delete_jobs="successful",
-            fetch_job_polling_interval=1.0,
-            shutdown_graceful_timeout=FINISH_WITHIN_SECONDS,
-        )
+        async def work() -> None:
+            await app.run_worker_async(
+                queues=[QUEUE],
+                concurrency=chores.concurrency,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                fetch_job_polling_interval=1.0,
+                shutdown_graceful_timeout=FINISH_WITHIN_SECONDS,
+            )
+
         tasks = [
-            asyncio.create_task(worker),
+            asyncio.create_task(keep("worker", work)),
             asyncio.create_task(every(look_every_seconds, enqueue, "enqueue")),
             asyncio.create_task(every(RECOVER_EVERY_SECONDS, recover, "recover")),
         ]

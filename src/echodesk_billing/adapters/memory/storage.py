@@ -15,15 +15,18 @@ from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
-from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose, Step
-from echodesk_billing.domain.registration import Registration
+from echodesk_billing.domain.registration import Registration, RegistrationState
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken, UnitOfWork
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+_S = SubscriptionState
 
 
 @frozen
@@ -115,6 +118,7 @@ class _UnitOfWork:
         self.queue = _NoQueue()
         self.tokens = _Tokens(memory)
         self.answers = _Answers(memory)
+        self.pruning = _Pruning(memory)
 
 
 def _newest_first(orders: Sequence[Order]) -> list[Order]:
@@ -142,6 +146,9 @@ class _Orders:
     def get(self, order_id: str, tenant_id: str | None) -> Order | None:
         found = self.lock(order_id, order_id)
         return found if found and tenant_id in (None, found.tenant_id) else None
+
+    def by_key(self, idempotency_key: str) -> Order | None:
+        return next((order for order in self._orders.values() if order.idempotency_key == idempotency_key), None)
 
     def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
         if external_order_id in self._orders:
@@ -218,6 +225,11 @@ class _Subscriptions:
     def count_by_state(self) -> dict[str, int]:
         return dict(Counter(one.state.value for one in self._subscriptions.values()))
 
+    def never_due(self, limit: int) -> Sequence[str]:
+        live = {_S.TRIALING, _S.ACTIVE, _S.PAST_DUE, _S.CANCELLED}
+        forgotten = (one for one in self._subscriptions.values() if one.due_at is None and one.state in live)
+        return sorted(one.tenant_id for one in forgotten)[:limit]
+
 
 class _Cards:
     def __init__(self, memory: _Memory) -> None:
@@ -227,9 +239,20 @@ class _Cards:
         for known in self._cards:
             if known.order_id == card.order_id:
                 return known
-        card.id = len(self._cards) + 1
+        card.id, card.version = len(self._cards) + 1, 1
         self._cards.append(card)
         return card
+
+    def of_order(self, order_id: str) -> Card | None:
+        return next((card for card in self._cards if card.order_id == order_id), None)
+
+    def of_parent(self, bank_order_id: str, tenant_id: str) -> Card | None:
+        named = (bank_order_id, tenant_id)
+        return next((card for card in self._cards if (card.bank_order_id, card.tenant_id) == named), None)
+
+    def last_removed_of(self, tenant_id: str) -> Card | None:
+        removed = [(one.forgotten_at, one) for one in self._cards if one.tenant_id == tenant_id and one.forgotten_at]
+        return max(removed, key=lambda pair: (pair[0], pair[1].id), default=(None, None))[1]
 
     def active_of(self, tenant_id: str) -> Sequence[Card]:
         chosen = [card for card in self._cards if card.tenant_id == tenant_id and card.state is CardState.ACTIVE]
@@ -239,10 +262,13 @@ class _Cards:
         return next((card for card in self._cards if (card.id, card.tenant_id) == (card_id, tenant_id)), None)
 
     def save(self, card: Card) -> None:
+        card.version += 1
         self._cards[card.id - 1] = card
 
-    def forgetting(self, limit: int) -> Sequence[Card]:
-        return [card for card in self._cards if card.state is CardState.FORGETTING][:limit]
+    def forgetting(self, now: datetime, limit: int) -> Sequence[Card]:
+        waiting = [(one.forget_at, one) for one in self._cards if one.state is CardState.FORGETTING and one.forget_at]
+        due = sorted((pair for pair in waiting if pair[0] <= now), key=lambda pair: pair[0])
+        return [card for _, card in due[:limit]]
 
     def to_remind(self, now: datetime, limit: int) -> Sequence[Card]:
         usable = [card for card in self._cards if card.state is CardState.ACTIVE]
@@ -254,7 +280,7 @@ class _Registrations:
         self._registrations = memory.registrations
 
     def add(self, registration: Registration) -> None:
-        self._registrations.setdefault(registration.order_id, registration)
+        self._registrations.setdefault(registration.order_id, evolve(registration, version=1))
 
     def get(self, order_id: str) -> Registration | None:
         return self._registrations.get(order_id)
@@ -263,7 +289,11 @@ class _Registrations:
         return self._registrations.get(order_id)
 
     def save(self, registration: Registration) -> None:
+        registration.version += 1
         self._registrations[registration.order_id] = registration
+
+    def lock_name(self, schema_name: str) -> None:
+        """Transactions do not overlap here."""
 
     def of_name(self, schema_name: str) -> Sequence[Registration]:
         return [one for one in self._registrations.values() if one.applicant.schema_name == schema_name]
@@ -272,6 +302,7 @@ class _Registrations:
         old = [one for one in self._registrations.values() if one.sealed_payload and one.created_at < before]
         for one in old:
             one.sealed_payload = None
+            one.version += 1
         return len(old)
 
 
@@ -366,6 +397,9 @@ class _Outbox:
         start = next((number for number, event in enumerate(mine, 1) if event.id == after), 0)
         return mine[start : start + limit]
 
+    def has_news(self, tenant_id: str, after: str | None) -> bool:
+        return bool(self.feed(tenant_id, after, 1))
+
     def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
         events = [sent.event for sent in self._memory.outbox if tenant_id in (None, sent.event.tenant_id)]
         return sorted(events, key=lambda event: event.id)[-limit:]
@@ -415,15 +449,68 @@ class _Answers:
     def __init__(self, memory: _Memory) -> None:
         self._answers = memory.answers
 
-    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> Answer | None:
+    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> tuple[Answer, bool]:
         known = self._answers.get((answer.owner, answer.key))
-        if known is not None and known.created_at >= (forget_before if known.status else stale_before):
-            return known
-        self._answers[answer.owner, answer.key] = answer
-        return None
+        if known is None or known.created_at < forget_before:
+            self._answers[answer.owner, answer.key] = answer
+            return answer, True
+        is_abandoned = known.claimed_at is None or known.claimed_at < stale_before
+        if known.status == 0 and is_abandoned and known.request_digest == answer.request_digest:
+            known = evolve(known, claimed_at=answer.claimed_at)
+            self._answers[answer.owner, answer.key] = known
+            return known, True
+        return known, False
+
+    def reopen(self, owner: str, key: str) -> None:
+        self._answers[owner, key] = evolve(self._answers[owner, key], claimed_at=None)
 
     def finish(self, answer: Answer) -> None:
         self._answers[answer.owner, answer.key] = answer
 
     def release(self, owner: str, key: str) -> None:
         self._answers.pop((owner, key), None)
+
+
+class _Pruning:
+    def __init__(self, memory: _Memory) -> None:
+        self._memory = memory
+
+    def answers(self, before: datetime, limit: int) -> int:
+        return _drop(
+            self._memory.answers, [k for k, one in self._memory.answers.items() if one.created_at < before][:limit]
+        )
+
+    def refused_callbacks(self, before: datetime, limit: int) -> int:
+        old = [one for one in self._memory.inbox if one.outcome != "applied" and one.at < before][:limit]
+        self._memory.inbox[:] = [one for one in self._memory.inbox if one not in old]
+        return len(old)
+
+    def tokens(self, before: datetime, limit: int) -> int:
+        ended = (
+            digest
+            for digest, one in self._memory.tokens.items()
+            if any(at is not None and at < before for at in (one.expires_at, one.revoked_at))
+        )
+        return _drop(self._memory.tokens, list(ended)[:limit])
+
+    def unpaid_registrations(self, before: datetime, limit: int) -> int:
+        old = [
+            order_id
+            for order_id, one in self._memory.registrations.items()
+            if one.state is RegistrationState.PENDING
+            and one.expires_at < before
+            and self._memory.orders[order_id].state is OrderState.REJECTED
+            and self._memory.orders[order_id].check_at is None
+        ][:limit]
+        for order_id in old:
+            del self._memory.registrations[order_id], self._memory.orders[order_id]
+            self._memory.history.pop(order_id, None)
+        self._memory.inbox[:] = [one for one in self._memory.inbox if one.order_id not in old]
+        self._memory.outbox[:] = [one for one in self._memory.outbox if getattr(one.event, "order_id", None) not in old]
+        return len(old)
+
+
+def _drop(kept: dict[K, V], keys: list[K]) -> int:
+    for key in keys:
+        del kept[key]
+    return len(keys)

@@ -20,7 +20,7 @@ from echodesk_billing.domain.payment_request import PaymentRequest, SaveCard
 from echodesk_billing.domain.pricing import Plan
 from echodesk_billing.domain.refund import Refund
 from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
-from echodesk_billing.domain.subscription import PlanChange, Subscription
+from echodesk_billing.domain.subscription import PaidPeriod, PlanChange, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
 
@@ -57,6 +57,7 @@ def order_values(order: Order) -> Values:
         "refunds": _document(order.refunds),
         "attention": _document(order.attention),
         "needs_attention": bool(order.attention),
+        "resolved": _document(order.resolved),
         "saves_card": order.saves_card,
         "ask": order.ask,
         "check_at": order.check_at,
@@ -86,6 +87,7 @@ def order(row: Row[Any]) -> Order:
         request=_value(row.request, PaymentRequest),
         refunds=_value(row.refunds, tuple[Refund, ...]),
         attention=_value(row.attention, tuple[str, ...]),
+        resolved=_value(row.resolved, tuple[str, ...]),
         saves_card=row.saves_card,
         ask=row.ask,
         check_at=row.check_at,
@@ -105,12 +107,21 @@ def step_values(order_id: str, step: Step) -> Values:
         "before": step.before,
         "after": step.after,
         "detail": step.detail,
+        "by": step.by,
     }
 
 
 def step(row: Row[Any]) -> Step:
     """A step from its row."""
-    return Step(at=row.at, event=row.event, source=row.source, before=row.before, after=row.after, detail=row.detail)
+    return Step(
+        at=row.at,
+        event=row.event,
+        source=row.source,
+        before=row.before,
+        after=row.after,
+        detail=row.detail,
+        by=row.by,
+    )
 
 
 def subscription_values(subscription: Subscription) -> Values:
@@ -136,6 +147,8 @@ def subscription_values(subscription: Subscription) -> Values:
         "retry_at": subscription.retry_at,
         "tended_at": subscription.tended_at,
         "due_at": subscription.due_at,
+        "paid": _document(subscription.paid),
+        "grace_used_seconds": int(subscription.grace_used.total_seconds()),
     }
 
 
@@ -162,6 +175,8 @@ def subscription(row: Row[Any]) -> Subscription:
         retry_at=row.retry_at,
         tended_at=row.tended_at,
         due_at=row.due_at,
+        paid=_value(row.paid, tuple[PaidPeriod, ...]),
+        grace_used=timedelta(seconds=row.grace_used_seconds),
     )
 
 
@@ -181,6 +196,11 @@ def card_values(card: Card) -> Values:
         "is_default": card.is_default,
         "state": card.state.value,
         "remind_at": card.remind_at,
+        "chosen_at": card.chosen_at,
+        "forgotten_at": card.forgotten_at,
+        "removed_as_default": card.removed_as_default,
+        "forget_at": card.forget_at,
+        "version": card.version,
     }
     return {"id": card.id, **values} if card.id else values
 
@@ -201,6 +221,11 @@ def card(row: Row[Any]) -> Card:
         is_default=row.is_default,
         state=CardState(row.state),
         remind_at=row.remind_at,
+        chosen_at=row.chosen_at,
+        forgotten_at=row.forgotten_at,
+        removed_as_default=row.removed_as_default,
+        forget_at=row.forget_at,
+        version=row.version,
     )
 
 
@@ -214,6 +239,7 @@ def registration_values(registration: Registration) -> Values:
         "state": registration.state.value,
         "created_at": registration.created_at,
         "expires_at": registration.expires_at,
+        "version": registration.version,
     }
 
 
@@ -226,6 +252,7 @@ def registration(row: Row[Any]) -> Registration:
         state=RegistrationState(row.state),
         created_at=row.created_at,
         expires_at=row.expires_at,
+        version=row.version,
     )
 
 
@@ -269,6 +296,7 @@ def invoice_values(invoice: Invoice) -> Values:
         "package_name": invoice.package_name,
         "seats": invoice.seats,
         "issued_at": invoice.issued_at,
+        "buyer": invoice.buyer,
     }
 
 
@@ -285,6 +313,7 @@ def invoice(row: Row[Any]) -> Invoice:
         package_name=row.package_name,
         seats=row.seats,
         issued_at=row.issued_at,
+        buyer=row.buyer,
     )
 
 
@@ -340,6 +369,7 @@ def token_values(token: StoredToken) -> Values:
         "created_at": token.created_at,
         "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,
+        "parent": token.parent,
     }
 
 
@@ -352,6 +382,7 @@ def token(row: Row[Any]) -> StoredToken:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        parent=row.parent,
     )
 
 
@@ -360,8 +391,10 @@ def answer_values(answer: Answer) -> Values:
     return {
         "owner": answer.owner,
         "key": answer.key,
+        "identity": answer.identity,
         "request_digest": answer.request_digest,
         "created_at": answer.created_at,
+        "claimed_at": answer.claimed_at,
         "status": answer.status,
         "content_type": answer.content_type,
         "body": answer.body,
@@ -373,8 +406,10 @@ def answer(row: Row[Any]) -> Answer:
     return Answer(
         owner=row.owner,
         key=row.key,
+        identity=row.identity,
         request_digest=row.request_digest,
         created_at=row.created_at,
+        claimed_at=row.claimed_at,
         status=row.status,
         content_type=row.content_type,
         body=bytes(row.body),

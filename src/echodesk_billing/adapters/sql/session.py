@@ -14,13 +14,14 @@ from typing import Any
 
 import msgspec
 from attrs import frozen
-from sqlalchemy import Connection, CursorResult, Executable, Table, bindparam, update
+from sqlalchemy import Connection, CursorResult, Executable, Table, bindparam, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Update
 
 from echodesk_billing.domain.errors import BillingError
 
 Values = Mapping[str, Any]
+_LOCK_NAME = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 class ConcurrentChange(BillingError):
@@ -58,6 +59,11 @@ class Session:
         if not apart:
             self.flush()
         return self._connection.execute(statement, values)
+
+    def lock_name(self, name: str) -> None:
+        """Let one transaction at a time go on that says this name; SQLite has one writer anyway."""
+        if self.is_postgres:
+            self.execute(_LOCK_NAME, {"name": name})
 
     def insert(self, table: Table, rows: Sequence[Values], *, or_nothing: bool = False) -> None:
         """Insert rows, later. None of them may hold bytes.

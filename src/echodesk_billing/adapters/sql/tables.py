@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -72,6 +73,7 @@ orders = Table(
     Column("refunds", Text, nullable=False),
     Column("attention", Text, nullable=False),
     Column("needs_attention", Boolean, nullable=False),
+    Column("resolved", Text, nullable=False, server_default="[]"),
     Column("saves_card", Boolean),
     Column("ask", Text),
     Column("check_at", UtcDateTime),
@@ -116,6 +118,7 @@ order_steps = Table(
     Column("before", String(20), nullable=False),
     Column("after", String(20), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("by", Text, nullable=False, server_default=""),
 )
 
 subscriptions = Table(
@@ -141,9 +144,18 @@ subscriptions = Table(
     Column("retry_at", UtcDateTime),
     Column("tended_at", UtcDateTime),
     Column("due_at", UtcDateTime),
+    Column("paid", Text, nullable=False, server_default="[]"),
+    Column("grace_used_seconds", Integer, nullable=False, server_default="0"),
 )
 _DUE = text("due_at IS NOT NULL")
 Index("ix_subscriptions_due", subscriptions.c.due_at, postgresql_where=_DUE, sqlite_where=_DUE)
+NEVER_DUE = text("due_at IS NULL AND state IN ('trialing', 'active', 'past_due', 'cancelled')")
+Index(
+    "ix_subscriptions_never_due",
+    subscriptions.c.tenant_id,
+    postgresql_where=NEVER_DUE,
+    sqlite_where=NEVER_DUE,
+)
 
 cards = Table(
     "cards",
@@ -162,11 +174,17 @@ cards = Table(
     Column("is_default", Boolean, nullable=False),
     Column("state", String(16), nullable=False),
     Column("remind_at", UtcDateTime),
+    Column("chosen_at", UtcDateTime),
+    Column("forgotten_at", UtcDateTime),
+    Column("removed_as_default", Boolean, nullable=False, server_default=false()),
+    Column("forget_at", UtcDateTime),
+    Column("version", Integer, nullable=False, server_default="1"),
 )
+Index("ix_cards_parent", cards.c.bank_order_id)
 _REMIND = text("remind_at IS NOT NULL AND state = 'active'")
 Index("ix_cards_remind", cards.c.remind_at, postgresql_where=_REMIND, sqlite_where=_REMIND)
 _FORGETTING = text("state = 'forgetting'")
-Index("ix_cards_forgetting", cards.c.id, postgresql_where=_FORGETTING, sqlite_where=_FORGETTING)
+Index("ix_cards_forgetting", cards.c.forget_at, postgresql_where=_FORGETTING, sqlite_where=_FORGETTING)
 
 registrations = Table(
     "registrations",
@@ -178,7 +196,10 @@ registrations = Table(
     Column("state", String(16), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
 )
+_PENDING = text("state = 'pending'")
+Index("ix_registrations_pending", registrations.c.expires_at, postgresql_where=_PENDING, sqlite_where=_PENDING)
 _SEALED = text("sealed_payload IS NOT NULL")
 Index("ix_registrations_sealed", registrations.c.created_at, postgresql_where=_SEALED, sqlite_where=_SEALED)
 
@@ -219,6 +240,7 @@ invoices = Table(
     Column("package_name", Text, nullable=False),
     Column("seats", Integer, nullable=False),
     Column("issued_at", UtcDateTime, nullable=False),
+    Column("buyer", Text, nullable=False, server_default=""),
     UniqueConstraint("series", "serial"),
 )
 Index("ix_invoices_tenant", invoices.c.tenant_id, invoices.c.id)
@@ -240,6 +262,8 @@ inbox = Table(
     Column("order_id", String(25), index=True),
     Column("at", UtcDateTime, nullable=False),
 )
+REFUSED = text("outcome NOT IN ('applied')")
+Index("ix_inbox_refused", inbox.c.at, postgresql_where=REFUSED, sqlite_where=REFUSED)
 
 outbox = Table(
     "outbox",
@@ -255,6 +279,14 @@ outbox = Table(
 )
 Index("ix_outbox_tenant", outbox.c.tenant_id, outbox.c.id)
 Index("uq_outbox_tenant_position", outbox.c.tenant_id, outbox.c.position, unique=True)
+_UNNUMBERED = text("position IS NULL")
+Index(
+    "ix_outbox_unnumbered",
+    outbox.c.tenant_id,
+    outbox.c.id,
+    postgresql_where=_UNNUMBERED,
+    sqlite_where=_UNNUMBERED,
+)
 Index(
     "ix_outbox_pending",
     outbox.c.id,
@@ -280,15 +312,22 @@ tokens = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
+    Column("parent", String(64)),
 )
+_ENDS = text("expires_at IS NOT NULL")
+Index("ix_tokens_expires", tokens.c.expires_at, postgresql_where=_ENDS, sqlite_where=_ENDS)
+_REVOKED = text("revoked_at IS NOT NULL")
+Index("ix_tokens_revoked", tokens.c.revoked_at, postgresql_where=_REVOKED, sqlite_where=_REVOKED)
 
 answers = Table(
     "answers",
     metadata,
     Column("owner", String(255), primary_key=True),
     Column("key", String(255), primary_key=True),
+    Column("identity", String(36), nullable=False, server_default=""),
     Column("request_digest", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("claimed_at", UtcDateTime),
     Column("status", Integer, nullable=False),
     Column("content_type", String(64), nullable=False),
     Column("body", LargeBinary, nullable=False),

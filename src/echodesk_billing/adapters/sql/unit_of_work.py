@@ -5,28 +5,31 @@ from __future__ import annotations
 import functools
 from collections import namedtuple
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from attrs import evolve
 from sqlalchemy import (
     Executable,
     Select,
+    Table,
     bindparam,
     case,
     delete,
     func,
+    literal,
     literal_column,
     or_,
     select,
     text,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql import rows, tables
-from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import Catalogue
@@ -48,7 +51,6 @@ _PUT_JOBS = text(
     "SELECT jsonb_agg(tenant) AS part FROM unnest(CAST(:tenants AS text[])) WITH ORDINALITY AS one(tenant, number) "
     "GROUP BY (number - 1) / :size) AS parts"
 )
-_NEVER = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
 class SqlUnitOfWork:
@@ -67,6 +69,7 @@ class SqlUnitOfWork:
         self.queue = SqlQueue(session)
         self.tokens = SqlTokens(session)
         self.answers = SqlAnswers(session)
+        self.pruning = SqlPruning(session)
 
 
 # By our id, and by the bank's: two queries, so that each uses its index whatever the database knows of the table.
@@ -153,6 +156,12 @@ class SqlOrders:
             if id_
         )
         return next((row for row in found if row is not None), None)
+
+    def by_key(self, idempotency_key: str) -> Order | None:
+        """By the unique index on idempotency_key."""
+        query = select(tables.orders).where(tables.orders.c.idempotency_key == idempotency_key)
+        row = self._session.execute(query).first()
+        return None if row is None else rows.order(row)
 
     def open_of(self, tenant_id: str) -> Sequence[Order]:
         """By ix_orders_tenant_created."""
@@ -276,6 +285,12 @@ class SqlSubscriptions:
         query = select(state, func.count().label("number")).group_by(state)
         return {row.state: row.number for row in self._session.execute(query)}
 
+    def never_due(self, limit: int) -> Sequence[str]:
+        """By the partial index ix_subscriptions_never_due."""
+        table = tables.subscriptions
+        query = select(table.c.tenant_id).where(tables.NEVER_DUE).order_by(table.c.tenant_id).limit(limit)
+        return list(self._session.execute(query).scalars())
+
 
 _ACTIVE_CARDS = (
     select(tables.cards)
@@ -292,9 +307,30 @@ class SqlCards:
 
     def add(self, card: Card) -> Card:
         """Insert, unless the order saved one; read back by the unique index on order_id."""
-        self._session.insert_new(tables.cards, rows.card_values(card))
-        query = select(tables.cards).where(tables.cards.c.order_id == card.order_id)
-        return rows.card(self._session.execute(query).one())
+        self._session.insert_new(tables.cards, rows.card_values(evolve(card, version=1)))
+        stored = self.of_order(card.order_id)
+        if stored is None:
+            raise AssertionError(f"the card of order {card.order_id} was inserted and is gone")
+        return stored
+
+    def of_order(self, order_id: str) -> Card | None:
+        """By the unique index on order_id."""
+        return self._one(select(tables.cards).where(tables.cards.c.order_id == order_id))
+
+    def of_parent(self, bank_order_id: str, tenant_id: str) -> Card | None:
+        """By ix_cards_parent."""
+        cards = tables.cards
+        return self._one(select(cards).where(cards.c.bank_order_id == bank_order_id, cards.c.tenant_id == tenant_id))
+
+    def last_removed_of(self, tenant_id: str) -> Card | None:
+        """By the index on tenant_id."""
+        cards = tables.cards
+        query = select(cards).where(cards.c.tenant_id == tenant_id, cards.c.forgotten_at.is_not(None))
+        return self._one(query.order_by(cards.c.forgotten_at.desc(), cards.c.id.desc()).limit(1))
+
+    def _one(self, query: Select[Any]) -> Card | None:
+        row = self._session.execute(query).first()
+        return None if row is None else rows.card(row)
 
     def active_of(self, tenant_id: str) -> Sequence[Card]:
         """By the index on tenant_id."""
@@ -307,19 +343,20 @@ class SqlCards:
             .where(tables.cards.c.id == card_id, tables.cards.c.tenant_id == tenant_id)
             .with_for_update()
         )
-        row = self._session.execute(query).first()
-        return None if row is None else rows.card(row)
+        return self._one(query)
 
     def save(self, card: Card) -> None:
-        """Update by primary key."""
+        """Update by primary key; the version must be the one that was loaded."""
+        card.version += 1
         self._session.update(tables.cards, rows.card_values(card))
 
-    def forgetting(self, limit: int) -> Sequence[Card]:
+    def forgetting(self, now: datetime, limit: int) -> Sequence[Card]:
         """By the partial index ix_cards_forgetting."""
+        cards = tables.cards
         query = (
-            select(tables.cards)
-            .where(tables.cards.c.state == CardState.FORGETTING.value)
-            .order_by(tables.cards.c.id)
+            select(cards)
+            .where(cards.c.state == CardState.FORGETTING.value, cards.c.forget_at <= now)
+            .order_by(cards.c.forget_at)
             .limit(limit)
         )
         return [rows.card(row) for row in self._session.execute(query)]
@@ -345,7 +382,7 @@ class SqlRegistrations:
 
     def add(self, registration: Registration) -> None:
         """Insert, unless the order has one."""
-        self._session.insert_new(tables.registrations, rows.registration_values(registration))
+        self._session.insert_new(tables.registrations, rows.registration_values(evolve(registration, version=1)))
 
     def get(self, order_id: str) -> Registration | None:
         """By primary key."""
@@ -361,12 +398,17 @@ class SqlRegistrations:
         return None if row is None else rows.registration(row)
 
     def save(self, registration: Registration) -> None:
-        """Update by primary key."""
-        self._session.execute(
-            update(tables.registrations)
-            .where(tables.registrations.c.order_id == registration.order_id)
-            .values(rows.registration_values(registration))
-        )
+        """Update by primary key; the version must be the one that was loaded."""
+        registration.version += 1
+        table = tables.registrations
+        found = (table.c.order_id == registration.order_id, table.c.version == registration.version - 1)
+        values = rows.registration_values(registration)
+        if self._session.execute(update(table).where(*found).values(values)).rowcount != 1:  # bytes: it cannot wait
+            raise ConcurrentChange(f"the registration of {registration.order_id} was changed meanwhile")
+
+    def lock_name(self, schema_name: str) -> None:
+        """By an advisory lock, which leaves no row behind; SQLite has one writer as it is."""
+        self._session.lock_name(f"registration {schema_name}")
 
     def of_name(self, schema_name: str) -> Sequence[Registration]:
         """By the index on schema_name."""
@@ -377,7 +419,8 @@ class SqlRegistrations:
         """By the partial index ix_registrations_sealed."""
         table = tables.registrations
         old = (table.c.sealed_payload.is_not(None), table.c.created_at < before)
-        return self._session.execute(update(table).where(*old).values(sealed_payload=None)).rowcount
+        erased = update(table).where(*old).values(sealed_payload=None, version=table.c.version + 1)
+        return self._session.execute(erased).rowcount
 
 
 @functools.cache
@@ -517,19 +560,46 @@ class SqlOutbox:
         return [rows.event(row) for row in self._session.execute(query)]
 
     def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
-        """Give visible events their position, one reader at a time, then read by uq_outbox_tenant_position."""
+        """Give a page of visible events their position, one reader of the tenant at a time, then read.
+
+        By ix_outbox_unnumbered and uq_outbox_tenant_position.
+        """
         outbox = tables.outbox
         mine = outbox.c.tenant_id == tenant_id
-        new = select(outbox.c.id).where(mine, outbox.c.position.is_(None)).order_by(outbox.c.id)
-        if self._session.execute(new.limit(1)).first() is not None:
-            self._session.insert_new(tables.leases, {"name": "feed", "owner": "", "until": _NEVER})
-            self._session.execute(select(tables.leases).where(tables.leases.c.name == "feed").with_for_update())
+        if self.has_unnumbered(tenant_id):
+            self._session.lock_name(f"feed {tenant_id}")
             last = self._session.execute(select(func.max(outbox.c.position)).where(mine)).scalar() or 0
-            for position, event_id in enumerate(self._session.execute(new).scalars().all(), last + 1):
-                self._session.execute(update(outbox).where(outbox.c.id == event_id).values(position=position))
-        known = select(outbox.c.position).where(mine, outbox.c.id == after).scalar_subquery()
-        query = select(outbox).where(mine, outbox.c.position > func.coalesce(known, 0))
+            row_number = func.row_number().over(order_by=outbox.c.id)
+            page = (
+                select(outbox.c.id, (literal(last) + row_number).label("position"))
+                .where(mine, outbox.c.position.is_(None))
+                .order_by(outbox.c.id)
+                .limit(limit)
+                .subquery("page")
+            )
+            self._session.execute(update(outbox).where(outbox.c.id == page.c.id).values(position=page.c.position))
+        query = select(outbox).where(mine, outbox.c.position > self._position(tenant_id, after))
         return [rows.event(row) for row in self._session.execute(query.order_by(outbox.c.position).limit(limit))]
+
+    def has_news(self, tenant_id: str, after: str | None) -> bool:
+        """By ix_outbox_unnumbered and uq_outbox_tenant_position."""
+        if self.has_unnumbered(tenant_id):
+            return True
+        outbox = tables.outbox
+        behind = (outbox.c.tenant_id == tenant_id, outbox.c.position > self._position(tenant_id, after))
+        return self._session.execute(select(outbox.c.id).where(*behind).limit(1)).first() is not None
+
+    def _position(self, tenant_id: str, after: str | None) -> Any:
+        """The position of the event with the id `after`; 0 where there is none."""
+        outbox = tables.outbox
+        known = select(outbox.c.position).where(outbox.c.tenant_id == tenant_id, outbox.c.id == after)
+        return func.coalesce(known.scalar_subquery(), 0)
+
+    def has_unnumbered(self, tenant_id: str) -> bool:
+        """By the partial index ix_outbox_unnumbered."""
+        outbox = tables.outbox
+        new = select(outbox.c.id).where(outbox.c.tenant_id == tenant_id, outbox.c.position.is_(None))
+        return self._session.execute(new.order_by(outbox.c.id).limit(1)).first() is not None
 
     def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
         """By ix_outbox_tenant, or the primary key for all tenants."""
@@ -616,18 +686,24 @@ class SqlAnswers:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> Answer | None:
-        """Drop what is old under this key, then insert, unless the primary key is there."""
-        table = tables.answers
-        old = or_(
-            table.c.created_at < forget_before,
-            (table.c.status == 0) & (table.c.created_at < stale_before),
-        )
-        self._session.execute(delete(table).where(*self._key(answer.owner, answer.key), old))
+    def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> tuple[Answer, bool]:
+        """Drop what is old under this key, then insert, or take over what nobody works on, by primary key."""
+        table, mine = tables.answers, self._key(answer.owner, answer.key)
+        self._session.execute(delete(table).where(*mine, table.c.created_at < forget_before))
         if self._session.insert_new(table, rows.answer_values(answer)):
-            return None
-        row = self._session.execute(select(table).where(*self._key(answer.owner, answer.key))).one()
-        return rows.answer(row)
+            return answer, True
+        abandoned = or_(table.c.claimed_at.is_(None), table.c.claimed_at < stale_before)
+        taken = self._session.execute(
+            update(table)
+            .where(*mine, table.c.request_digest == answer.request_digest, table.c.status == 0, abandoned)
+            .values(claimed_at=answer.claimed_at)
+        )
+        row = self._session.execute(select(table).where(*mine)).one()
+        return rows.answer(row), taken.rowcount == 1
+
+    def reopen(self, owner: str, key: str) -> None:
+        """Update by primary key."""
+        self._session.execute(update(tables.answers).where(*self._key(owner, key)).values(claimed_at=None))
 
     def finish(self, answer: Answer) -> None:
         """Update by primary key."""
@@ -641,3 +717,56 @@ class SqlAnswers:
 
     def _key(self, owner: str, key: str) -> tuple[Any, ...]:
         return (tables.answers.c.owner == owner, tables.answers.c.key == key)
+
+
+class SqlPruning:
+    """Deleting what is of no use any more, a bounded number of rows at a time, each by an index."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def answers(self, before: datetime, limit: int) -> int:
+        """By the index on created_at."""
+        table = tables.answers
+        old = select(table.c.owner, table.c.key).where(table.c.created_at < before).order_by(table.c.created_at)
+        return self._delete(table, old.limit(limit))
+
+    def refused_callbacks(self, before: datetime, limit: int) -> int:
+        """By the partial index ix_inbox_refused."""
+        table = tables.inbox
+        old = select(table.c.digest, table.c.outcome).where(tables.REFUSED, table.c.at < before).order_by(table.c.at)
+        return self._delete(table, old.limit(limit))
+
+    def tokens(self, before: datetime, limit: int) -> int:
+        """By the partial indexes ix_tokens_expires and ix_tokens_revoked."""
+        table = tables.tokens
+        return sum(
+            self._delete(table, select(table.c.digest).where(column < before).order_by(column).limit(limit))
+            for column in (table.c.expires_at, table.c.revoked_at)
+        )
+
+    def unpaid_registrations(self, before: datetime, limit: int) -> int:
+        """By the partial index ix_registrations_pending."""
+        table, orders = tables.registrations, tables.orders
+        query = (
+            select(table.c.order_id, orders.c.tenant_id)
+            .join(orders, orders.c.id == table.c.order_id)
+            .where(table.c.state == "pending", table.c.expires_at < before)
+            .where(orders.c.state == OrderState.REJECTED, orders.c.check_at.is_(None))
+            .order_by(table.c.expires_at)
+            .limit(limit)
+        )
+        found = self._session.execute(query).all()
+        for row in found:
+            outbox, order_id = tables.outbox, row.order_id
+            named = outbox.c.body.contains(f'"order_id":"{order_id}"', autoescape=True)
+            self._session.execute(delete(outbox).where(outbox.c.tenant_id == row.tenant_id, named))
+            for owned in (tables.order_steps, tables.inbox, table):
+                self._session.execute(delete(owned).where(owned.c.order_id == order_id))
+            self._session.execute(delete(orders).where(orders.c.id == order_id))
+        return len(found)
+
+    def _delete(self, table: Table, keys: Select[Any]) -> int:
+        """Delete the rows that `keys` selects by their primary key."""
+        key = tuple_(*table.primary_key.columns)
+        return self._session.execute(delete(table).where(key.in_(keys))).rowcount

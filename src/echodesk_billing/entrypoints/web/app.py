@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import ipaddress
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -18,11 +22,11 @@ from aiohttp import hdrs, web
 from attrs import frozen
 
 from echodesk_billing.entrypoints.web import metrics, openapi, problems
-from echodesk_billing.entrypoints.web.calls import USE_CASES, Call, Route, UseCases, raw_body
+from echodesk_billing.entrypoints.web.calls import STOPPING, USE_CASES, Call, Route, UseCases, raw_body
 from echodesk_billing.entrypoints.web.console import add_console
 from echodesk_billing.entrypoints.web.idempotency import once
 from echodesk_billing.entrypoints.web.problems import Refused
-from echodesk_billing.entrypoints.web.routes import ROUTES, WEBHOOK
+from echodesk_billing.entrypoints.web.routes import REGISTER, ROUTES, WEBHOOK
 from echodesk_billing.entrypoints.web.schemas import Nothing
 from echodesk_billing.ports.access import Principal, Scope
 
@@ -50,19 +54,31 @@ class RateLimits:
     Args:
         per_token: how often a user may call, as `300/minute`.
         per_address: the same for an address whose calls nobody vouches for.
+        registrations: how often an address may register a tenant, which anybody may.
         at_once: how many requests are worked on at a time; more are turned away at once rather than all too late.
+        polls_per_tenant: how many calls of a tenant may wait for events at a time.
+        polls_at_once: the same for all tenants.
+        bodies_per_address: how many bodies of one address may be on their way at a time.
+        body_seconds: how long a body may take to come.
     """
 
     per_token: str
     per_address: str
+    registrations: str = "10/hour"
     at_once: int = 200
+    polls_per_tenant: int = 5
+    polls_at_once: int = 500
+    bodies_per_address: int = 64
+    body_seconds: float = 10.0
 
 
 def build_app(use_cases: UseCases, rate_limits: RateLimits) -> web.Application:
     """The application with all routes of the API."""
     guard = _Guard(rate_limits)
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_dress, _readable, guard.bounded, guard.by_address])
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_dress, _readable, guard.by_address, guard.bounded])
     app[USE_CASES] = use_cases
+    app[STOPPING] = asyncio.Event()
+    app.on_shutdown.append(_let_pollers_go)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _endpoint(route, guard))
     app.router.add_get("/metrics", metrics.expose)
@@ -90,21 +106,23 @@ def _endpoint(route: Route, guard: _Guard) -> Callable[[web.Request], Awaitable[
         if principal is not None:
             await guard.by_token(principal)
 
-        async def answer() -> web.Response:
+        async def answer(key: str | None = None) -> tuple[web.Response, Exception | None]:
             try:
                 body = await _body(request, route.takes) if route.takes else Nothing()
-                given = await route.handler(Call(request=request, body=body, uses=uses, principal=principal))
+                call = Call(request=request, body=body, uses=uses, principal=principal, key=key)
+                given = await guard.handle(route, call)
             except Exception as error:  # noqa: BLE001 - rendered by the table of problems
-                return problems.problem(request, _refusal(error))
+                return problems.problem(request, _refusal(error)), error
             if isinstance(given, web.Response):
-                return given
-            return web.Response(
-                status=route.status(given), body=_encoder.encode(given), content_type="application/json"
-            )
+                return given, None
+            body = _encoder.encode(given)
+            return web.Response(status=route.status(given), body=body, content_type="application/json"), None
 
-        if principal is not None and request.method == hdrs.METH_POST and "Idempotency-Key" in request.headers:
+        is_keyed = request.method != hdrs.METH_GET and route.path != WEBHOOK
+        if is_keyed and "Idempotency-Key" in request.headers:
             return await once(request, principal, uses, answer)
-        return await answer()
+        response, _ = await answer()
+        return response
 
     return serve
 
@@ -153,8 +171,35 @@ class _Guard:
         self._limiter = limits.aio.strategies.FixedWindowRateLimiter(limits.aio.storage.MemoryStorage())
         self._per_token = limits.parse(rates.per_token)
         self._per_address = limits.parse(rates.per_address)
-        self._at_once = rates.at_once
+        self._registrations = limits.parse(rates.registrations)
+        self._rates = rates
         self._in_hand = 0
+        self._polls: Counter[str] = Counter()
+        self._bodies: Counter[str] = Counter()
+
+    async def handle(self, route: Route, call: Call[Any]) -> Any:
+        """Call the handler of a route, within the limits of its kind.
+
+        Raises:
+            Refused: an address registers too often, or a tenant waits for events too many times at once.
+        """
+        if route.path == REGISTER:
+            await self._count_registration(_address(call.request))
+        if not route.waits:
+            return await route.handler(call)
+        tenant = call.who.tenant_id
+        if self._polls[tenant] >= self._rates.polls_per_tenant or self._polls.total() >= self._rates.polls_at_once:
+            raise Refused(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"Too many calls wait for events: at most {self._rates.polls_per_tenant} of a tenant",
+                headers={"Retry-After": "5"},
+            )
+        with _counted(self._polls, tenant):
+            return await route.handler(call)
+
+    async def _count_registration(self, address: str) -> None:
+        if not await self._limiter.hit(self._registrations, "registration", address):
+            raise await self._too_many(self._registrations, "registration", address)
 
     async def by_token(self, who: Principal) -> None:
         """Count a call of a user.
@@ -167,13 +212,17 @@ class _Guard:
 
     @web.middleware
     async def bounded(self, request: web.Request, handler: Next) -> web.StreamResponse:
-        """Turn away what cannot be worked on soon; whether the process is well is always answered."""
-        if request.path in _UNCOUNTED:
+        """Turn away what cannot be worked on soon; whether the process is well is always answered.
+
+        A request takes its place once all of it is here: whoever is slow to send one keeps nobody else out.
+        """
+        if request.path in _UNCOUNTED or request.path in _WAITING:
             return await handler(request)
-        if self._in_hand >= self._at_once:
+        await self._receive(request)
+        if self._in_hand >= self._rates.at_once:
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"Too much at once: {self._at_once} requests are being worked on. Try again in a second",
+                f"Too much at once: {self._rates.at_once} requests are being worked on. Try again in a second",
                 headers={"Retry-After": "1"},
             )
         self._in_hand += 1
@@ -182,10 +231,36 @@ class _Guard:
         finally:
             self._in_hand -= 1
 
+    async def _receive(self, request: web.Request) -> None:
+        """Read the body, however it will be used.
+
+        Raises:
+            Refused: it takes too long, or the address has too many on their way.
+        """
+        if not request.can_read_body:
+            return
+        address = _address(request)
+        if self._bodies[address] >= self._rates.bodies_per_address:
+            raise Refused(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"Too many unfinished requests: at most {self._rates.bodies_per_address} of an address",
+                headers={"Retry-After": "10", "Connection": "close"},
+            )
+        try:
+            with _counted(self._bodies, address):
+                async with asyncio.timeout(self._rates.body_seconds):
+                    await raw_body(request)
+        except TimeoutError:
+            raise Refused(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"The body did not come within {self._rates.body_seconds:g} s",
+                headers={"Connection": "close"},
+            ) from None
+
     @web.middleware
     async def by_address(self, request: web.Request, handler: Next) -> web.StreamResponse:
         """Turn away an address that made too many calls nobody vouched for: public ones, and refused ones."""
-        address = request.remote or ""
+        address = _address(request)
         if not await self._limiter.test(self._per_address, "address", address):
             raise await self._too_many(self._per_address, "address", address)
         vouched = request.headers.get("Callback-Signature" if request.path == WEBHOOK else "Authorization")
@@ -198,7 +273,7 @@ class _Guard:
             status = refused.status
             raise
         finally:
-            refused_now = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
+            refused_now = status in _STRANGERS
             if request.path not in _UNCOUNTED and (not vouched or refused_now):
                 await self._limiter.hit(self._per_address, "address", address)
 
@@ -213,6 +288,36 @@ class _Guard:
 
 
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics")
+_WAITING = tuple(route.path for route in ROUTES if route.waits)
+_STRANGERS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_TIMEOUT)
+_IPV6_NETWORK_BITS = 64
+
+
+def _address(request: web.Request) -> str:
+    """Who calls: an address, or the network that one household has of IPv6."""
+    try:
+        address = ipaddress.ip_address(request.remote or "")
+    except ValueError:
+        return request.remote or ""
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))
+
+
+@contextlib.contextmanager
+def _counted(counter: Counter[str], name: str) -> Iterator[None]:
+    """Count `name` while the block runs."""
+    counter[name] += 1
+    try:
+        yield
+    finally:
+        counter[name] -= 1
+        if not counter[name]:
+            del counter[name]
+
+
+async def _let_pollers_go(app: web.Application) -> None:
+    app[STOPPING].set()
 
 
 @web.middleware

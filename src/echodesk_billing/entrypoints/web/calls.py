@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,7 @@ from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
+from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.catalogue import LARGEST_ID
@@ -38,6 +40,7 @@ class UseCases:
     callbacks: ReceiveCallback
     cancel: Cancel
     refunds: RefundPayment
+    settlement: Settlement
     preauthorisation: Preauthorisation
     cards: SavedCards
     change_plan: ChangePlan
@@ -51,6 +54,7 @@ class UseCases:
 
 
 USE_CASES = web.AppKey("use_cases", UseCases)
+STOPPING = web.AppKey("stopping", asyncio.Event)
 
 
 @frozen(kw_only=True)
@@ -62,12 +66,14 @@ class Call(Generic[B]):
         body: validated against the route's request type.
         uses: the use cases.
         principal: who asks; None on public routes.
+        key: identity of a request that carries an `Idempotency-Key`, a UUID v4; None where it carries none.
     """
 
     request: web.Request
     body: B
     uses: UseCases
     principal: Principal | None
+    key: str | None = None
 
     @property
     def who(self) -> Principal:
@@ -77,9 +83,10 @@ class Call(Generic[B]):
         return self.principal
 
     @property
-    def is_distinct(self) -> bool:
-        """Whether the client tells repeated requests itself, so that equal ones are no double click."""
-        return "Idempotency-Key" in self.request.headers
+    def is_gone(self) -> bool:
+        """Whether nobody waits for the answer any more, or the process is about to end."""
+        transport = self.request.transport
+        return transport is None or transport.is_closing() or self.request.app[STOPPING].is_set()
 
     @property
     def language(self) -> str:
@@ -99,6 +106,7 @@ class Route:
         takes: type of the request body; None where there is none, or where it is read raw.
         gives: type of the answer; bytes for what is no JSON.
         status: chosen from the answer where it is not 200.
+        waits: it answers when something happens, so that it takes no place among the requests that are worked on.
     """
 
     method: str
@@ -109,6 +117,7 @@ class Route:
     takes: type | None = None
     scope: Scope | None = None
     status: Callable[[Any], int] = lambda _: 200
+    waits: bool = False
 
 
 async def raw_body(request: web.Request) -> bytes:

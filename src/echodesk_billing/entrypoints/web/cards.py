@@ -42,5 +42,5 @@ async def set_default(call: Call[CardChoice]) -> Done:
 
 async def add(call: Call[AddCard]) -> CardAdding:
     """`POST /api/payments/saved-card/add/`."""
-    order = await call.uses.cards.add(call.who, make_default=call.body.make_default)
+    order = await call.uses.cards.add(call.who, make_default=call.body.make_default, key=call.key)
     return CardAdding(payment_url=order.payment_url or "", order_id=order.id)

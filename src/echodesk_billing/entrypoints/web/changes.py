@@ -32,7 +32,7 @@ async def preview(call: Call[Nothing]) -> UpgradePreview:
 
 async def immediate(call: Call[Upgrade]) -> PlanChanged:
     """`POST /api/upgrade/immediate/`."""
-    changed = await call.uses.change_plan.change(call.who, call.body.selection, When.NOW, distinct=call.is_distinct)
+    changed = await call.uses.change_plan.change(call.who, call.body.selection, When.NOW, key=call.key)
     return PlanChanged.of(changed)
 
 
@@ -56,7 +56,7 @@ async def seats(call: Call[ChangeSeats]) -> PlanChanged:
     def wanted(has: Selection) -> Selection:
         return evolve(has, seats=call.body.agent_count)
 
-    changed = await call.uses.change_plan.change(call.who, wanted, When.NOW_IF_DEARER, distinct=call.is_distinct)
+    changed = await call.uses.change_plan.change(call.who, wanted, When.NOW_IF_DEARER, key=call.key)
     return PlanChanged.of(changed)
 
 
@@ -70,7 +70,7 @@ async def add_feature(call: Call[AddFeature]) -> FeatureAdded:
     feature = (await call.uses.views.catalogue()).feature_by_id(call.body.feature_id)
     when = When.NOW if call.body.charge_immediately else When.LATER
     changed = await call.uses.change_plan.change(
-        call.who, lambda has: has.with_feature(feature.key), when, distinct=call.is_distinct
+        call.who, lambda has: has.with_feature(feature.key), when, key=call.key
     )
     return FeatureAdded.of(feature, changed, await call.uses.clock.now())
 

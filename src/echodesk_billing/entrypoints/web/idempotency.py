@@ -1,8 +1,10 @@
-"""`Idempotency-Key` on our own POST calls: the same key and body gives the same answer for a day."""
+"""`Idempotency-Key` on our own changing calls: the same key and body gives the same answer for a day."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
@@ -13,17 +15,25 @@ from attrs import evolve
 from echodesk_billing.entrypoints.web.calls import UseCases, raw_body
 from echodesk_billing.entrypoints.web.problems import Refused
 from echodesk_billing.ports.access import Principal
+from echodesk_billing.ports.gateway import GatewayRefused
 from echodesk_billing.ports.storage import Answer
 
 KEPT_FOR = timedelta(hours=24)
 STALE_AFTER = timedelta(minutes=2)
 LONGEST_KEY = 255
 
+Work = Callable[[str], Awaitable[tuple[web.Response, Exception | None]]]
 
-async def once(
-    request: web.Request, who: Principal, uses: UseCases, answer: Callable[[], Awaitable[web.Response]]
-) -> web.Response:
-    """The answer kept under the request's key, or a new one, which is then kept unless it is a failure of ours.
+
+async def once(request: web.Request, who: Principal | None, uses: UseCases, work: Work) -> web.Response:
+    """The answer kept under the request's key, or a new one, which is then kept.
+
+    Where the outcome is not known (5xx, a process that died), nothing is kept but the identity of the request: it may
+    be repeated, and makes the same order or refund. Where the bank refused, nothing was done, and the key is forgotten.
+
+    Args:
+        who: whose key it is; on a public route, None: then it is the caller's address.
+        work: given the identity of the request, a UUID v4; gives the answer, and the error that it tells of.
 
     Raises:
         Refused: the key is in use, was used for another request, or is no key.
@@ -32,23 +42,38 @@ async def once(
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
         raise Refused(HTTPStatus.BAD_REQUEST, f"Idempotency-Key must be 1 to {LONGEST_KEY} printable characters")
     now = await uses.clock.now()
-    digest = hashlib.sha256(b"\n".join([request.method.encode(), request.path.encode(), await raw_body(request)]))
-    mine = Answer(owner=f"{who.tenant_id}/{who.user_id}", key=key, request_digest=digest.hexdigest(), created_at=now)
-    kept = await uses.storage.transact(lambda uow: uow.answers.claim(mine, now - KEPT_FOR, now - STALE_AFTER))
-    if kept is not None:
+    asked = b"\n".join([request.method.encode(), request.path_qs.encode(), await raw_body(request)])
+    mine = Answer(
+        owner=_owner(request, who),
+        key=key,
+        identity=str(uuid.uuid4()),
+        request_digest=hashlib.sha256(asked).hexdigest(),
+        created_at=now,
+        claimed_at=now,
+    )
+    kept, is_ours = await uses.storage.transact(lambda uow: uow.answers.claim(mine, now - KEPT_FOR, now - STALE_AFTER))
+    if not is_ours:
         return _replay(kept, mine)
     try:
-        response = await answer()
+        response, error = await work(kept.identity)
     except BaseException:
-        await uses.storage.transact(lambda uow: uow.answers.release(mine.owner, key))
+        await uses.storage.transact(lambda uow: uow.answers.reopen(mine.owner, key))
         raise
-    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if isinstance(error, GatewayRefused):
         await uses.storage.transact(lambda uow: uow.answers.release(mine.owner, key))
-        return response
-    body = response.body if isinstance(response.body, bytes) else b""
-    done = evolve(mine, status=response.status, content_type=response.content_type, body=body)
-    await uses.storage.transact(lambda uow: uow.answers.finish(done))
+    elif response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        await uses.storage.transact(lambda uow: uow.answers.reopen(mine.owner, key))
+    else:
+        body = response.body if isinstance(response.body, bytes) else b""
+        done = evolve(kept, status=response.status, content_type=response.content_type, body=body)
+        await uses.storage.transact(lambda uow: uow.answers.finish(done))
     return response
+
+
+def _owner(request: web.Request, who: Principal | None) -> str:
+    """Whose key it is, so that no two owners are the same text."""
+    owner = ["address", request.remote or ""] if who is None else ["user", who.tenant_id, who.user_id]
+    return hashlib.sha256(json.dumps(owner).encode()).hexdigest()
 
 
 def _replay(kept: Answer, mine: Answer) -> web.Response:

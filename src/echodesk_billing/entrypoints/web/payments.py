@@ -19,6 +19,7 @@ from echodesk_billing.entrypoints.web.schemas import (
     PaymentStatus,
     RefundPayment,
     RefundRequested,
+    ResolveOrder,
     Timeline,
 )
 
@@ -33,7 +34,7 @@ async def create(call: Call[CreatePayment]) -> PaymentCreated:
         currency=call.body.currency,
         terms=call.body.terms(),
         wallet_token=call.body.google_pay_token or "",
-        distinct=call.is_distinct,
+        key=call.key,
     )
     return PaymentCreated.of(order)
 
@@ -61,7 +62,7 @@ async def apple_pay(call: Call[ApplePayToken]) -> PaymentStatus:
 async def refund(call: Call[RefundPayment]) -> RefundRequested:
     """`POST /api/payments/<order_id>/refund/`."""
     order, asked = await call.uses.refunds.refund(
-        call.who, call.request.match_info["order_id"], call.body.amount, call.body.reason
+        call.who, call.request.match_info["order_id"], call.body.amount, call.body.reason, refund_id=call.key
     )
     return RefundRequested.of(order, asked.id)
 
@@ -79,14 +80,20 @@ async def release(call: Call[Nothing]) -> PaymentStatus:
     return PaymentStatus.of(order, call.language)
 
 
+async def resolve(call: Call[ResolveOrder]) -> PaymentStatus:
+    """`POST /api/payments/<order_id>/resolve/`."""
+    order = await call.uses.settlement.resolve(call.who, call.request.match_info["order_id"], call.body.note)
+    return PaymentStatus.of(order, call.language)
+
+
 async def manual(call: Call[Nothing]) -> PaymentPage:
     """`POST /api/payments/manual/`."""
-    return PaymentPage.of(await call.uses.checkout.pay_now(call.who, distinct=call.is_distinct))
+    return PaymentPage.of(await call.uses.checkout.pay_now(call.who, key=call.key))
 
 
 async def reactivate(call: Call[Nothing]) -> PaymentPage:
     """`POST /api/payments/reactivate/`."""
-    return PaymentPage.of(await call.uses.checkout.reactivate(call.who, distinct=call.is_distinct))
+    return PaymentPage.of(await call.uses.checkout.reactivate(call.who, key=call.key))
 
 
 async def invoices(call: Call[Nothing]) -> Invoices:

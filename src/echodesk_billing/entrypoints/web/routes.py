@@ -36,6 +36,7 @@ from echodesk_billing.entrypoints.web.schemas import (
     RegisterTenant,
     RegistrationPayload,
     RemoveFeature,
+    ResolveOrder,
     SavedCard,
     StartTrial,
     SubscriptionCancelled,
@@ -46,6 +47,7 @@ from echodesk_billing.entrypoints.web.schemas import (
 from echodesk_billing.ports.access import Scope
 
 WEBHOOK = "/api/payments/webhook/"
+REGISTER = "/api/register-with-payment/"
 SAVED_CARD = "/api/payments/saved-card/"
 
 ROUTES = (
@@ -98,6 +100,15 @@ ROUTES = (
         path="/api/payments/{order_id}/release/",
         handler=payments.release,
         summary="Let go of what a pre-authorisation holds",
+        gives=PaymentStatus,
+        scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="POST",
+        path="/api/payments/{order_id}/resolve/",
+        handler=payments.resolve,
+        summary="Say that what a payment needed attention for is dealt with",
+        takes=ResolveOrder,
         gives=PaymentStatus,
         scope=Scope.OPERATOR,
     ),
@@ -306,7 +317,7 @@ ROUTES = (
     ),
     Route(
         method="POST",
-        path="/api/register-with-payment/",
+        path=REGISTER,
         handler=subscriptions.register,
         summary="Register a tenant, which comes to life when it is paid",
         takes=RegisterTenant,
@@ -328,6 +339,7 @@ ROUTES = (
         summary="What happened to the tenant, behind an event; waits for more",
         gives=Events,
         scope=Scope.READ,
+        waits=True,
     ),
     Route(method="GET", path="/healthz", handler=health.alive, summary="The process is up", gives=Health),
     Route(

@@ -34,7 +34,7 @@ from echodesk_billing.domain.pricing import MOST_SEATS, Plan, Selection, feature
 from echodesk_billing.domain.refund import RefundState
 from echodesk_billing.domain.registration import LONGEST_NAME, Applicant
 from echodesk_billing.domain.response_codes import response_code
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.subscription import Preview, Subscription
 from echodesk_billing.ports.usage import Usage
 
 Id = Annotated[int, Meta(ge=1, le=LARGEST_ID)]
@@ -72,7 +72,7 @@ class Choice(Struct, frozen=True, kw_only=True):
 class CreatePayment(Choice, frozen=True, kw_only=True):
     """What to buy, and how to pay."""
 
-    save_card: bool = True
+    save_card: bool | None = None
     card_save_type: Literal["automatic", "recurrent"] = "automatic"
     card_id: Annotated[Id, Meta(description="a saved recurrent card to pay with")] | None = None
     language: Literal["ka", "en"] = "ka"
@@ -87,12 +87,17 @@ class CreatePayment(Choice, frozen=True, kw_only=True):
         wallet = Wallet.APPLE_PAY if self.apple_pay else Wallet.NONE
         return Terms(
             language=self.language,
-            save_card=SaveCard(self.card_save_type) if self.save_card else SaveCard.NO,
+            save_card=self._save_card(),
             capture=self.capture,
             wallet=Wallet.GOOGLE_PAY if self.google_pay_token else wallet,
             card_id=self.card_id,
             options=PaymentOptions(methods=tuple(self.payment_method), theme=self.theme),
         )
+
+    def _save_card(self) -> SaveCard | None:
+        if self.save_card is None and self.card_save_type == SaveCard.AUTOMATIC.value:
+            return None
+        return SaveCard(self.card_save_type) if self.save_card is not False else SaveCard.NO
 
 
 class PaymentCreated(Struct, frozen=True, kw_only=True):
@@ -105,6 +110,7 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
     currency: str
     status: Status
     saves_card: bool | None
+    paid_until: datetime | None
 
     @classmethod
     def of(cls, order: Order) -> PaymentCreated:
@@ -117,16 +123,18 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
             payment_url=order.payment_url or "",
             amount=order.amount.amount,
             currency=order.amount.currency,
+            paid_until=order.pays_until,
         )
 
 
 class PaymentPage(Struct, frozen=True, kw_only=True):
-    """Where the customer pays by hand."""
+    """Where the customer pays by hand, and until when that pays if it is paid now."""
 
     payment_url: str
     order_id: str
     amount: Decimal
     currency: str
+    paid_until: datetime | None
 
     @classmethod
     def of(cls, order: Order) -> PaymentPage:
@@ -136,6 +144,7 @@ class PaymentPage(Struct, frozen=True, kw_only=True):
             order_id=order.id,
             amount=order.amount.amount,
             currency=order.amount.currency,
+            paid_until=order.pays_until,
         )
 
 
@@ -198,13 +207,20 @@ class CapturePayment(Struct, frozen=True, kw_only=True):
     amount: Decimal | None = None
 
 
+class ResolveOrder(Struct, frozen=True, kw_only=True):
+    """What was found and done about an order that needs attention."""
+
+    note: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class RefundView(Struct, frozen=True, kw_only=True):
-    """One refund."""
+    """One refund, and who asked for it."""
 
     refund_id: str
     amount: Decimal
     state: RefundState
     reason: str
+    by: str
 
 
 class RefundRequested(Struct, frozen=True, kw_only=True):
@@ -241,6 +257,7 @@ class TimelineStep(Struct, frozen=True, kw_only=True):
     before: str
     after: str
     detail: str
+    by: str
 
 
 class TimelineCallback(Struct, frozen=True, kw_only=True):
@@ -303,6 +320,7 @@ class Timeline(Struct, frozen=True, kw_only=True):
                     before=step.before,
                     after=step.after,
                     detail=step.detail,
+                    by=step.by,
                 )
                 for step in timeline.history
             ],
@@ -475,6 +493,14 @@ class ChangeSeats(Struct, frozen=True, kw_only=True):
     agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)]
 
 
+class ReplacedChange(Struct, frozen=True, kw_only=True):
+    """A scheduled change that does not happen any more."""
+
+    name: str
+    agent_count: int
+    effective_date: datetime
+
+
 class UpgradePreview(Struct, frozen=True, kw_only=True):
     """What a change would do: the very figures that apply if it is made now."""
 
@@ -488,6 +514,7 @@ class UpgradePreview(Struct, frozen=True, kw_only=True):
     effective_date: datetime
     extra_days: int
     next_billing_date: datetime
+    replaces: list[ReplacedChange]
 
     @classmethod
     def of(cls, changed: Changed) -> UpgradePreview:
@@ -505,6 +532,7 @@ class UpgradePreview(Struct, frozen=True, kw_only=True):
             effective_date=preview.effective_at,
             extra_days=preview.extra_days,
             next_billing_date=preview.paid_until,
+            replaces=_replaced(preview),
         )
 
 
@@ -522,6 +550,8 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
     extra_days: int
     current_monthly_cost: Decimal
     new_monthly_cost: Decimal
+    paid_until: datetime
+    replaces: list[ReplacedChange]
 
     @classmethod
     def of(cls, changed: Changed) -> PlanChanged:
@@ -538,6 +568,8 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
             extra_days=preview.extra_days,
             current_monthly_cost=changed.before.price.amount,
             new_monthly_cost=preview.plan.price.amount,
+            paid_until=preview.paid_until,
+            replaces=_replaced(preview),
         )
 
 
@@ -969,7 +1001,8 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 def _refunds(order: Order) -> list[RefundView]:
     return [
-        RefundView(refund_id=one.id, amount=one.amount.amount, state=one.state, reason=one.why) for one in order.refunds
+        RefundView(refund_id=one.id, amount=one.amount.amount, state=one.state, reason=one.why, by=one.by)
+        for one in order.refunds
     ]
 
 
@@ -991,9 +1024,20 @@ def _message(order: Order, language: str) -> str:
 
 def _change_message(changed: Changed) -> str:
     plan, day = changed.preview.plan, f"{changed.preview.effective_at:%Y-%m-%d}"
+    replaced = "".join(
+        f" The scheduled change to {one.name} on {starts:%Y-%m-%d} is dropped."
+        for one, starts in changed.preview.replaces
+    )
     if changed.order is not None:
-        return f"Pay {changed.order.amount} to have {plan.name} now."
-    return f"{plan.name} holds from {day}, at {plan.price} a month."
+        return f"Pay {changed.order.amount} to have {plan.name} now.{replaced}"
+    return f"{plan.name} holds from {day}, at {plan.price} a month.{replaced}"
+
+
+def _replaced(preview: Preview) -> list[ReplacedChange]:
+    return [
+        ReplacedChange(name=plan.name, agent_count=plan.selection.seats, effective_date=starts)
+        for plan, starts in preview.replaces
+    ]
 
 
 def _gel(prices: Mapping[Currency, Money]) -> str | None:

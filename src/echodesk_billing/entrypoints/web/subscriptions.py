@@ -57,7 +57,7 @@ async def register(call: Call[RegisterTenant]) -> Registered:
         call.body.selection(),
         currency=call.body.currency,
         payload=call.body.opaque(),
-        distinct=call.is_distinct,
+        key=call.key,
     )
     return Registered.of(order)
 
@@ -71,5 +71,7 @@ async def registration_payload(call: Call[Nothing]) -> RegistrationPayload:
 async def events(call: Call[Nothing]) -> Events:
     """`GET /api/events/?after=<event id>&wait=<seconds>`."""
     wait = whole_number(call.request.query.get("wait", "0"), "wait", 999)
-    found = await call.uses.views.events(call.who, call.request.query.get("after"), timedelta(seconds=wait))
+    found = await call.uses.views.events(
+        call.who, call.request.query.get("after"), timedelta(seconds=wait), lambda: call.is_gone
+    )
     return Events.of(found)
