@@ -26,6 +26,7 @@ from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.ordering import Ordering
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.preauthorisation import Preauthorisation
+from echodesk_billing.application.pruning import Prune
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
@@ -96,7 +97,7 @@ class Container(containers.DeclarativeContainer):
     usage = providers.Singleton(NoUsage)
     delivery = providers.Singleton(Handlers)
 
-    tokens = providers.Singleton(Tokens, storage, clock, ids)
+    tokens = providers.Singleton(Tokens, storage, clock, ids, settings.provided.reserved_tenants)
     access = tokens
     vault = providers.Singleton(FernetVault, settings.provided.encryption_keys)
     policy = providers.Singleton(_policy, settings)
@@ -118,6 +119,7 @@ class Container(containers.DeclarativeContainer):
     cancel = providers.Singleton(Cancel, storage, clock, policy)
     change_plan = providers.Singleton(ChangePlan, storage, clock, checkout, policy)
     start_trial = providers.Singleton(StartTrial, storage, clock, shop, policy)
+    prune = providers.Singleton(Prune, storage, clock, settings.provided.unpaid_kept_for)
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement, refunds, cards)
     views = providers.Singleton(Views, storage, clock, usage, printer)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
@@ -148,6 +150,7 @@ class Container(containers.DeclarativeContainer):
         reconcile,
         relay,
         register,
+        prune,
         settings.provided.work_concurrency,
         settings.provided.bank_calls_per_second,
     )

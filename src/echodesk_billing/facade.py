@@ -48,6 +48,7 @@ E = TypeVar("E", bound=Event)
 
 REDELIVER_EVERY_SECONDS = 5.0
 LAST_DELIVERY_SECONDS = 2.0
+COURTESY_SECONDS = 0.25
 LIBRARY = "library"
 
 
@@ -83,7 +84,8 @@ class Billing:
 
     def __init__(self, container: Container) -> None:
         self._container = container
-        self._news = asyncio.Event()
+        self._news, self._delivered = asyncio.Event(), asyncio.Event()
+        self._is_slow = False
 
     @classmethod
     @asynccontextmanager
@@ -194,7 +196,7 @@ class Billing:
                 key=idempotency_key,
             )
         finally:
-            self._news.set()
+            await self._announce()
 
     async def receive_callback(self, raw_body: bytes, signature: str | None) -> Settled:
         """Take a callback of the bank, as your own view received it.
@@ -210,7 +212,7 @@ class Billing:
             GatewayError: answer 503; the bank repeats it.
         """
         settled = await self._container.callbacks().receive(raw_body, signature)
-        self._news.set()
+        await self._announce()
         return settled
 
     async def status(self, order_id: str, *, tenant_id: str) -> Order:
@@ -232,7 +234,7 @@ class Billing:
             NoActiveSubscription: there is none.
         """
         subscription = await self._container.cancel().cancel(self._reader(tenant_id), immediately=immediately)
-        self._news.set()
+        await self._announce()
         return subscription
 
     async def resume(self, tenant_id: str) -> Subscription:
@@ -243,7 +245,7 @@ class Billing:
             IllegalTransition: it is not cancelled.
         """
         subscription = await self._container.cancel().resume(self._reader(tenant_id))
-        self._news.set()
+        await self._announce()
         return subscription
 
     async def start_trial(
@@ -266,7 +268,7 @@ class Billing:
         subscription = await self._container.start_trial().start(
             self._writer(tenant_id, tenant_name), selection, currency=Currency(currency)
         )
-        self._news.set()
+        await self._announce()
         return subscription
 
     async def pay_now(self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None) -> Order:
@@ -281,7 +283,7 @@ class Billing:
             GatewayError: the bank gave no payment page.
         """
         order = await self._container.checkout().pay_now(self._writer(tenant_id, tenant_name), key=idempotency_key)
-        self._news.set()
+        await self._announce()
         return order
 
     async def reactivate(self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None) -> Order:
@@ -297,7 +299,7 @@ class Billing:
             GatewayError: the bank gave no payment page.
         """
         order = await self._container.checkout().reactivate(self._writer(tenant_id, tenant_name), key=idempotency_key)
-        self._news.set()
+        await self._announce()
         return order
 
     async def preview_change(
@@ -350,7 +352,7 @@ class Billing:
         changed = await self._container.change_plan().change(
             self._writer(tenant_id, tenant_name), wanted, When(when), effective=effective, key=idempotency_key
         )
-        self._news.set()
+        await self._announce()
         return changed
 
     async def drop_scheduled_change(self, tenant_id: str) -> Subscription:
@@ -389,7 +391,7 @@ class Billing:
         order = await self._container.register().register(
             applicant, selection, currency=Currency(currency), payload=payload, key=idempotency_key
         )
-        self._news.set()
+        await self._announce()
         return order
 
     async def registration_payload(self, order_id: str) -> bytes:
@@ -411,7 +413,7 @@ class Billing:
         require_configured(self._container.gateway())
         found = [renewed async for renewed in self._container.chores().renew_due()]
         await self._container.chores().tidy()
-        self._news.set()
+        await self._announce()
         return found
 
     async def due(self, limit: int = 1000) -> Sequence[Renewed]:
@@ -455,7 +457,7 @@ class Billing:
             GatewayError: the bank did not answer, or refused.
         """
         order = await self._container.checkout().complete_apple_pay(self._reader(tenant_id), order_id, wallet_token)
-        self._news.set()
+        await self._announce()
         return order
 
     async def refund(
@@ -482,7 +484,7 @@ class Billing:
             GatewayError: the bank refused, or the outcome is unknown and found out later.
         """
         order, _ = await self._container.refunds().refund(_operator(by), order_id, amount, reason, refund_id=refund_id)
-        self._news.set()
+        await self._announce()
         return order
 
     async def capture(self, order_id: str, amount: Decimal | None = None, *, by: str = LIBRARY) -> Order:
@@ -499,7 +501,7 @@ class Billing:
             GatewayError: the bank refused, or did not answer.
         """
         order = await self._container.preauthorisation().capture(_operator(by), order_id, amount)
-        self._news.set()
+        await self._announce()
         return order
 
     async def release(self, order_id: str, *, by: str = LIBRARY) -> Order:
@@ -514,7 +516,7 @@ class Billing:
             GatewayError: the bank refused, or did not answer.
         """
         order = await self._container.preauthorisation().release(_operator(by), order_id)
-        self._news.set()
+        await self._announce()
         return order
 
     async def resolve(self, order_id: str, note: str, *, by: str = LIBRARY) -> Order:
@@ -529,7 +531,7 @@ class Billing:
             InvalidSelection: there is no note.
         """
         order = await self._container.settlement().resolve(_operator(by), order_id, note)
-        self._news.set()
+        await self._announce()
         return order
 
     async def cards(self, tenant_id: str) -> Sequence[Card]:
@@ -545,7 +547,7 @@ class Billing:
             CardNotFound: the tenant has no such card.
         """
         card = await self._container.cards().forget(self._reader(tenant_id), card_id)
-        self._news.set()
+        await self._announce()
         return card
 
     async def charge(
@@ -575,7 +577,7 @@ class Billing:
                 self._writer(tenant_id, tenant_name), selection, key=idempotency_key
             )
         finally:
-            self._news.set()
+            await self._announce()
 
     async def catalogue(self) -> Catalogue:
         """What is on sale."""
@@ -595,16 +597,28 @@ class Billing:
             GatewayNotConfigured: there are no credentials.
         """
         found = [reconciled async for reconciled in self._container.reconcile().run(older_than=older_than)]
-        self._news.set()
+        await self._announce()
         return found
 
     async def deliver_events(self) -> int:
         """Hand over what is recorded to the handlers and wait for them; returns how many events.
 
-        It happens by itself right after every call that records some, apart from the call: a handler that is slow or
-        hangs keeps no caller waiting.
+        It happens by itself right after every call that records some, in a task of its own: a call waits a moment for
+        it, and no longer, so that a handler that hangs stops nobody.
         """
         return await self._container.relay().run()
+
+    async def _announce(self) -> None:
+        """Have events delivered now. Wait a moment, so that handlers have usually run when a call returns."""
+        self._delivered.clear()
+        self._news.set()
+        if self._is_slow:
+            return
+        try:
+            async with asyncio.timeout(COURTESY_SECONDS):
+                await self._delivered.wait()
+        except TimeoutError:
+            self._is_slow = True
 
     def _writer(self, tenant_id: str, tenant_name: str) -> Principal:
         checked = check_tenant_id(tenant_id, self._container.settings().reserved_tenants)
@@ -625,6 +639,9 @@ class Billing:
                     await self._news.wait()
             self._news.clear()
             await self._container.relay().run()
+            self._is_slow = False
+            if not self._news.is_set():
+                self._delivered.set()
 
     async def _finish_delivery(self, delivery: asyncio.Task[None]) -> None:
         """Hand over what the last calls recorded, unless that takes long, and stop."""

@@ -115,6 +115,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(name.strip() for name in self.reserved_tenant_list.split(",") if name.strip())
 
     @property
+    def unpaid_kept_for(self) -> timedelta:
+        """How long a registration that expired unpaid is kept."""
+        return timedelta(days=self.keep_unpaid_days)
+
+    @property
     def registration_time(self) -> timedelta:
         """How long a name is reserved for whoever has not paid yet."""
         return timedelta(minutes=self.registration_minutes)

@@ -167,7 +167,7 @@ async def test_an_order_is_refunded_from_the_terminal(service: Service, client: 
     code, printed = await service.command("order", "refund", payment["order_id"], "--amount", "500")
     assert (code, "147.00 GEL to refund, not 500.00 GEL" in printed) == (1, True)
     code, printed = await service.command("order", "refund", payment["order_id"], "--amount", "10.50", "--reason", "x")
-    assert (code, "Asked the bank to give back 10.50 GEL, of 147.00 GEL" in printed) == (0, True), printed
+    assert (code, "Asked the bank to refund 10.50 GEL, of 147.00 GEL" in printed) == (0, True), printed
     code, printed = await service.command("order", "refund", payment["order_id"], "--json")
     assert (code, json.loads(printed)["amount"]["amount"]) == (0, "136.50")
     assert "refund_requested" in (await service.command("order", "show", payment["order_id"]))[1]

@@ -89,7 +89,7 @@ async def test_a_session_is_a_cookie_that_no_script_and_no_other_site_can_use(op
     assert {"HttpOnly", "SameSite=Strict", "Path=/console/", "Max-Age=28800"} <= set(cookie.split("; "))
     assert operator.token not in cookie
     _, text, headers = await operator.get()
-    assert "What needs somebody" in text
+    assert "Needs attention" in text
     policy = headers["Content-Security-Policy"]
     assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"} <= set(policy.split("; "))
     assert "script" not in policy
@@ -105,7 +105,7 @@ async def test_a_form_without_its_proof_changes_nothing(
         assert (status, "reload the page" in text) == (403, True)
         assert (await operator.post("logout", **wrong))[0] == 403
     assert await refunds(service, order_id) == []
-    assert "What needs somebody" in (await operator.get())[1]
+    assert "Needs attention" in (await operator.get())[1]
 
 
 async def test_a_refund_sent_twice_is_one(service: Service, client: Client, bank: Bank, operator: Operator) -> None:
@@ -223,4 +223,4 @@ async def test_what_is_no_form_is_refused(operator: Operator, content_type: str,
             f"{operator.url}/console/{path}", data=body, headers={"Content-Type": content_type}
         ) as response:
             assert response.status == status
-    assert "What needs somebody" in (await operator.get())[1]
+    assert "Needs attention" in (await operator.get())[1]

@@ -80,6 +80,12 @@ async def apple_pay(stage: Stage) -> Answer:
     return await stage.client.post(f"/api/payments/{order.body['order_id']}/apple-pay/", {"apple_pay_token": "token"})
 
 
+@call("POST", "/api/payments/{order_id}/resolve/")
+async def resolve(stage: Stage) -> Answer:
+    order = await stage.client.buy()
+    return await stage.operator.post(f"/api/payments/{order['order_id']}/resolve/", {"note": "nothing to do"})
+
+
 @call("POST", "/api/payments/{order_id}/refund/")
 async def refund(stage: Stage) -> Answer:
     order = await stage.subscribed()

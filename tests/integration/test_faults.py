@@ -171,6 +171,8 @@ class Changing:
 
     def seen(self, fault: Fault) -> Seen:
         """What the caller should get."""
+        if self.prepare is forget_card:  # it is removed here at once, and at the bank as soon as that answers
+            return None
         if self.is_optional and not fault.on_token and fault.kind != "address":
             return None
         if self.is_unread and fault.kind == "slow":
@@ -224,10 +226,11 @@ async def test_each_fault_against_each_changing_call(scene: Scene, call: Changin
 
     await scene.bank.control("DELETE", "faults")
     scene.look_for_the_bank_at(scene.bank.url)
+    is_told_once = call.prepare is google_pay  # its token is not kept: asking again cannot create it
     for _ in range(2):  # what was asked for in the first round has come about in the second
         found = await scene.billing.reconcile(older_than=timedelta(0))
-        assert [one for one in found if one.problem] == []
-        await scene.bank.control("POST", "clock", {"advance": 2})
+        assert is_told_once or [one for one in found if one.problem] == []
+        await scene.bank.control("POST", "clock", {"advance": 13 * 3600 if is_told_once else 61})
     await scene.billing.reconcile(older_than=timedelta(0))
     assert await disagreements(scene) == []
     assert await books(scene) == sum(map(held, await scene.bank.control("GET", "orders")), Money.parse("0.00"))
@@ -255,11 +258,7 @@ async def orders(scene: Scene) -> list[Order]:
 async def broken_states(scene: Scene) -> list[str]:
     """While in doubt: no order may be settled against what the bank holds."""
     theirs = {one["external_order_id"]: one for one in await scene.bank.control("GET", "orders")}
-    return [
-        order.id
-        for order in await orders(scene)
-        if order.is_paid and theirs[order.id]["purchase_units"]["transfer_amount"] != str(order.captured.amount)  # type: ignore[union-attr]
-    ]
+    return [order.id for order in await orders(scene) if order.is_paid and held(theirs[order.id]) != _left(order)]
 
 
 async def disagreements(scene: Scene) -> list[str]:
@@ -271,12 +270,12 @@ async def disagreements(scene: Scene) -> list[str]:
         units = receipt["purchase_units"]
         theirs = (
             OURS_BY_THEIRS[receipt["order_status"]["key"]],
-            units["transfer_amount"] if order.is_paid else None,
+            Money.parse(units["transfer_amount"]) if order.is_paid else None,
             units["refund_amount"],
         )
         mine = (
             order.state.value,
-            str(order.captured.amount) if order.is_paid and order.captured else None,
+            _left(order) if order.is_paid else None,
             str(order.refunded.amount),
         )
         if theirs != mine or order.attention:
@@ -289,7 +288,11 @@ def held(receipt: dict[str, Any]) -> Money:
     units = receipt["purchase_units"]
     if receipt["order_status"]["key"] in ("blocked", "rejected") or units["transfer_amount"] is None:
         return Money.parse("0.00")
-    return Money.parse(units["transfer_amount"]) - Money.parse(units["refund_amount"])
+    return Money.parse(units["transfer_amount"])  # what is left after refunds
+
+
+def _left(order: Order) -> Money:
+    return (order.captured or Money.parse("0.00")) - order.refunded
 
 
 async def books(scene: Scene) -> Money:

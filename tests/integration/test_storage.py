@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -185,22 +185,26 @@ async def test_tokens_are_found_by_digest_and_revoked_by_prefix(storage: Storage
 
 
 async def test_an_answer_is_claimed_finished_replayed_and_forgotten(storage: Storage) -> None:
-    mine = Answer(owner="acme/admin", key="k", request_digest="d", created_at=NOW)
+    mine = Answer(owner="acme/admin", key="k", identity="first", request_digest="d", created_at=NOW, claimed_at=NOW)
 
-    async def claim(answer: Answer) -> Answer | None:
-        at = answer.created_at
+    async def claim(at: datetime, **changes: str) -> tuple[str, int, bool]:
+        asked = evolve(mine, created_at=at, claimed_at=at, **{"identity": "another", **changes})
         day, moment = at - timedelta(hours=24), at - timedelta(minutes=2)
-        return await storage.transact(lambda uow: uow.answers.claim(answer, day, moment))
+        kept, is_ours = await storage.transact(lambda uow: uow.answers.claim(asked, day, moment))
+        return kept.identity, kept.status, is_ours
 
-    assert await claim(mine) is None
-    assert await claim(mine) == mine
+    assert await claim(NOW, identity="first") == ("first", 0, True)
+    assert await claim(NOW) == ("first", 0, False)  # it is being worked on
+    await storage.transact(lambda uow: uow.answers.reopen("acme/admin", "k"))
+    assert await claim(NOW, request_digest="other") == ("first", 0, False)
+    assert await claim(NOW) == ("first", 0, True)  # the outcome is not known: the same request, once more
+    assert await claim(NOW + timedelta(hours=1)) == ("first", 0, True)  # whoever worked on it died
     done = evolve(mine, status=200, content_type="application/json", body=b"{}")
     await storage.transact(lambda uow: uow.answers.finish(done))
-    assert await claim(evolve(mine, created_at=LATER)) == done
-    assert await claim(evolve(mine, created_at=NOW + timedelta(hours=25))) is None
-    assert await claim(evolve(mine, created_at=NOW + timedelta(hours=26))) is None  # the other died
+    assert await claim(LATER) == ("first", 200, False)
+    assert await claim(NOW + timedelta(hours=25), identity="second") == ("second", 0, True)
     await storage.transact(lambda uow: uow.answers.release("acme/admin", "k"))
-    assert await claim(mine) is None
+    assert await claim(NOW, identity="third") == ("third", 0, True)
 
 
 async def test_it_is_ready_when_migrated(storage: Storage) -> None:
@@ -249,7 +253,7 @@ async def test_cards_are_stored_once_per_order_and_filtered_by_tenant(storage: S
 
     await storage.transact(forget)
     assert [card.id for card in await storage.read(lambda uow: uow.cards.active_of("acme"))] == [second.id]
-    assert [card.id for card in await storage.read(lambda uow: uow.cards.forgetting(9))] == [first.id]
+    assert [card.id for card in await storage.read(lambda uow: uow.cards.forgetting(NOW, 9))] == [first.id]
 
 
 async def test_one_open_renewal_per_tenant_and_period(storage: Storage) -> None:

@@ -187,7 +187,8 @@ async def test_saved_cards_under_the_frontends_paths(tour: Tour) -> None:
     async with tour.bank.http.get(paying.body["payment_url"]) as page:
         assert "530000***0001" in await page.text()
     assert (await tour.client.call("DELETE", cards, {"card_id": new["id"]})).status == 200
-    assert (await tour.client.call("DELETE", cards + "remove/", {"card_id": new["id"]})).status == 404
+    assert (await tour.client.call("DELETE", cards + "remove/", {"card_id": new["id"]})).status == 200
+    assert (await tour.client.call("DELETE", cards + "remove/", {"card_id": 10**9})).status == 404
     assert (await tour.client.call("DELETE", cards + "remove/")).status == 400
     assert (await tour.client.call("DELETE", cards + "delete/")).status == 200
     assert (await tour.client.get(cards)).body == []
@@ -207,9 +208,11 @@ async def test_a_strangers_card_is_no_card(service: Service, tour: Tour) -> None
 async def test_two_refunds_of_everything_at_the_same_moment(tour: Tour) -> None:
     payment = await tour.paid()
     answers = await asyncio.gather(*(tour.operate(payment, "refund") for _ in range(2)))
-    assert sorted(answer.status for answer in answers) == [200, 409]
-    calls = await tour.bank.control("GET", "calls")
-    assert len([call for call in calls if call["path"].endswith(f"/payment/refund/{payment['bank_order_id']}")]) == 1
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].body["refund"]["refund_id"] == answers[1].body["refund"]["refund_id"]
+    assert (await tour.becomes(payment, "refunded"))["refunded"] == 147.0
+    (receipt,) = await tour.bank.orders(payment["order_id"])
+    assert [action["action"] for action in receipt["actions"]].count("refund") == 1
 
 
 @pytest.fixture
@@ -281,7 +284,7 @@ async def test_hold_capture_refund_and_release_from_python(billing: Billing, ban
 async def test_two_refunds_at_once_over_two_processes_of_one_postgresql(
     bank: Bank, new_database: Callable[[], Awaitable[str]]
 ) -> None:
-    from echodesk_billing import AmountTooLarge, load_settings  # noqa: PLC0415
+    from echodesk_billing import load_settings  # noqa: PLC0415
     from echodesk_billing.facade import open_container  # noqa: PLC0415
 
     environment = await service_environment(bank, await new_database(), Signer())
@@ -293,7 +296,7 @@ async def test_two_refunds_at_once_over_two_processes_of_one_postgresql(
         order = await one.checkout(tenant_id="acme", package_id=2)
         await bank.pay(order.bank_order_id or "")
         await heard(one, bank, order)
-        results = await asyncio.gather(one.refund(order.id), other.refund(order.id), return_exceptions=True)
-        assert sorted(type(result).__name__ for result in results) == [AmountTooLarge.__name__, Order.__name__]
-    calls = await bank.control("GET", "calls")
-    assert len([call for call in calls if call["path"].endswith(f"/refund/{order.bank_order_id}")]) == 1
+        first, second = await asyncio.gather(one.refund(order.id), other.refund(order.id))
+        assert [refund.id for refund in first.refunds] == [refund.id for refund in second.refunds]
+    (receipt,) = await bank.orders(order.id)
+    assert [action["action"] for action in receipt["actions"]].count("refund") == 1

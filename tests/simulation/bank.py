@@ -50,6 +50,7 @@ class Kept:
     refunds: list[BankRefund] = Factory(list)
     refund_due: dict[str, datetime] = Factory(dict)
     charges: int = 0
+    states_net: bool = False
 
     def report(self, source: Source) -> BankReport:
         """What the bank says of it now."""
@@ -64,12 +65,17 @@ class Kept:
             external_order_id=self.external_id,
             status=self.status,
             code=self.code,
-            transferred=self.transferred,
+            transferred=self._stated(gone),
             refunds=tuple(self.refunds),
             refunded=sum(gone, Money.zero(self.amount.currency)) if gone else None,
             reject_reason=self.reject_reason,
             card=card,
         )
+
+    def _stated(self, gone: list[Money]) -> Money | None:
+        if self.transferred is None or not self.states_net:
+            return self.transferred
+        return self.transferred - sum(gone, Money.zero(self.amount.currency))
 
     @property
     def is_payable(self) -> bool:
@@ -108,6 +114,12 @@ class SimulatedBank:
     callbacks: list[Callback] = field(factory=list)
     injected: dict[str, int] = field(factory=dict)
     forgotten: set[str] = field(factory=set)
+    is_removed: Callable[[str], bool] = lambda _: False
+    late_charges: list[str] = field(factory=list)
+    states_net: bool = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.states_net = self.rng.random() < 0.5
 
     # What the gateway port asks.
 
@@ -120,10 +132,15 @@ class SimulatedBank:
         return None
 
     async def create_order(self, order: Order, wallet_token: str = "") -> BankReport:  # noqa: ARG002
+        parent = order.request.parent_order_id
+        was_removed = order.request.is_automatic and parent is not None and self.is_removed(parent)
+
         def effect() -> BankReport:
             known = self.by_key.get(order.idempotency_key)
             if known is None:
                 known = self._open(order)
+                if was_removed and parent is not None and self.orders[parent].has_card:
+                    self.late_charges.append(order.id)
             kept = self.orders[known]
             page = None if kept.is_automatic else f"https://bank.example/?order_id={kept.id}"
             return evolve(kept.report(Source.ANSWER), status=BankStatus.CREATED, code=None, transferred=None,
@@ -193,13 +210,18 @@ class SimulatedBank:
 
         await self._call("release", effect)
 
-    async def receipt(self, bank_order_id: str) -> BankReport:
+    async def receipt(self, order_id: str, *, is_hint: bool = False) -> BankReport:  # noqa: ARG002
         def effect() -> BankReport:
-            if bank_order_id not in self.orders:
-                raise GatewayRefused(400, f"order_id {bank_order_id} not found")
-            return self.orders[bank_order_id].report(Source.RECEIPT)
+            named = (kept for kept in self.orders.values() if kept.external_id == order_id)
+            found = self.orders.get(order_id) or next(named, None)
+            if found is None:
+                raise GatewayRefused(400, f"order_id {order_id} not found")
+            return found.report(Source.RECEIPT)
 
         return await self._call("receipt", effect)
+
+    def is_ours(self, report: BankReport) -> bool:  # noqa: ARG002
+        return True
 
     def verify(self, raw_body: bytes, signature: str | None) -> Verdict:  # noqa: ARG002
         return {"good": Verdict.VALID, None: Verdict.UNSIGNED}.get(signature, Verdict.INVALID)
@@ -268,9 +290,24 @@ class SimulatedBank:
         self._note("forged callback")
         self._send(lie, self.rng.choice(["bad", None]))
 
+    def other_merchant(self, order: Order) -> None:
+        """Another merchant's order is paid that has the name of one of ours; the bank signs that with the same key."""
+        self._note("callback of another merchant")
+        report = BankReport(
+            source=Source.CALLBACK,
+            bank_order_id=f"other-{self.rng.randrange(1000)}",
+            external_order_id=order.id,
+            status=BankStatus.COMPLETED,
+            code="100",
+            transferred=order.amount,
+        )
+        self._send(report, "good")
+        self._lies.add(len(self.said) - 1)
+
     def correct(self, kept: Kept) -> None:
         """The bank finds that it was paid after all, and says so until it is heard."""
-        if kept.status is not BankStatus.REJECTED or kept.manual:
+        is_late = self.now() > kept.expires_at + timedelta(days=3)  # registrations are kept longer than that
+        if kept.status is not BankStatus.REJECTED or kept.manual or is_late:
             return
         self._note("rejection taken back")
         kept.charges += 1
@@ -296,6 +333,7 @@ class SimulatedBank:
             amount=order.amount,
             manual=request.capture is Capture.MANUAL,
             expires_at=self.now() + timedelta(minutes=request.ttl_minutes or 15),
+            states_net=self.states_net,
         )
         if request.parent_order_id is not None:
             parent = self.orders[request.parent_order_id]
@@ -303,6 +341,7 @@ class SimulatedBank:
             if request.is_automatic:
                 kept.is_automatic = True
                 kept.amount = parent.amount  # whatever we think: an automatic charge takes the parent's amount
+                kept.manual = parent.manual
         self.orders[kept.id] = kept
         self.by_key[order.idempotency_key] = kept.id
         return kept.id
@@ -345,6 +384,9 @@ class SimulatedBank:
         if fate < 0.08:
             self._note("timeout before the effect")
             raise GatewayTimeout("silence")
+        if fate < 0.10 and what != "receipt":
+            self._note("refused without looking")
+            raise GatewayRefused(400, "not understood")
         result = effect()
         await Pause(f"after {what}")
         if fate < 0.14:

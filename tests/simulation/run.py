@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import uuid
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -22,7 +24,7 @@ from echodesk_billing.domain.payment_request import Capture, SaveCard
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.registration import Applicant
 from echodesk_billing.domain.subscription import Subscription
-from echodesk_billing.ports.access import Scope
+from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.gateway import MalformedCallback
 from tests.builders import NOW, catalogue, principal
 from tests.simulation import invariants
@@ -35,6 +37,7 @@ OPERATOR = principal("echodesk", Scope.OPERATOR)
 PROCESSES = ("web-1", "web-2", "worker")
 LONGEST_TASK = 3000  # steps
 SECRET = b"s3cr3t-of-the-crm"
+STRANGER = "Buy cheap pills"
 Work = Callable[[Process], Coroutine[Any, Any, Any]]
 
 
@@ -71,9 +74,15 @@ class Simulation:
         self.ids = SeededIds(random.Random(self.seed + 1))
         self.database = Database(MemoryStorage(self.ids), self.rng)
         self.bank = SimulatedBank(self.rng, lambda: self.clock.moment)
+        self.bank.is_removed = self._is_removed
         self.sink = Sink(self.rng)
         at_once(LoadCatalogue(self.database.memory, self.clock).load(catalogue()))
         self.processes = {name: self._process(name) for name in PROCESSES}
+
+    def _is_removed(self, bank_order_id: str) -> bool:
+        """Whether the owner of the card that this order saved has asked for its removal."""
+        cards = self.database.memory._memory.cards
+        return any(one.bank_order_id == bank_order_id and one.forgotten_at is not None for one in cards)
 
     def _process(self, name: str) -> Process:
         return Process(name, self.database, self.bank, self.clock, self.ids, self.sink)
@@ -170,6 +179,7 @@ class Simulation:
         key = f"key-{self.rng.randrange(10)}" if self.rng.random() < 0.3 else None
         terms = Terms(save_card=self.rng.choice([SaveCard.AUTOMATIC, SaveCard.AUTOMATIC, SaveCard.NO]))
         held = Terms(capture=Capture.MANUAL, save_card=SaveCard.NO)
+        card_id = self.rng.choice([None, None, *range(1, len(self.database.memory._memory.cards) + 1)])
         when, immediately = self.rng.choice(list(When)), self.rng.random() < 0.3
         acts: dict[str, tuple[int, Work | None]] = {
             "buy": (10, lambda p: p.checkout.buy(who, selection, terms=terms, key=key)),
@@ -181,10 +191,13 @@ class Simulation:
             "cancel": (2, lambda p: p.cancel.cancel(who, immediately=immediately)),
             "resume": (2, lambda p: p.cancel.resume(who)),
             "trial": (1, lambda p: p.start_trial.start(who, selection)),
-            "forget card": (1, lambda p: p.cards.forget(who)),
-            "add card": (2, lambda p: p.cards.add(who)),
-            "charge": (2, lambda p: p.charging.charge(who)),
+            "forget card": (2, lambda p: p.cards.forget(who, card_id)),
+            "forget twice": (1, lambda p: _twice(p, who)),
+            "add card": (2, lambda p: p.cards.add(who, key=key)),
+            "charge": (2, lambda p: p.charging.charge(who, key=key)),
             "register": (2, None),
+            "strangers register": (1, None),
+            "resolve": (1, None),
             "look": (2, None),
             "refund": (3, None),
             "capture": (2, None),
@@ -196,6 +209,10 @@ class Simulation:
             self._start(act, work)
         elif act == "register":
             self._register()
+        elif act == "strangers register":
+            self._strangers_register()
+        elif act == "resolve":
+            self._resolve()
         elif act == "look":
             self._look(tenant)
         else:
@@ -214,6 +231,22 @@ class Simulation:
         )
         selection = self._selection()
         self._start("register", lambda p: p.register.register(applicant, selection, payload=SECRET))
+
+    def _strangers_register(self) -> None:
+        """Somebody registers a name that may be another's, writes what they like, and never pays."""
+        applicant = Applicant(
+            schema_name=self.rng.choice([*TENANTS, "newco", "startup"]),
+            name=STRANGER,
+            admin_email="stranger@evil.example",
+        )
+        selection = self._selection()
+        self._start("strangers register", lambda p: p.register.register(applicant, selection, payload=SECRET))
+
+    def _resolve(self) -> None:
+        marked = [order for order in self.orders() if order.attention]
+        if marked:
+            order = self.rng.choice(marked)
+            self._start("resolve", lambda p: p.settlement.resolve(OPERATOR, order.id, "looked at the bank"))
 
     def _look(self, tenant: str) -> None:
         """Somebody looks at an order that may be another's."""
@@ -240,19 +273,32 @@ class Simulation:
             self._start("release", lambda p: p.preauthorisation.release(OPERATOR, order.id))
         else:
             amount = self.rng.choice([None, order.amount.amount, order.amount.amount / 2])
+            named = str(uuid.UUID(int=self.rng.randrange(5), version=4)) if self.rng.random() < 0.5 else None
             self._start(
                 "refund",
-                lambda p: p.refunds.refund(OPERATOR, order.id, amount and amount.quantize(order.amount.amount)),
+                lambda p: p.refunds.refund(
+                    OPERATOR, order.id, amount and amount.quantize(order.amount.amount), refund_id=named
+                ),
             )
 
     def _customers_at_the_bank(self) -> None:
-        waiting = [kept for kept in self.bank.orders.values() if kept.is_payable and not kept.is_automatic]
+        strangers = self._of_strangers()
+        waiting = [
+            kept
+            for kept in self.bank.orders.values()
+            if kept.is_payable and not kept.is_automatic and kept.external_id not in strangers
+        ]
         if waiting:
             kept = self.rng.choice(waiting)
             self.bank.pay(kept, "100" if self.rng.random() < 0.8 else self.rng.choice(DECLINES))
             self.trace.append(
                 f"{self.clock.moment:%m-%d %H:%M} the customer answers for {kept.external_id}: {kept.code}"
             )
+
+    def _of_strangers(self) -> set[str]:
+        """Orders that strangers made and never pay."""
+        registrations = self.database.memory._memory.registrations
+        return {order_id for order_id, one in registrations.items() if one.applicant.name == STRANGER}
 
     def _time_passes(self) -> None:
         hours = self.rng.choice([0.01, 0.3, 1, 4, 24, 24, 72, 24 * 8, 24 * 28, 24 * 31])
@@ -261,16 +307,24 @@ class Simulation:
         self.bank.pass_time()
 
     def _background(self) -> None:
-        chore = self.rng.choice(("renew", "renew", "reconcile", "relay", "remind"))
+        chore = self.rng.choice(("renew", "renew", "reconcile", "relay", "remind", "prune"))
         process = self.rng.choice(PROCESSES)
         self._start(chore, lambda p: _chore(p, chore), process)
 
     def _mischief(self) -> None:
         known, choice = list(self.bank.orders.values()), self.rng.random()
-        if known and choice < 0.5:
+        orders = self.orders()
+        if orders and choice < 0.2:
+            self.bank.other_merchant(self.rng.choice(orders[:5]))
+        elif choice < 0.3:
+            self.database.note("database away for some calls")
+            self.database.away = self.rng.randint(3, 40)
+        elif known and choice < 0.5:
             self.bank.forge(self.rng.choice(known))
         elif known and choice < 0.7:
-            self.bank.correct(self.rng.choice(known))
+            kept = self.rng.choice(known)
+            if kept.external_id not in self._of_strangers():
+                self.bank.correct(kept)
         else:
             self.bank.replay()
 
@@ -336,9 +390,18 @@ async def _chore(process: Process, chore: str) -> None:
                 pass
         case "relay":
             await process.relay.run()
+        case "prune":
+            await process.prune.run()
         case _:
             await process.renew.remind_of_cards()
             await process.register.erase_payloads()
+
+
+async def _twice(process: Process, who: Principal) -> None:
+    """Somebody removes the default card, hears nothing, and removes it again."""
+    with contextlib.suppress(BillingError):
+        await process.cards.forget(who)
+    await process.cards.forget(who)
 
 
 def simulate(seed: int) -> Result:

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from attrs import define, field
 
-from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.memory import MemoryStorage, storage
 from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.usage import NoUsage
@@ -22,6 +21,7 @@ from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.ordering import Ordering
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.preauthorisation import Preauthorisation
+from echodesk_billing.application.pruning import Prune
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
@@ -84,6 +84,13 @@ class Database:
     rng: random.Random
     faults: bool = True
     injected: dict[str, int] = field(factory=dict)
+    away: int = 0  # for so many calls it refuses every connection
+
+    def answer(self) -> None:
+        """Refuse the connection, where it is away."""
+        if self.faults and self.away:
+            self.away -= 1
+            raise StorageUnavailable("connection refused")
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
         """Look without copying; whoever looks changes nothing."""
@@ -101,6 +108,7 @@ class Connection:
 
     async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
         await Pause("before commit")
+        self.database.answer()
         fate = self.database.rng.random() if self.database.faults else 1.0
         if fate < 0.01:
             self.database.note("database gone before the commit")
@@ -113,6 +121,7 @@ class Connection:
         return result
 
     async def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        self.database.answer()
         return at_once(self.database.memory.read(work))
 
     async def migrate(self) -> list[str]:
@@ -142,6 +151,17 @@ class Sink:
         await Pause("after handling an event")
 
 
+@define
+class ToSink:
+    """A delivery to the sink, without threads and time limits, which need an event loop."""
+
+    sink: Sink
+    is_wanted: bool = True
+
+    async def deliver(self, event: Event) -> None:
+        await self.sink.take(event)
+
+
 class Process:
     """Everything that runs in one process of ours."""
 
@@ -150,8 +170,6 @@ class Process:
     ) -> None:
         self.name = name
         connection = Connection(database)
-        handlers = Handlers()
-        handlers.on(Event, sink.take)
         settlement = Settlement(connection, clock, ZONE, POLICY)
         placement = Placement(connection, bank, settlement)
         ordering = Ordering(ids)
@@ -168,5 +186,7 @@ class Process:
         self.change_plan = ChangePlan(connection, clock, self.checkout, POLICY)
         self.start_trial = StartTrial(connection, clock, SHOP, POLICY)
         self.reconcile = Reconcile(*parts, placement, settlement, self.refunds, self.cards)
-        self.relay = Relay(connection, handlers, clock, ids)
+        self.relay = Relay(connection, ToSink(sink), clock, ids)
+        self.settlement = settlement
+        self.prune = Prune(connection, clock, timedelta(days=7))
         self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE))

@@ -12,8 +12,9 @@ from echodesk_billing.domain import audit
 from echodesk_billing.domain.audit import Comparison
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.report import BankReport
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, require_configured
+from echodesk_billing.ports.gateway import Gateway, GatewayRefused, require_configured
 from echodesk_billing.ports.storage import Storage
 
 BATCH = 100
@@ -58,9 +59,17 @@ class Audit:
         after = ""
         while batch := await self._changed(day, after):
             for order, entries in batch:
-                if order.bank_order_id is not None:
-                    yield audit.compare(order, await self._gateway.receipt(order.bank_order_id), entries)
+                yield audit.compare(order, await self._receipt(order), entries)
             after = batch[-1][0].id
+
+    async def _receipt(self, order: Order) -> BankReport | None:
+        """The bank's receipt of an order: by our id where its own is not known; None where it finds none so."""
+        if order.bank_order_id is not None:
+            return await self._gateway.receipt(order.bank_order_id)
+        try:
+            return await self._gateway.receipt(order.id)
+        except GatewayRefused:
+            return None
 
     async def statement(self, tenant_id: str) -> Sequence[Entry]:
         """Every movement of a tenant's account, oldest first."""

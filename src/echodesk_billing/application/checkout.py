@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
@@ -152,6 +153,8 @@ class Checkout:
                 uow.subscriptions.save(subscription)
             purchase = decide(subscription, uow.catalogues.current(), now)
             request = self._shop.request(_named(buyer, subscription), purchase.plan, terms, card)
+            if wallet_token:
+                request = evolve(request, wallet_digest=hashlib.sha256(wallet_token.encode()).hexdigest())
             order, is_new = self._ordering.once(uow, buyer, purchase, request, now, key=key)
             order.pays_until = subscription.pays_until(purchase, now)
             return order, is_new

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
+from attrs import evolve
 
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.events import OrderCreated
@@ -103,9 +104,10 @@ class Ordering:
         Returns:
             The order, and whether it is a new one.
         """
-        wanted = (purchase.purpose, purchase.plan, purchase.period, request)
+        wanted = (purchase.purpose, purchase.plan, purchase.period, evolve(request, wallet_digest=""))
         for earlier in uow.orders.open_of(who.tenant_id):
-            same = (earlier.purpose, earlier.plan, earlier.period, earlier.request) == wanted
+            asked = evolve(earlier.request, wallet_digest="")
+            same = (earlier.purpose, earlier.plan, earlier.period, asked) == wanted
             if same and is_repeated(earlier, at) and is_same(earlier):
                 return earlier, False
         if request.wallet is Wallet.GOOGLE_PAY:

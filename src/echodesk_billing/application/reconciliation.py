@@ -97,7 +97,7 @@ class Reconcile:
         except GatewayError as error:
             problem = str(error)
             bound.error("reconcile.failed", error=type(error).__name__, reason=problem)
-        after = await self._plan_next(order.id, problem)
+        after = await self._plan_next(order, problem)
         bound.info("reconcile.done", before=order.state, after=after)
         return Reconciled(
             order_id=order.id,
@@ -157,16 +157,16 @@ class Reconcile:
                     refused[refund.id] = str(doubt.refusal)
         return refused
 
-    async def _plan_next(self, order_id: str, problem: str | None) -> str:
+    async def _plan_next(self, order: Order, problem: str | None) -> str:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> str:
-            order = uow.orders.lock(order_id, "")
-            if order is None:
-                raise AssertionError(f"order {order_id} was due and is gone")
-            if order.check_at is not None:
-                order.checked(now, problem=problem)
-                uow.orders.save(order)
-            return order.state
+            locked = uow.orders.lock(order.id, "")
+            if locked is None:  # an unpaid registration, deleted meanwhile
+                return order.state
+            if locked.check_at is not None:
+                locked.checked(now, problem=problem)
+                uow.orders.save(locked)
+            return locked.state
 
         return await self._storage.transact(work)

@@ -11,6 +11,7 @@ import structlog
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.errors import InvalidSelection
+from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.refund import Refund, RefundState
@@ -62,13 +63,14 @@ class RefundPayment:
         """
         require_configured(self._gateway)
         now = await self._clock.now()
-        named = _named(refund_id)
+        _require_uuid(refund_id)
 
         def work(uow: UnitOfWork) -> tuple[Order, Refund, bool]:
             found = uow.orders.get(order_id, who.tenant_filter)
             order = uow.orders.lock(found.id, "") if found else None
             if order is None:
                 raise OrderNotFound
+            named = derived_key(refund_id, order.id) if refund_id else None  # the same of two orders is two refunds
             wanted = None if amount is None else Money(amount, order.amount.currency)
             repeated = order.same_refund(wanted, now, DOUBLE_CLICK) if named is None else None
             chosen_id = repeated.id if repeated else named or self._ids.idempotency_key()
@@ -144,15 +146,13 @@ class RefundPayment:
         return await self._storage.transact(work)
 
 
-def _named(refund_id: str | None) -> str | None:
-    """The caller's name of a refund, as the bank takes it.
+def _require_uuid(refund_id: str | None) -> None:
+    """Check the caller's name of a refund.
 
     Raises:
         InvalidSelection: it is no UUID.
     """
-    if refund_id is None:
-        return None
     try:
-        return str(UUID(refund_id))
+        UUID(refund_id or "00000000-0000-4000-8000-000000000000")
     except ValueError:
-        raise InvalidSelection("refund_id", f"{refund_id[:40]!r} is not a UUID") from None
+        raise InvalidSelection("refund_id", f"{(refund_id or '')[:40]!r} is not a UUID") from None

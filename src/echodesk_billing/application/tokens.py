@@ -3,42 +3,79 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
+from echodesk_billing.domain.tenant import tenant_id
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Storage, StoredToken
 
 PREFIX_LENGTH = 8
+DEFAULT_LIFETIME = timedelta(days=400)
 
 
 class Tokens:
-    """Issues, lists, revokes and checks tokens. It is the `Access` port of a service without a CRM's own."""
+    """Issues, lists, revokes and checks tokens. It is the `Access` port of a service without a CRM's own.
 
-    def __init__(self, storage: Storage, clock: Clock, ids: Ids) -> None:
+    Args:
+        reserved: names that no tenant may have, besides those that none ever may.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock, ids: Ids, reserved: Collection[str] = ()) -> None:
         self._storage = storage
         self._clock = clock
         self._ids = ids
+        self._reserved = reserved
 
     async def authenticate(self, token: str) -> Principal | None:
-        """Whose token it is; None for one that is unknown, expired or revoked."""
-        digest = _digest(token)
-        stored = await self._storage.read(lambda uow: uow.tokens.by_digest(digest))
-        if stored is None or stored.revoked_at is not None:
-            return None
-        if stored.expires_at is not None and stored.expires_at <= await self._clock.now():
-            return None
-        return stored.principal
+        """Whose token it is; None for one that is unknown, expired or revoked, and for a session of the console."""
+        stored = await self._valid(_digest(token))
+        return stored.principal if stored and stored.parent is None else None
 
-    async def issue(self, principal: Principal, *, lifetime: timedelta | None = None, secret: str = "") -> str:
+    async def session(self, token: str) -> Principal | None:
+        """Whose session of the console it is; None once it, or the token that opened it, has ended."""
+        stored = await self._valid(_digest(token))
+        if stored is None or stored.parent is None:
+            return None
+        parent_digest = stored.parent
+        parent = await self._storage.read(lambda uow: uow.tokens.by_digest(parent_digest))
+        if parent is None:  # opened by a token of the CRM's own, which is not kept here
+            return stored.principal
+        return stored.principal if await self._is_valid(parent) else None
+
+    async def open_session(self, principal: Principal, token: str, lifetime: timedelta) -> str:
+        """A session of the console for who has shown `token`; it never outlives that, and opens no other."""
+        return await self._store(principal, lifetime, parent=_digest(token))
+
+    async def _valid(self, digest: str) -> StoredToken | None:
+        stored = await self._storage.read(lambda uow: uow.tokens.by_digest(digest))
+        return stored if stored is not None and await self._is_valid(stored) else None
+
+    async def _is_valid(self, stored: StoredToken) -> bool:
+        if stored.revoked_at is not None:
+            return False
+        return stored.expires_at is None or await self._clock.now() < stored.expires_at
+
+    async def issue(
+        self, principal: Principal, *, lifetime: timedelta | None = DEFAULT_LIFETIME, secret: str = ""
+    ) -> str:
         """A new token for `principal`; this is the only time it can be seen.
 
         Args:
             lifetime: how long it is good for; for ever where None.
             secret: the token to use instead of a random one, for demonstrations; issuing it twice is issuing it once.
+
+        Raises:
+            InvalidTenant: the tenant's id is none, or reserved.
         """
+        tenant_id(principal.tenant_id, self._reserved)
+        return await self._store(principal, lifetime, secret=secret)
+
+    async def _store(
+        self, principal: Principal, lifetime: timedelta | None, *, secret: str = "", parent: str | None = None
+    ) -> str:
         token = secret or self._ids.token()
         now = await self._clock.now()
         stored = StoredToken(
@@ -47,12 +84,13 @@ class Tokens:
             principal=principal,
             created_at=now,
             expires_at=now + lifetime if lifetime else None,
+            parent=parent,
         )
         await self._storage.transact(lambda uow: uow.tokens.add(stored))
         return token
 
     async def end(self, token: str) -> None:
-        """Make a token unusable."""
+        """Make a token, or a session, unusable."""
         now = await self._clock.now()
         await self._storage.transact(lambda uow: uow.tokens.revoke(token[:PREFIX_LENGTH], now))
 

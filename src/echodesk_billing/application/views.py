@@ -73,6 +73,7 @@ class Overview:
         subscriptions: the same.
         subscriptions_due: how many a worker should tend now; `MOST_DUE` means that or more.
         bank_balance: what the bank holds for us by the books, per currency.
+        never_due: tenants whose subscription nobody will look at; there should be none.
         in_doubt: orders of which something is not known, those first that are asked about next.
         needs_attention: orders that need a person, newest first.
     """
@@ -81,6 +82,7 @@ class Overview:
     subscriptions: dict[str, int]
     subscriptions_due: int
     bank_balance: Sequence[Money]
+    never_due: Sequence[str]
     in_doubt: Sequence[Order]
     needs_attention: Sequence[Order]
 
@@ -132,6 +134,7 @@ class Views:
                 subscriptions=uow.subscriptions.count_by_state(),
                 subscriptions_due=len(uow.subscriptions.due(now, MOST_DUE)),
                 bank_balance=tuple(uow.books.balance(books.BANK).values()),
+                never_due=uow.subscriptions.never_due(MOST_NEEDING_ATTENTION),
                 in_doubt=[one for one in uow.orders.due(FAR_FUTURE, MOST_IN_DOUBT) if one.doubt is not None],
                 needs_attention=uow.orders.needing_attention(MOST_NEEDING_ATTENTION),
             )

@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from echodesk_billing.domain import refund
 from echodesk_billing.domain.books import BANK, Entry
+from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.report import BankReport, BankStatus
@@ -32,15 +33,20 @@ class Comparison:
     differences: tuple[str, ...]
 
 
-def compare(order: Order, receipt: BankReport, entries: Sequence[Entry]) -> Comparison:
+def compare(order: Order, receipt: BankReport | None, entries: Sequence[Entry]) -> Comparison:
     """Compare an order with the bank's receipt and its entries in the journal.
+
+    Args:
+        receipt: None where the bank gave no id of the order, and does not find it by ours.
 
     Source: domain.md, Books: the bank's balance is what was captured less what was refunded.
     """
     zero = Money.zero(order.amount.currency)
     captured = order.captured or zero
-    receipt = evolve(receipt, transferred=order.gross(receipt))
-    taken, returned = _taken(receipt, zero), _returned(receipt, zero)
+    taken = returned = zero
+    if receipt is not None:
+        receipt = evolve(receipt, transferred=order.gross(receipt))
+        taken, returned = _taken(receipt, zero), _returned(receipt, zero)
     held = sum((entry.amount for entry in entries if entry.debit == BANK), zero)
     given = sum((entry.amount for entry in entries if entry.credit == BANK), zero)
     differences = [
@@ -52,11 +58,13 @@ def compare(order: Order, receipt: BankReport, entries: Sequence[Entry]) -> Comp
         )
         if ours != theirs
     ]
+    if order.bank_order_id is None and order.state is OrderState.CREATED:
+        differences.append("the bank's answer to its creation is not known")
     return Comparison(
         order_id=order.id,
         tenant_id=order.tenant_id,
         state=order.state,
-        bank_status=str(receipt.status),
+        bank_status=str(receipt.status) if receipt else "not found",
         captured=captured,
         refunded=order.refunded,
         at_the_bank=taken - returned,

@@ -36,6 +36,7 @@ LONGEST_CHECK_INTERVAL = timedelta(hours=1)
 REFUSAL_SETTLES_AFTER = timedelta(hours=1)
 MOST_ATTENTION_REASONS = 20
 _REFUND_FAILED = "refund "
+_NO_ANSWER = "the charge has had no answer"
 
 CallOutcome = Literal["accepted", "refused", "in_doubt"]
 
@@ -274,6 +275,8 @@ class Order:
         events: list[OrderEvent] = []
         if report.source is Source.RECEIPT:
             events += self._clear(lambda reason: not reason.startswith(_REFUND_FAILED), "the bank's receipt fits", at)
+        else:
+            events += self._clear(lambda reason: reason.startswith(_NO_ANSWER), "the bank has answered", at)
         events += self._ask_the_customer(report, at)
         self.payment_url = self.payment_url or report.payment_url
         for event in lifecycle.order_path(self.state, _TARGETS[BankStatus(report.status)]):
@@ -411,7 +414,7 @@ class Order:
     def was_captured(self, amount: Money | None) -> bool:
         """Whether exactly this was captured before, so that asking again is asking once."""
         manual = self.request.capture is Capture.MANUAL
-        return manual and self.captured is not None and amount in (None, self.captured)
+        return manual and self.captured is not None and self.captured == (amount or self.amount)
 
     @property
     def was_released(self) -> bool:
@@ -483,7 +486,7 @@ class Order:
         """The bank does not find an automatic charge of ours whose key is too old to ask under again."""
         since = f"{self.created_at:%Y-%m-%d %H:%M} UTC"
         return self.mark(
-            f"the charge has had no answer since {since}, and the bank does not find it by our id: "
+            f"{_NO_ANSWER} since {since}, and the bank does not find it by our id: "
             "look for it in the bank's business manager, then resolve this order",
             Source.RECEIPT,
             at,

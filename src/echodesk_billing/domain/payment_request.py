@@ -181,6 +181,7 @@ class PaymentRequest:
         is_automatic: whether the saved card is charged without the customer, for the parent's amount.
         ttl_minutes: how long the order stays payable at the bank, 2 to 1440.
         tenant_name: who buys, as on the invoice.
+        wallet_digest: SHA-256 of the token of Google Pay, to notice a request that is repeated; empty without one.
     """
 
     product_id: str
@@ -199,4 +200,5 @@ class PaymentRequest:
     is_automatic: bool = False
     ttl_minutes: int = 15
     tenant_name: str = ""
+    wallet_digest: str = ""
     options: PaymentOptions = PaymentOptions()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import json
 import os
 import sys
@@ -21,12 +22,19 @@ from rich.table import Table
 
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.container import Container
-from echodesk_billing.domain.errors import BillingError, InvalidCatalogue, InvalidMoney, NoActiveSubscription
+from echodesk_billing.domain.errors import (
+    BillingError,
+    InvalidCatalogue,
+    InvalidMoney,
+    InvalidTenant,
+    NoActiveSubscription,
+)
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.tenant import tenant_id as check_tenant_id
 from echodesk_billing.entrypoints import story
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev
@@ -45,7 +53,18 @@ YEAR_SECONDS = 366 * 24 * 3600
 MOST_DAYS = 36_500
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 FOLLOW_EVERY_SECONDS = 1.0
-OPERATOR = Principal(tenant_id="", tenant_name="", user_id="cli", scopes=frozenset({Scope.OPERATOR}))
+
+
+def _operator() -> Principal:
+    """Who runs this command, as the operating system knows them."""
+    try:
+        user = f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # a user without a name
+        user = f"cli:{os.getuid()}"
+    return Principal(tenant_id="", tenant_name="", user_id=user, scopes=frozenset({Scope.OPERATOR}))
+
+
+OPERATOR = _operator()
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -64,9 +83,17 @@ cli.add_typer(catalogue_commands, name="catalogue")
 cli.add_typer(event_commands, name="events")
 cli.add_typer(token_commands, name="token")
 
+
+def _only_tenant(value: str | None) -> str | None:
+    return None if value is None else check_tenant_id(value)
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
-Tenant = Annotated[str | None, typer.Option(help="Only this tenant.")]
+Tenant = Annotated[
+    str | None,
+    typer.Option(help="Only this tenant.", callback=_only_tenant),
+]
 
 out = Console(width=None if sys.stdout.isatty() else PAGE_WIDTH)
 err = Console(stderr=True)
@@ -76,7 +103,7 @@ def main() -> None:
     """Run a command. Exit 0 done, 1 failed, 2 wrong use."""
     try:
         cli()
-    except (InvalidSettings, InvalidCatalogue, InvalidMoney) as error:
+    except (InvalidSettings, InvalidCatalogue, InvalidMoney, InvalidTenant) as error:
         err.print(str(error), markup=False, soft_wrap=True)
         sys.exit(WRONG_USE)
     except (BillingError, OSError) as error:
@@ -231,6 +258,7 @@ def status(as_json: AsJson = False) -> None:
                 {"order_id": order.id, "why": order.doubt, "since": order.created_at, "asked_at": order.check_at}
                 for order in now.in_doubt
             ],
+            "never_due": now.never_due,
             "needs_attention": [{"order_id": order.id, "reasons": order.attention} for order in now.needs_attention],
         }
 
@@ -243,12 +271,14 @@ def status(as_json: AsJson = False) -> None:
             waiting = "a worker renews them: echodesk-billing work" if now.subscriptions_due else ""
             table.add_row("subscriptions due now", str(now.subscriptions_due), waiting)
             table.add_row("held at the bank, by the books", ", ".join(map(str, now.bank_balance)), "")
+            for tenant in now.never_due[:20]:
+                table.add_row(f"the subscription of {tenant} is never due", "", "this is a bug: please report it")
             for order in now.in_doubt[:20]:
                 why = f"{order.doubt}, since {order.created_at:%Y-%m-%d %H:%M}"
                 table.add_row(f"{order.id} in doubt", "", f"{why}: echodesk-billing reconcile asks the bank")
             for order in now.needs_attention[:20]:
                 what = "; ".join(order.attention)
-                table.add_row(f"{order.id} needs a person", "", f"{what}: echodesk-billing order show {order.id}")
+                table.add_row(f"{order.id} needs attention", "", f"{what}: echodesk-billing order show {order.id}")
             return table
 
         _print(value, table, as_json=as_json)
@@ -349,6 +379,24 @@ def _progress() -> Progress:
 
 
 @cli.command()
+def prune(as_json: AsJson = False) -> None:
+    """Delete what is of no use any more: old kept answers, refused callbacks, ended tokens, unpaid registrations."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        pruned = await container.prune().run()
+
+        def table() -> Table:
+            table = _table("what", "deleted")
+            for name, number in msgspec.to_builtins(pruned).items():
+                table.add_row(name.replace("_", " "), str(number))
+            return table
+
+        _print(pruned, table, as_json=as_json)
+
+    _run(work)
+
+
+@cli.command()
 def check(as_json: AsJson = False) -> None:
     """Look at configuration, database and bank: what is wrong, and how to mend it."""
     settings = _settings()
@@ -364,7 +412,10 @@ def check(as_json: AsJson = False) -> None:
             if found["database"] is None:
                 waiting = await container.storage().read(lambda uow: uow.orders.needing_attention(100))
                 ids = ", ".join(order.id for order in waiting)
-                found["attention"] = f"{len(waiting)} order(s) need a person: {ids}" if waiting else None
+                found["attention"] = f"{len(waiting)} order(s) need attention: {ids}" if waiting else None
+                stuck = await container.storage().read(lambda uow: uow.subscriptions.never_due(100))
+                names = ", ".join(stuck)
+                found["due"] = f"nobody will look at {len(stuck)} subscription(s): {names}" if stuck else None
             return found
 
     found = asyncio.run(run())
@@ -443,22 +494,46 @@ def order_refund(
     order_id: str,
     amount: Annotated[str, typer.Option(help="How much; all that is left where not given.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    refund_id: Annotated[
+        str, typer.Option(help="A UUID of your own for this refund: asking again with it is asking once.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give money back. It goes later; `order show` tells when it has gone."""
+    """Refund a payment. The money goes later; `order show` tells when it has gone.
+
+    Repeated after an error, it takes up the same refund again: with --refund-id always, without it where the refund
+    may not have reached the bank.
+    """
     try:
         wanted = Decimal(amount) if amount else None
     except InvalidOperation:
         raise typer.BadParameter(f"{amount!r} is not an amount such as 10.50", param_hint="--amount") from None
 
     async def work(container: Container, _settings: Settings) -> None:
-        order, refund = await container.refunds().refund(OPERATOR, order_id, wanted, reason)
+        order, refund = await container.refunds().refund(
+            OPERATOR, order_id, wanted, reason, refund_id=refund_id or None
+        )
         left = "all of it" if refund.amount == order.captured else f"of {order.captured}"
         _print(
             {"order_id": order.id, "refund_id": refund.id, "amount": refund.amount, "state": refund.state},
-            lambda: f"Asked the bank to give back {refund.amount}, {left}. Refund {refund.id}.",
+            lambda: f"Asked the bank to refund {refund.amount}, {left}. Refund {refund.id}.",
             as_json=as_json,
         )
+
+    _run(work)
+
+
+@order_commands.command("resolve")
+def order_resolve(
+    order_id: str,
+    reason: Annotated[str, typer.Option(help="What you found and did.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say that what an order needed attention for is dealt with; it is counted no more."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        order = await container.settlement().resolve(OPERATOR, order_id, reason)
+        _print(_order_json(order), lambda: f"{order.id} needs no attention any more.", as_json=as_json)
 
     _run(work)
 
@@ -466,6 +541,7 @@ def order_refund(
 @subscription_commands.command("show")
 def subscription_show(tenant: str, as_json: AsJson = False) -> None:
     """A tenant's subscription as it is now, with its cards and invoices."""
+    check_tenant_id(tenant)
     who = Principal(tenant_id=tenant, tenant_name=tenant, user_id="cli", scopes=frozenset({Scope.READ}))
 
     async def work(container: Container, _settings: Settings) -> None:
@@ -511,6 +587,7 @@ def subscription_show(tenant: str, as_json: AsJson = False) -> None:
 @subscription_commands.command("statement")
 def subscription_statement(tenant: str, as_json: AsJson = False) -> None:
     """A tenant's account in the books: what it paid, what was invoiced, what went back."""
+    check_tenant_id(tenant)
 
     async def work(container: Container, _settings: Settings) -> None:
         entries = await container.audit().statement(tenant)
@@ -599,7 +676,8 @@ def token_create(
     tenant_name: Annotated[str, typer.Option(help="The name on the payment page.")] = "",
     user: Annotated[str, typer.Option(help="Whose token it is.")] = "admin",
     scope: Annotated[list[Scope] | None, typer.Option(help="What it may do; may be repeated.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=MOST_DAYS, help="How long it is good for.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How long it is good for.")] = 400,
+    never: Annotated[bool, typer.Option("--never", help="It never expires.")] = False,
     name: Annotated[str, typer.Option(help="The user's full name, masked before the bank sees it.")] = "",
     email: Annotated[str, typer.Option(help="The user's e-mail, masked before the bank sees it.")] = "",
     as_json: AsJson = False,
@@ -615,7 +693,7 @@ def token_create(
     )
 
     async def work(container: Container, _settings: Settings) -> None:
-        lifetime = None if days is None else timedelta(days=days)
+        lifetime = None if never else timedelta(days=days)
         token = await container.tokens().issue(principal, lifetime=lifetime)
         _print({"token": token, "tenant": tenant}, lambda: token, as_json=as_json)
 

@@ -36,6 +36,12 @@ class Principal:
     full_name: str = ""
     email: str = ""
 
+    def allows(self, scope: Scope) -> bool:
+        """Whether the user may do what needs `scope`: operators may do everything, and who may write may read."""
+        if Scope.OPERATOR in self.scopes:
+            return True
+        return scope in self.scopes or (scope is Scope.READ and Scope.WRITE in self.scopes)
+
     @property
     def own_name(self) -> str:
         """The tenant's name, where whoever vouches for the user gave one; empty where only the id is known."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import structlog
 from aiolimiter import AsyncLimiter
 
+from echodesk_billing.application.pruning import Prune
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
@@ -18,6 +19,7 @@ log = structlog.get_logger()
 
 BATCH = 200
 MOST_ENQUEUED = 1000
+TIDY_EVERY_SECONDS = 2.0
 
 
 class Chores:
@@ -34,6 +36,7 @@ class Chores:
         reconcile: Reconcile,
         relay: Relay,
         register: Register,
+        prune: Prune,
         concurrency: int,
         bank_calls_per_second: float,
     ) -> None:
@@ -41,6 +44,8 @@ class Chores:
         self._reconcile = reconcile
         self._relay = relay
         self._register = register
+        self._prune = prune
+        self._tidied_at = float("-inf")
         self._rate = bank_calls_per_second
         self._pace: AsyncLimiter | None = None
         self.concurrency = concurrency
@@ -89,13 +94,17 @@ class Chores:
         await self._relay.run()
 
     async def tidy(self) -> None:
-        """Remind of cards that expire, erase what nobody needs."""
+        """Remind of cards that expire, erase and delete what nobody needs."""
         await self._renew.remind_of_cards()
         await self._register.erase_payloads()
+        await self._prune.run()
 
     async def everything(self) -> None:
         """All of it once, in this process."""
         async for _ in self.renew_due():
             pass
-        await self.tidy()
+        now = asyncio.get_running_loop().time()
+        if now - self._tidied_at >= TIDY_EVERY_SECONDS:
+            self._tidied_at = now
+            await self.tidy()
         await self.deliver()

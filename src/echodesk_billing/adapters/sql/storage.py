@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,13 @@ _DEADLOCK = "40P01"
 _SERIALISATION_FAILURE = "40001"
 _ATTEMPTS = 5
 _READERS = 2
+POOL_SECONDS = 5
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 12.0  # what the driver waits for an answer where the database says nothing at all
+LOCK_SECONDS = 5
+STATEMENT_SECONDS = 10
+LONGEST_SECONDS = 20.0  # repetitions included
+CLOSE_SECONDS = 1.5
 
 
 def open_storage(url: str, ids: Ids) -> Storage:
@@ -74,7 +82,8 @@ def _run(work: Callable[[UnitOfWork], T], connection: Connection, ids: Ids) -> T
 
 def _unavailable(error: Exception) -> StorageUnavailable:
     cause = getattr(error, "orig", None) or error
-    return StorageUnavailable(f"The database did not take it: {type(cause).__name__}: {str(cause).splitlines()[0]}")
+    said = str(cause).strip().partition("\n")[0] or "no answer in time"
+    return StorageUnavailable(f"The database did not take it: {type(cause).__name__}: {said}")
 
 
 class SqliteStorage:
@@ -167,7 +176,17 @@ class PostgresStorage:
             parsed = parsed.update_query_dict({"ssl": parsed.query["sslmode"]}).difference_update_query(["sslmode"])
         self._ids = ids
         self._engine = create_async_engine(
-            parsed, pool_size=16, max_overflow=0, pool_timeout=10, pool_pre_ping=False, pool_recycle=1800
+            parsed,
+            pool_size=16,
+            max_overflow=0,
+            pool_timeout=POOL_SECONDS,
+            pool_pre_ping=False,
+            pool_recycle=1800,
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": ANSWER_SECONDS,
+                "server_settings": {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": f"{STATEMENT_SECONDS}s"},
+            },
         )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -190,18 +209,21 @@ class PostgresStorage:
                     raise
 
         try:
-            async for attempt in _attempts():
-                with attempt:
-                    async with engine.connect() as connection:
-                        result: T = await connection.run_sync(in_transaction)
+            async with asyncio.timeout(LONGEST_SECONDS):
+                async for attempt in _attempts():
+                    with attempt:
+                        async with engine.connect() as connection:
+                            result: T = await connection.run_sync(in_transaction)
             return result
-        except (SQLAlchemyError, OSError, ConnectionLost) as error:
+        except (SQLAlchemyError, OSError, ConnectionLost, TimeoutError) as error:
             raise _unavailable(error) from error
 
     async def migrate(self) -> list[str]:
         """Bring the tables up to date, one process at a time; returns the revisions that were applied."""
         try:
             async with self._engine.begin() as connection:
+                for limit in ("lock_timeout", "statement_timeout"):
+                    await connection.execute(text(f"SET LOCAL {limit} = 0"))
                 await connection.execute(text("SELECT pg_advisory_xact_lock(7263548190)"))
                 return await connection.run_sync(migrations.upgrade)
         except (SQLAlchemyError, OSError) as error:
@@ -212,9 +234,11 @@ class PostgresStorage:
         try:
             async with self._reading.begin() as connection:
                 return await connection.run_sync(migrations.problem)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
             return str(_unavailable(error))
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._engine.dispose()
+        """Close the connections; a database that hangs keeps no process from ending."""
+        with contextlib.suppress(TimeoutError, SQLAlchemyError, OSError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._engine.dispose()

@@ -63,6 +63,7 @@ def add_console(app: web.Application) -> None:
     app.router.add_get(f"{HOME}orders", _page(_search))
     app.router.add_get(f"{HOME}orders/{{order_id}}", _page(_order))
     app.router.add_post(f"{HOME}orders/{{order_id}}/refund", _form(_refund))
+    app.router.add_post(f"{HOME}orders/{{order_id}}/resolve", _form(_resolve))
 
 
 def _page(handler: _Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -117,21 +118,22 @@ async def _fields(request: web.Request) -> dict[str, str]:
 
 async def _session(request: web.Request, uses: UseCases) -> _Session | None:
     token = request.cookies.get(COOKIE, "")
-    who = await uses.tokens.authenticate(token) if token else None
+    who = await uses.tokens.session(token) if token else None
     return _Session(who=who, token=token) if who and Scope.OPERATOR in who.scopes else None
 
 
 async def _login(request: web.Request) -> web.Response:
     """Exchange an operator's token for a session."""
     uses = request.app[USE_CASES]
-    who = await uses.access.authenticate((await _fields(request)).get("token", "").strip())
+    token = (await _fields(request)).get("token", "").strip()
+    who = await uses.access.authenticate(token)
     if who is None or Scope.OPERATOR not in who.scopes:
         wrong = _sentence("That is no token of an operator: echodesk-billing token create --scope operator")
         return _html("Log in", wrong + _LOGIN, HTTPStatus.FORBIDDEN)
     answer = _see_other(HOME)
     answer.set_cookie(
         COOKIE,
-        await uses.tokens.issue(who, lifetime=SESSION),
+        await uses.tokens.open_session(who, token, SESSION),
         max_age=int(SESSION.total_seconds()),
         path=HOME,
         httponly=True,
@@ -150,7 +152,7 @@ async def _logout(_request: web.Request, uses: UseCases, session: _Session) -> w
 
 async def _home(_request: web.Request, uses: UseCases, session: _Session) -> web.Response:
     overview = await uses.views.overview()
-    return _html("What needs somebody", _overview(overview), session=session)
+    return _html("Needs attention", _overview(overview), session=session)
 
 
 async def _search(request: web.Request, _uses: UseCases, _session: _Session) -> web.Response:
@@ -159,7 +161,7 @@ async def _search(request: web.Request, _uses: UseCases, _session: _Session) -> 
 
 async def _order(request: web.Request, uses: UseCases, session: _Session) -> web.Response:
     timeline = await uses.views.timeline(session.who, request.match_info["order_id"])
-    return _html(timeline.order.id, _timeline(timeline) + _refund_form(timeline.order, session), session=session)
+    return _html(timeline.order.id, _page_of(timeline, session), session=session)
 
 
 async def _refund(request: web.Request, uses: UseCases, session: _Session) -> web.Response:
@@ -171,6 +173,12 @@ async def _refund(request: web.Request, uses: UseCases, session: _Session) -> we
         wrong = _sentence(f"{amount[:20]!r} is not an amount such as 10.50")
         return _html("That did not work", wrong, HTTPStatus.UNPROCESSABLE_ENTITY, session)
     await uses.refunds.refund(session.who, order_id, wanted, reason, refund_id=_uuid(form.get("refund_id", "")))
+    return _see_other(f"{HOME}orders/{order_id}")
+
+
+async def _resolve(request: web.Request, uses: UseCases, session: _Session) -> web.Response:
+    form, order_id = await _fields(request), request.match_info["order_id"]
+    await uses.settlement.resolve(session.who, order_id, form.get("note", "").strip())
     return _see_other(f"{HOME}orders/{order_id}")
 
 
@@ -196,7 +204,7 @@ def _overview(overview: Overview) -> str:
         f"<form action={HOME}orders><label>Order, ours or the bank's <input name=order_id required></label> "
         "<button>Show</button></form>"
         + _table(
-            "Needs a person",
+            "Orders that need attention",
             ("order", "tenant", "why"),
             ((_link(one), one.tenant_id, "; ".join(one.attention)) for one in overview.needs_attention),
         )
@@ -222,6 +230,20 @@ def _timeline(timeline: OrderTimeline) -> str:
             ("at (UTC)", "what", "detail"),
             ((_moment(one.at), one.what, one.detail) for one in story.happenings(timeline)),
         )
+    )
+
+
+def _page_of(timeline: OrderTimeline, session: _Session) -> str:
+    order = timeline.order
+    return _timeline(timeline) + _resolve_form(order, session) + _refund_form(order, session)
+
+
+def _resolve_form(order: Order, session: _Session) -> str:
+    if not order.attention:
+        return ""
+    return (
+        f"<h2>Resolve</h2><form method=post action={HOME}orders/{escape(order.id)}/resolve>{_proof(session)}"
+        "<label>What you found and did <input name=note maxlength=500 required></label> <button>Resolve</button></form>"
     )
 
 
