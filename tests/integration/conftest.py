@@ -171,6 +171,7 @@ async def service_environment(bank: Bank, database_url: str, signer: Signer) -> 
         "BILLING_BREAKER_FAILURES": "1000000",
         "BILLING_RATE_LIMIT_PER_TOKEN": "100000/minute",
         "BILLING_RATE_LIMIT_PER_ADDRESS": "100000/minute",
+        "BILLING_RATE_LIMIT_REGISTRATION": "100000/minute",
         "BILLING_LOG_FORMAT": "json",
     }
 

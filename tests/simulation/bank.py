@@ -146,7 +146,8 @@ class SimulatedBank:
             return evolve(kept.report(Source.ANSWER), status=BankStatus.CREATED, code=None, transferred=None,
                           refunds=(), refunded=None, card=None, reject_reason=None, payment_url=page)  # fmt: skip
 
-        return await self._call("create", effect)
+        refuses = 0.2 if order.idempotency_key in self.by_key else 0.02
+        return await self._call("create", effect, refuses)
 
     async def complete_apple_pay(self, order: Order, wallet_token: str) -> BankReport:
         raise NotImplementedError
@@ -168,7 +169,7 @@ class SimulatedBank:
             kept.has_card = False
             self.forgotten.add(bank_order_id)
 
-        await self._call("forget card", effect)
+        await self._call("forget card", effect, 0.4)
 
     async def refund(self, order: Order, refund: Refund) -> str:
         def effect() -> str:
@@ -185,7 +186,7 @@ class SimulatedBank:
             kept.status = BankStatus.REFUND_REQUESTED
             return action_id
 
-        return await self._call("refund", effect)
+        return await self._call("refund", effect, 0.3 if refund.id in self.refund_keys else 0.02)
 
     async def capture(self, order: Order, amount: Money | None, key: str) -> None:  # noqa: ARG002
         def effect() -> None:
@@ -374,8 +375,12 @@ class SimulatedBank:
             self._lies.add(number)
         self.callbacks.append(Callback(body=_body(number), signature=signature, at=self.now() + delay))
 
-    async def _call(self, what: str, effect: Callable[[], object]) -> object:  # type: ignore[misc]
-        """One call over the network."""
+    async def _call(self, what: str, effect: Callable[[], object], refuses: float = 0) -> object:  # type: ignore[misc]
+        """One call over the network.
+
+        Args:
+            refuses: how often it is refused without being looked at, more often where it is repeated.
+        """
         await Pause(f"before {what}")
         fate = self.rng.random() if self.faults else 1.0
         if fate < 0.05:
@@ -384,7 +389,7 @@ class SimulatedBank:
         if fate < 0.08:
             self._note("timeout before the effect")
             raise GatewayTimeout("silence")
-        if fate < 0.10 and what != "receipt":
+        if self.faults and self.rng.random() < refuses:
             self._note("refused without looking")
             raise GatewayRefused(400, "not understood")
         result = effect()

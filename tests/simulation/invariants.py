@@ -14,6 +14,7 @@ from echodesk_billing.domain.lifecycle import ORDER_TRANSITIONS, OrderState, Sub
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.refund import RefundState
+from echodesk_billing.domain.report import BankStatus
 
 if TYPE_CHECKING:
     from tests.simulation.run import Simulation
@@ -38,6 +39,7 @@ def while_running(simulation: Simulation) -> list[str]:
         *_access(simulation),
         *_anchors_stay(simulation),
         *_refunds_are_bounded(orders),
+        *_refunds_were_asked_for(orders),
         *_books(simulation, orders),
         *_somebody_will_look(simulation),
         *_no_late_charges(simulation),
@@ -126,6 +128,14 @@ def _refunds_are_bounded(orders: list[Order]) -> Iterator[str]:
             yield f"1: {asked} is asked back of {order.captured} of {order.id}"
 
 
+def _refunds_were_asked_for(orders: list[Order]) -> Iterator[str]:
+    """1. Nothing is refunded that nobody asked for: here the bank refunds nothing by itself."""
+    for order in orders:
+        for one in order.refunds:
+            if one.asked_at is None:
+                yield f"1: {one.amount} of {order.id} was refunded, and nobody asked for it"
+
+
 def _books(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
     """1, 6. Our books are our orders; invoices have no gap and no repeat."""
     ours = sum(((order.captured or _ZERO) - order.refunded for order in orders), _ZERO)
@@ -163,7 +173,8 @@ def _nothing_hides(simulation: Simulation, orders: list[Order]) -> Iterator[str]
     """3. No rejected order hides money."""
     for order in orders:
         kept = simulation.kept(order)
-        if order.state is OrderState.REJECTED and kept and kept.transferred is not None:
+        is_marked = kept is not None and kept.status is BankStatus.BLOCKED and order.attention
+        if order.state is OrderState.REJECTED and kept and kept.transferred is not None and not is_marked:
             yield f"3: {order.id} is rejected and hides {kept.transferred}"
 
 
@@ -177,7 +188,7 @@ def _nothing_is_in_doubt(simulation: Simulation, orders: list[Order]) -> Iterato
         if order.pending_refunds:
             yield f"7: {order.id} waits for refunds"
         for reason in order.attention:
-            if not reason.startswith("refund ") and not _nobody_knows(simulation, order):
+            if not reason.startswith(("refund ", "the bank holds money")) and not _nobody_knows(simulation, order):
                 yield f"7: {order.id} needs a person: {reason}"
     now = simulation.clock.moment
     for subscription in simulation.database.read(lambda uow: uow.subscriptions.due(now, 1000)):

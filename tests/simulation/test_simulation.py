@@ -40,7 +40,8 @@ def test_the_seeds_reach_what_they_are_for() -> None:
     results = [simulate(seed) for seed in range(60)]
     faults = sum((result.faults for result in results), Counter())
     assert set(faults) == {
-        "answer cut short", "database gone after the commit", "database gone before the commit", "doubled callback",
+        "answer cut short", "callback of another merchant", "database away for some calls", "refused without looking",
+        "database gone after the commit", "database gone before the commit", "doubled callback",
         "forged callback", "late callback", "lost callback", "no connection", "rejection taken back",
         "replayed callback",
         "timeout after the effect", "timeout before the effect", "unsigned callback",

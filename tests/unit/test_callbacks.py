@@ -1,12 +1,14 @@
 """The bank's callback is evidence, a hint, or nothing."""
 
 import pytest
+from attrs import evolve
 
 from echodesk_billing import (
     CallbackOrderUnknown,
     CallbackRefused,
     GatewayNotConfigured,
     GatewayRefused,
+    GatewayTimeout,
     MalformedCallback,
 )
 from echodesk_billing.application.callbacks import HINT_EVERY
@@ -14,7 +16,7 @@ from echodesk_billing.application.settlement import Outcome
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.report import BankReport, BankStatus
-from tests.builders import gel
+from tests.builders import gel, report
 from tests.unit.conftest import World
 
 
@@ -170,3 +172,59 @@ async def test_two_tabs_both_paid_activate_once_and_the_other_is_given_back(worl
     await world.hear(second)
     assert (await world.order(second.id)).state is OrderState.REFUNDED
     assert (await world.order(first.id)).state is OrderState.COMPLETED
+
+
+async def test_a_callback_signed_for_another_merchant_completes_nothing(world: World) -> None:
+    """The bank signs for all merchants with one key, and any of them may name an order as we do."""
+    world.bank.failures_of["create"] = [GatewayTimeout("silence")]
+    with pytest.raises(GatewayTimeout):
+        await world.buy()  # the bank's id of our order is not known here
+    (order,) = await world.orders()
+    theirs = report(BankStatus.COMPLETED, bank_order_id="theirs", external_order_id=order.id)
+    world.bank.read_callback = lambda _: theirs  # type: ignore[method-assign]
+    with pytest.raises(CallbackOrderUnknown):
+        await world.callbacks.receive(b"{}", "good")
+    after = await world.order(order.id)
+    assert (after.state, after.bank_order_id, after.attention) == (OrderState.CREATED, None, ())
+
+
+async def test_another_merchants_callback_about_an_order_of_known_id_changes_and_marks_nothing(world: World) -> None:
+    order = await world.buy()
+    theirs = report(BankStatus.COMPLETED, bank_order_id="theirs", external_order_id=order.id)
+    world.bank.read_callback = lambda _: theirs  # type: ignore[method-assign]
+    await world.callbacks.receive(b"{}", "good")  # the receipt of our own order says nothing new
+    after = await world.order(order.id)
+    assert (after.state, after.attention) == (OrderState.PROCESSING, ())
+    assert ("receipt", "bank-1") in world.bank.calls
+
+
+async def test_a_callback_that_names_another_merchant_is_refused_where_the_settings_name_ours(world: World) -> None:
+    order = await world.buy()
+    world.bank.pay(order)
+    paid = world.bank.receipts["bank-1"]
+    world.bank.receipts["bank-1"] = evolve(paid, merchant_id="20002")
+    with pytest.raises(CallbackOrderUnknown):
+        await world.hear(order)
+    world.bank.receipts["bank-1"] = evolve(paid, merchant_id="10001")
+    await world.hear(order)
+    assert (await world.order(order.id)).state is OrderState.COMPLETED
+
+
+async def test_hints_cost_one_receipt_in_some_seconds_and_none_once_the_order_is_settled(world: World) -> None:
+    order = await world.buy()
+    for _ in range(20):
+        await world.hear(order, None)
+    assert world.bank.count("receipt") == 1
+    world.bank.pay(order)
+    await world.hear(order)
+    world.clock.advance(hours=1)
+    for _ in range(20):
+        await world.hear(order, None)
+    assert world.bank.count("receipt") == 1
+
+
+async def test_hints_about_ever_more_orders_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("echodesk_billing.application.callbacks.MOST_HINTS", 2)
+    for tenant in ("one", "two", "three"):
+        await world.hear(await world.buy(tenant), None)
+    assert world.bank.count("receipt") == 2

@@ -226,16 +226,21 @@ def test_a_refund_that_goes_after_all_has_not_failed() -> None:
     assert [(one.state, one.failure) for one in order.refunds] == [(RefundState.COMPLETED, "")]
 
 
-@pytest.mark.parametrize("settled", ["accepted", "refused"])
-def test_an_action_is_not_taken_for_a_request_that_has_its_own_or_has_failed(settled: str) -> None:
+def test_an_action_is_not_taken_for_a_request_that_has_its_own() -> None:
     order = paid()
     order.request_refund(gel("10.00"), refund_id="ours", reason="", at=NOW)
-    if settled == "accepted":
-        order.refund_accepted("ours", "a1", NOW)
-    else:
-        order.refund_refused("ours", "no", NOW)
+    order.refund_accepted("ours", "a1", NOW)
     order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a2", "10.00"),)), NOW)
     assert [one.id for one in order.refunds] == ["ours", "a2"]
+
+
+def test_an_action_that_the_bank_lists_is_the_refund_that_it_refused_to_hear_of_again() -> None:
+    order = paid()
+    order.request_refund(gel("10.00"), refund_id="ours", reason="", at=NOW)
+    order.refund_refused("ours", "no", NOW)
+    order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a2", "10.00"),)), NOW)
+    assert [(one.id, one.action_id, one.state) for one in order.refunds] == [("ours", "a2", RefundState.COMPLETED)]
+    assert order.attention == ()
 
 
 def test_a_rest_of_some_tetri_is_a_refund_too() -> None:

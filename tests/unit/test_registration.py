@@ -177,3 +177,54 @@ async def test_a_registration_that_expired_reserves_nothing(world: World) -> Non
     assert kept.reserves_against(OTHER, now)
     assert not kept.reserves_against(OTHER, now + timedelta(hours=1))
     assert not kept.reserves_against(evolve(APPLICANT, admin_email="NINO@acme.example"), now)
+
+
+async def test_other_words_within_a_minute_get_an_order_of_their_own(world: World) -> None:
+    """Whoever pays a page gets what was said for that page, and nobody else's password."""
+    first = await register(world)
+    corrected = await world.register.register(APPLICANT, Selection(package_id=1, seats=2), payload=b"corrected")
+    renamed = await register(world, evolve(APPLICANT, name="Acme Group"))
+    assert len({first.id, corrected.id, renamed.id}) == 3
+    await pay(world, corrected)
+    assert await world.register.payload(corrected.id) == b"corrected"
+    assert await world.register.payload(first.id) == SECRET
+
+
+async def test_the_very_same_within_a_minute_is_a_double_click_with_or_without_keys(world: World) -> None:
+    ids = {(await register(world)).id, (await register(world, key="a")).id, (await register(world, key="b")).id}
+    assert len(ids) == 1
+
+
+async def test_an_unpaid_registration_leaves_no_trace_on_whoever_pays(world: World) -> None:
+    stranger = evolve(APPLICANT, name="Buy cheap pills", admin_email="stranger@evil.example")
+    await register(world, stranger)
+    world.clock.advance(hours=2)
+    order = await world.buy_and_pay("acme")
+    subscription = await world.subscription()
+    assert (subscription.tenant_name, order.request.description) == ("Acme", "EchoDesk Company - Acme")
+    (invoice,) = await world.views.invoices(principal("acme"))
+    assert invoice.buyer == "Acme"
+
+
+async def test_a_paid_registration_names_the_tenant_and_a_new_name_shows_on_what_comes_later(world: World) -> None:
+    await pay(world, await register(world))
+    assert (await world.subscription()).tenant_name == "Acme LLC"
+    renamed = evolve(principal("acme"), tenant_name="Acme Group")
+    order = await world.checkout.pay_now(renamed)
+    await pay(world, order)
+    new, old = await world.views.invoices(renamed)
+    assert (old.buyer, new.buyer) == ("Acme LLC", "Acme Group")
+    assert order.request.description == "EchoDesk Team - Acme Group"
+
+
+async def test_a_caller_that_gives_no_name_keeps_the_one_that_is_known(world: World) -> None:
+    await pay(world, await register(world))
+    nameless = evolve(principal("acme"), tenant_name="acme")
+    assert (await world.checkout.pay_now(nameless)).request.tenant_name == "Acme LLC"
+
+
+async def test_a_registration_that_is_paid_after_the_name_was_taken_is_refunded(world: World) -> None:
+    order = await register(world)
+    await world.tokens.issue(principal("acme"))
+    after = await pay(world, order)
+    assert (after.is_given_back, await born(world)) == (True, [])

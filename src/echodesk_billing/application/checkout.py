@@ -156,7 +156,7 @@ class Checkout:
             if wallet_token:
                 request = evolve(request, wallet_digest=hashlib.sha256(wallet_token.encode()).hexdigest())
             order, is_new = self._ordering.once(uow, buyer, purchase, request, now, key=key)
-            order.pays_until = subscription.pays_until(purchase, now)
+            order.pays_until = subscription.pays_until(purchase, order.created_at)
             return order, is_new
 
         order, is_new = await self._storage.transact(work)

@@ -14,6 +14,7 @@ from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Outcome, Settlement
 from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.refund import Refund
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
@@ -122,9 +123,8 @@ class Reconcile:
             if refund.may_be_at(receipt):
                 continue
             if refund.is_old(now):  # the bank does not have it, so that asking cannot refund twice
-                with contextlib.suppress(GatewayRefused):
-                    await self._refunds.ask(order, refund, refusal_settles=True)
-            elif refund.id in refused:
+                refused |= await self._ask_for(order, refund)
+            if refund.id in refused:
                 await self._refunds.settle_refused(order, refund, refused[refund.id])
 
     async def _find_or_place(self, order: Order) -> None:
@@ -148,14 +148,19 @@ class Reconcile:
 
     async def _ask_for_refunds(self, order: Order, now: datetime) -> dict[str, str]:
         """Ask again for refunds that the bank may not have heard of; gives the reasons of those it refused."""
-        refused = {}
+        refused: dict[str, str] = {}
         for refund in order.pending_refunds:
             if refund.action_id is None and not refund.is_old(now):
-                try:
-                    await self._refunds.ask(order, refund, refusal_settles=False)
-                except GatewayInDoubt as doubt:
-                    refused[refund.id] = str(doubt.refusal)
+                refused |= await self._ask_for(order, refund)
         return refused
+
+    async def _ask_for(self, order: Order, refund: Refund) -> dict[str, str]:
+        """Ask for a refund again; gives the reason, by its id, where the bank refuses."""
+        try:
+            await self._refunds.ask(order, refund, refusal_settles=False)
+        except GatewayInDoubt as doubt:
+            return {refund.id: str(doubt.refusal)}
+        return {}
 
     async def _plan_next(self, order: Order, problem: str | None) -> str:
         now = await self._clock.now()

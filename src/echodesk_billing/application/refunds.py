@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import contextlib
 from decimal import Decimal
 from uuid import UUID
 
@@ -19,11 +19,9 @@ from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused, require_configured
 from echodesk_billing.ports.ids import Ids
-from echodesk_billing.ports.storage import Storage, UnitOfWork
+from echodesk_billing.ports.storage import Storage, StorageUnavailable, UnitOfWork
 
 log = structlog.get_logger()
-
-DOUBLE_CLICK = timedelta(minutes=1)
 
 
 class RefundPayment:
@@ -72,7 +70,7 @@ class RefundPayment:
                 raise OrderNotFound
             named = derived_key(refund_id, order.id) if refund_id else None  # the same of two orders is two refunds
             wanted = None if amount is None else Money(amount, order.amount.currency)
-            repeated = order.same_refund(wanted, now, DOUBLE_CLICK) if named is None else None
+            repeated = order.same_refund(wanted, now) if named is None else None
             chosen_id = repeated.id if repeated else named or self._ids.idempotency_key()
             known = {one.id for one in order.refunds}
             refund = order.request_refund(
@@ -104,14 +102,15 @@ class RefundPayment:
             action_id = await self._gateway.refund(order, refund)
         except GatewayRefused as refusal:
             if not refusal_settles:
-                await self._settlement.called(order.id, "refund", "in_doubt", str(refusal))
+                await self._note(order.id, refund.id, doubt=str(refusal))
                 raise GatewayInDoubt(refusal) from refusal
             await self._note(order.id, refund.id, refused=str(refusal))
             bound.error("refund.refused", reason=str(refusal))
             raise
         except GatewayError as error:
             bound.error("refund.in_doubt", error=type(error).__name__, reason=str(error))
-            await self._settlement.called(order.id, "refund", "in_doubt", str(error))
+            with contextlib.suppress(StorageUnavailable):  # a note; the outcome itself is what the caller hears of
+                await self._note(order.id, refund.id, doubt=str(error))
             raise
         return await self._note(order.id, refund.id, action_id=action_id)
 
@@ -129,7 +128,9 @@ class RefundPayment:
 
         await self._storage.transact(work)
 
-    async def _note(self, order_id: str, refund_id: str, *, action_id: str = "", refused: str = "") -> Order:
+    async def _note(
+        self, order_id: str, refund_id: str, *, action_id: str = "", refused: str = "", doubt: str = ""
+    ) -> Order:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Order:
@@ -138,8 +139,10 @@ class RefundPayment:
                 raise AssertionError(f"order {order_id} had a refund and is gone")
             if refused:
                 uow.outbox.add(order.refund_refused(refund_id, refused, now))
+            elif doubt:
+                order.refund_in_doubt(refund_id, doubt, now)
             else:
-                order.refund_accepted(refund_id, action_id, now)
+                uow.outbox.add(order.refund_accepted(refund_id, action_id, now))
             uow.orders.save(order)
             return order
 

@@ -92,7 +92,7 @@ class Tokens:
     async def end(self, token: str) -> None:
         """Make a token, or a session, unusable."""
         now = await self._clock.now()
-        await self._storage.transact(lambda uow: uow.tokens.revoke(token[:PREFIX_LENGTH], now))
+        await self._storage.transact(lambda uow: uow.tokens.end(_digest(token), now))
 
     async def listed(self, tenant_id: str | None = None) -> Sequence[StoredToken]:
         """Tokens, newest first."""

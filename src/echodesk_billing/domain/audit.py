@@ -58,7 +58,7 @@ def compare(order: Order, receipt: BankReport | None, entries: Sequence[Entry]) 
         )
         if ours != theirs
     ]
-    if order.bank_order_id is None and order.state is OrderState.CREATED:
+    if receipt is None and order.state is OrderState.CREATED:
         differences.append("the bank's answer to its creation is not known")
     return Comparison(
         order_id=order.id,

@@ -33,9 +33,13 @@ from echodesk_billing.domain.response_codes import PAID, PREAUTHORISED
 
 FIRST_CHECK_AFTER = timedelta(minutes=1)
 LONGEST_CHECK_INTERVAL = timedelta(hours=1)
+DOUBLE_CLICK = timedelta(minutes=1)
+REPEATED_WITHIN = timedelta(hours=1)
+"""As long as any answer of ours asks a caller to wait before repeating."""
 REFUSAL_SETTLES_AFTER = timedelta(hours=1)
 MOST_ATTENTION_REASONS = 20
 _REFUND_FAILED = "refund "
+_HELD = "the bank holds money for this rejected order"
 _NO_ANSWER = "the charge has had no answer"
 
 CallOutcome = Literal["accepted", "refused", "in_doubt"]
@@ -274,7 +278,9 @@ class Order:
         self.bank_order_id = report.bank_order_id
         events: list[OrderEvent] = []
         if report.source is Source.RECEIPT:
-            events += self._clear(lambda reason: not reason.startswith(_REFUND_FAILED), "the bank's receipt fits", at)
+            events += self._observe_hold(report, at)
+            stays = (_REFUND_FAILED, _HELD)
+            events += self._clear(lambda reason: not reason.startswith(stays), "the bank's receipt fits", at)
         else:
             events += self._clear(lambda reason: reason.startswith(_NO_ANSWER), "the bank has answered", at)
         events += self._ask_the_customer(report, at)
@@ -287,8 +293,21 @@ class Order:
         if self.is_paid:
             events += self._observe_refunds(report, at)
         if self.is_settled:
-            self.check_at = None
+            self.check_at = at + FIRST_CHECK_AFTER if self._can_be_paid_after_all(report) else None
         return events
+
+    def _observe_hold(self, report: BankReport, at: datetime) -> list[OrderEvent]:
+        """Money that is held for an order that was rejected needs attention for as long as it is held."""
+        if report.status is not BankStatus.BLOCKED:
+            return self._clear(lambda reason: reason.startswith(_HELD), "nothing is held", at)
+        if self.state is not OrderState.REJECTED:
+            return []
+        return self.mark(f"{_HELD}: release it in the bank's business manager", Source.RECEIPT, at)
+
+    def _can_be_paid_after_all(self, report: BankReport) -> bool:
+        """Whether the bank has an order that we took for rejected: two processes asked, and it refused only one."""
+        is_open = report.status in (BankStatus.CREATED, BankStatus.PROCESSING, BankStatus.AUTH_REQUESTED)
+        return self.state is OrderState.REJECTED and is_open and report.source is not Source.CALLBACK
 
     def refuse(self, reason: str, at: datetime) -> list[OrderEvent]:
         """The bank refused to create the order. Nothing happens where it is further than `created`.
@@ -300,23 +319,33 @@ class Order:
             return []
         self._move("reject", Source.ANSWER, at, reason)
         self.reject_reason = reason
-        return [OrderRejected(tenant_id=self.tenant_id, at=at, order_id=self.id, code=None, reason=reason)]
+        rejected = OrderRejected(tenant_id=self.tenant_id, at=at, order_id=self.id, code=None, reason=reason)
+        return [*self._clear(lambda one: one.startswith(_NO_ANSWER), "nothing was charged", at), rejected]
 
-    def same_refund(self, amount: Money | None, at: datetime, within: timedelta) -> Refund | None:
+    def same_refund(self, amount: Money | None, at: datetime) -> Refund | None:
         """The refund that asking for `amount` repeats, where the caller did not name it; None for a new one.
 
-        It is one that may not have reached the bank, or one that was asked for a moment ago.
+        It is one that may not have reached the bank, one that was asked for a minute ago, or one whose caller was told
+        within the last hour that the outcome is not known.
 
         Args:
             amount: all that is left where None.
-            within: how long ago a moment is.
         """
         asked_for_all = amount is None and self.captured is not None and not self._left(self.captured)
-        for one in reversed(self.pending_refunds):
-            is_recent = one.asked_at is not None and at - one.asked_at < within
-            if (one.action_id is None or is_recent) and (asked_for_all or amount == one.amount):
+        for one in reversed(self.refunds):
+            age = at - one.asked_at if one.asked_at else None
+            is_recent = age is not None and age < (REPEATED_WITHIN if one.unanswered else DOUBLE_CLICK)
+            is_lost = one.state is RefundState.REQUESTED and one.action_id is None
+            is_alive = one.state is not RefundState.FAILED
+            is_all = asked_for_all and (one.unanswered or one.state is RefundState.REQUESTED)
+            if is_alive and (is_lost or is_recent) and (is_all or amount == one.amount):
                 return one
         return None
+
+    def refund_in_doubt(self, refund_id: str, reason: str, at: datetime) -> None:
+        """The bank's answer to a refund is not known, and whoever asked is told so."""
+        self._change_refund(refund_id, unanswered=True)
+        self.called("refund", "in_doubt", at, reason)
 
     def _left(self, captured: Money) -> Money:
         """What can still be asked back."""
@@ -371,22 +400,30 @@ class Order:
         self.request_refund(None, refund_id=refund_id, reason="card check", at=at)
         self.check_at = at
 
-    def refund_accepted(self, refund_id: str, action_id: str, at: datetime) -> None:
+    def refund_accepted(self, refund_id: str, action_id: str, at: datetime) -> list[OrderEvent]:
         """The bank took a refund up under its own id; the outcome comes later.
 
         Where a report came first and the action was taken for another refund of the same amount, the two change
         places: what is known of this one is the other's, which may not have reached the bank yet.
         """
+        events: list[OrderEvent] = []
         mine = next(one for one in self.refunds if one.id == refund_id)
         holder = next((one for one in self.refunds if one.action_id == action_id), None)
         if holder is mine:
-            return
-        if holder is None:
-            self._change_refund(refund_id, action_id=action_id)
+            return []
+        if holder is None and mine.action_id is None:  # the bank may have refused another attempt at it before
+            self._change_refund(refund_id, action_id=action_id, state=RefundState.REQUESTED, failure="")
+            failed = f"{_REFUND_FAILED}{refund_id} of "
+            events = self._clear(lambda reason: reason.startswith(failed), "the bank accepted it", at)
+            self.check_at = self.check_at or at + FIRST_CHECK_AFTER
+        elif holder is None:  # what was known of it is of another one, of which the bank gave no answer
+            self._change_refund(refund_id, action_id=action_id, state=RefundState.REQUESTED, failure="")
+            self.refunds = refund.adopted(self.refunds, mine)
         else:
             self._change_refund(holder.id, action_id=mine.action_id, state=mine.state, failure=mine.failure)
             self._change_refund(refund_id, action_id=action_id, state=holder.state, failure=holder.failure)
         self._note("refund_accepted", Source.ANSWER, at, action_id)
+        return events
 
     def refund_not_listed(self, refund_id: str, refused: str, at: datetime) -> list[OrderEvent]:
         """Settle a refund that the bank refused after an attempt in doubt, and that its receipt does not list.
@@ -402,8 +439,11 @@ class Order:
         return self.refund_refused(refund_id, refused, at)
 
     def refund_refused(self, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
-        """The bank refused a refund: nothing goes back, and a person should know."""
-        waiting = [one for one in self.pending_refunds if one.id == refund_id]
+        """The bank refused a refund: nothing goes back, and a person should know.
+
+        Nothing happens where it has accepted the same refund, asked for by another process.
+        """
+        waiting = [one for one in self.pending_refunds if one.id == refund_id and one.action_id is None]
         if not waiting:
             return []
         self._change_refund(refund_id, state=RefundState.FAILED, failure=reason)
@@ -506,8 +546,9 @@ class Order:
             problem: why the bank did not answer; then a settled order is asked about again too.
         """
         self._note("asked", Source.RECEIPT, at, problem or "")
-        found_out = problem is None
+        is_asked_again = self.check_at is not None and self.check_at > at  # because of what the bank said just now
         wait = min(max(at - self.created_at, FIRST_CHECK_AFTER), LONGEST_CHECK_INTERVAL)
+        found_out = problem is None and not is_asked_again
         self.check_at = None if self.is_settled and found_out else at + wait
 
     def _ask_the_customer(self, report: BankReport, at: datetime) -> list[OrderEvent]:

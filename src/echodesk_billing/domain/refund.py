@@ -36,6 +36,7 @@ class Refund:
         failure: why it failed; empty unless it did.
         by: who asked for it here.
         asked_at: when; None for one made at the bank's office.
+        unanswered: whoever asked was told that the outcome is not known, and may ask again.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Refund:
     failure: str = ""
     by: str = ""
     asked_at: datetime | None = None
+    unanswered: bool = False
 
     @property
     def why(self) -> str:
@@ -94,6 +96,19 @@ def merged(known: tuple[Refund, ...], report: BankReport, paid: Money) -> tuple[
     return (*refunds, *unlisted)
 
 
+def adopted(refunds: tuple[Refund, ...], misplaced: Refund) -> tuple[Refund, ...]:
+    """The refunds with what was known of one given to another of its amount that has no action id, or to a new one.
+
+    Args:
+        misplaced: a refund as it was, with an action id that turned out to be another's.
+    """
+    for index, refund in enumerate(refunds):
+        if refund.action_id is None and refund.amount == misplaced.amount and refund.id != misplaced.id:
+            known = evolve(refund, action_id=misplaced.action_id, state=misplaced.state, failure=misplaced.failure)
+            return (*refunds[:index], known, *refunds[index + 1 :])
+    return (*refunds, evolve(misplaced, id=misplaced.action_id or misplaced.id, by="", asked_at=None))
+
+
 def _index(refunds: list[Refund], listed: BankRefund) -> int | None:
     for index, refund in enumerate(refunds):
         if refund.action_id == listed.action_id:
@@ -101,6 +116,10 @@ def _index(refunds: list[Refund], listed: BankRefund) -> int | None:
     for index, refund in enumerate(refunds):
         waits = refund.action_id is None and refund.state is RefundState.REQUESTED
         if waits and refund.amount == listed.amount:
+            return index
+    for index, refund in enumerate(refunds):  # it was taken for failed, because the bank refused to hear of it again
+        is_lost = refund.action_id is None and refund.state is RefundState.FAILED
+        if is_lost and refund.amount == listed.amount:
             return index
     return None
 

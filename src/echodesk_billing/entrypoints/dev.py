@@ -54,7 +54,9 @@ async def run_dev(settings: Settings) -> None:
             await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
             tokens = container.tokens()
             token = await tokens.issue(DEMO, lifetime=None, secret=settings.demo_token or secrets.token_hex(32))
-            operator = await tokens.issue(OPERATOR, lifetime=None, secret=settings.demo_operator_token or secrets.token_hex(32))
+            operator = await tokens.issue(
+                OPERATOR, lifetime=None, secret=settings.demo_operator_token or secrets.token_hex(32)
+            )
             catalogue = await container.views().catalogue()
             async with serving(container, settings, _add_return_pages) as service:
                 _say(f"service: {service}")

@@ -388,6 +388,10 @@ class Tokens(Protocol):
         """Tokens, newest first."""
         ...
 
+    def end(self, digest: str, at: datetime) -> None:
+        """Revoke the token with this digest."""
+        ...
+
     def revoke(self, prefix: str, at: datetime) -> int:
         """Revoke the tokens with this prefix; returns how many."""
         ...

@@ -438,6 +438,10 @@ class _Tokens:
         chosen = [token for token in self._tokens.values() if tenant_id in (None, token.principal.tenant_id)]
         return sorted(chosen, key=lambda token: token.created_at, reverse=True)
 
+    def end(self, digest: str, at: datetime) -> None:
+        if digest in self._tokens:
+            self._tokens[digest] = evolve(self._tokens[digest], revoked_at=at)
+
     def revoke(self, prefix: str, at: datetime) -> int:
         chosen = [token for token in self._tokens.values() if token.prefix == prefix and token.revoked_at is None]
         for token in chosen:

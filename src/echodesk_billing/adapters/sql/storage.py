@@ -28,10 +28,10 @@ _ATTEMPTS = 5
 _READERS = 2
 POOL_SECONDS = 5
 CONNECT_SECONDS = 5
-ANSWER_SECONDS = 12.0  # what the driver waits for an answer where the database says nothing at all
+ANSWER_SECONDS = 9.0  # what the driver waits for an answer where the database says nothing at all
 LOCK_SECONDS = 5
-STATEMENT_SECONDS = 10
-LONGEST_SECONDS = 20.0  # repetitions included
+STATEMENT_SECONDS = 8
+LONGEST_SECONDS = 15.0  # repetitions included
 CLOSE_SECONDS = 1.5
 
 

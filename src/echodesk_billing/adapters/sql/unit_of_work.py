@@ -671,6 +671,13 @@ class SqlTokens:
             query = query.where(tables.tokens.c.tenant_id == tenant_id)
         return [rows.token(row) for row in self._session.execute(query)]
 
+    def end(self, digest: str, at: datetime) -> None:
+        """By primary key."""
+        table = tables.tokens
+        self._session.execute(
+            update(table).where(table.c.digest == digest, table.c.revoked_at.is_(None)).values(revoked_at=at)
+        )
+
     def revoke(self, prefix: str, at: datetime) -> int:
         """By the index on prefix."""
         return self._session.execute(

@@ -1,0 +1,90 @@
+"""Databases that refuse connections or hang: nothing stays idle for good, everything answers in seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from attrs import define
+
+from bog_sandbox.callbacks import Signer
+from echodesk_billing import load_settings
+from echodesk_billing.entrypoints.catalogue_file import read_catalogue
+from echodesk_billing.entrypoints.serving import packaged, prepare_queue
+from echodesk_billing.facade import open_container
+from tests.builders import principal
+from tests.integration.conftest import service_environment
+from tests.integration.parts import Bank, Client, Process, running_bank, start
+from tests.integration.proxies import Door, door_to
+
+MONTH = timedelta(days=31).total_seconds()
+
+
+@define
+class Place:
+    """A service and a worker that reach their database through a door."""
+
+    door: Door
+    bank: Bank
+    client: Client
+    service: Process
+    worker: Process
+
+    async def renewed(self, number: int) -> None:
+        """Wait until so many periods are paid."""
+        async with asyncio.timeout(60):
+            while len((await self.client.get("/api/payments/invoices/")).body.get("invoices", [])) < number:
+                await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def place(tmp_path: Path, new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Place]:
+    async with running_bank(tmp_path / "bank.log") as bank, door_to(await new_database()) as door:
+        environment = {
+            **await service_environment(bank, door.address, Signer()),
+            "BILLING_WORK_EVERY_SECONDS": "0.2",
+            "BILLING_LOG_LEVEL": "warning",
+        }
+        settings = load_settings(environment)
+        async with open_container(settings) as container:
+            await container.storage().migrate()
+            await prepare_queue(settings)
+            await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
+            token = await container.tokens().issue(principal("acme"), lifetime=None)
+        service = await start(tmp_path / "service.log", environment, "echodesk_billing", "serve")
+        worker = await start(tmp_path / "worker.log", environment, "echodesk_billing", "work")
+        await asyncio.gather(service.ready(), worker.ready())
+        client = Client(f"http://127.0.0.1:{settings.port}", bank.http, token)
+        payment = await client.buy(package_id=1, seats=1)
+        await bank.pay(payment["bank_order_id"])
+        assert await bank.answered(payment["bank_order_id"]) == [200]
+        yield Place(door, bank, client, service, worker)
+        for process in (service, worker):
+            assert await asyncio.wait_for(process.stop(), 10) == 0, process.printed[-2000:]
+
+
+@pytest.mark.parametrize("seconds", [5, 40])
+async def test_a_worker_works_again_after_its_database_refused_connections(place: Place, seconds: int) -> None:
+    await place.bank.control("POST", "clock", {"advance": MONTH})
+    await place.renewed(2)
+    await place.door.shut()
+    await asyncio.sleep(seconds)  # the very thing that is tested
+    answer = await asyncio.wait_for(place.client.get("/api/subscription/me/"), 25)
+    assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+    await place.door.open()
+    await place.bank.control("POST", "clock", {"advance": MONTH})
+    await place.renewed(3)
+
+
+async def test_a_database_that_hangs_is_a_503_within_seconds_and_a_stop_within_ten(place: Place) -> None:
+    place.door.hang()
+    async with asyncio.timeout(25):
+        answers = await asyncio.gather(*(place.client.get("/api/subscription/me/") for _ in range(3)))
+    assert {answer.status for answer in answers} == {503}
+    assert {json.loads(answer.raw)["title"] for answer in answers} == {"Service Unavailable"}
+    assert await asyncio.wait_for(place.service.stop(), 10) == 0
+    place.door.go_on()

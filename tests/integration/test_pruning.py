@@ -1,0 +1,87 @@
+"""What is of no use any more is deleted, and nothing else, on every storage."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from echodesk_billing import Applicant
+from echodesk_billing.application.pruning import Prune, Pruned
+from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.registration import Registration, RegistrationState
+from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
+from tests.builders import NOW, an_order, principal
+from tests.fake_bank import FakeClock
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def filled(storage: Storage) -> Storage:
+    """An old and a young one of each kind."""
+
+    def fill(uow: UnitOfWork) -> None:
+        for number, age in enumerate((DAY * 60, DAY / 2)):
+            at = NOW - age
+            uow.answers.claim(
+                Answer(owner="o", key=str(number), identity="i", request_digest="d", created_at=at, claimed_at=at),
+                at - DAY,
+                at - DAY,
+            )
+            for outcome in ("refused", "applied"):
+                uow.inbox.record(InboxEntry(digest=f"{number}", verdict="invalid", outcome=outcome, at=at))
+            for state in ("expires_at", "revoked_at"):
+                token = StoredToken(
+                    prefix="p", digest=f"{state}{number}", principal=principal(), created_at=at, expires_at=None
+                )
+                uow.tokens.add(evolve(token, **{state: at}))
+            for state in (OrderState.REJECTED, OrderState.PROCESSING, OrderState.COMPLETED):
+                register(uow, f"REG-{number}{state[:5].upper()}", state, at)
+
+    await storage.transact(fill)
+    return storage
+
+
+def register(uow: UnitOfWork, order_id: str, state: OrderState, at: object) -> None:
+    order = an_order(order_id=order_id, purpose=Purpose.REGISTRATION, at=at, tenant_id=order_id.lower(), state=state)
+    order.check_at = None if state is OrderState.REJECTED else NOW
+    order.idempotency_key = order_id
+    uow.orders.add(order)
+    made, created = Order.create(
+        order_id=order_id,
+        idempotency_key=order_id,
+        tenant_id=order_id.lower(),
+        purpose=Purpose.REGISTRATION,
+        request=order.request,
+        amount=order.amount,
+        at=NOW,
+    )
+    assert made.id == order.id
+    uow.outbox.add([created])
+    paid = state is OrderState.COMPLETED
+    uow.registrations.add(
+        Registration(
+            order_id=order_id,
+            applicant=Applicant(schema_name="acme", name="Acme", admin_email="a@acme.example"),
+            sealed_payload=b"secret",
+            created_at=at,  # type: ignore[arg-type]
+            expires_at=at,  # type: ignore[arg-type]
+            state=RegistrationState.REGISTERED if paid else RegistrationState.PENDING,
+        )
+    )
+
+
+async def test_only_what_is_old_and_of_no_use_goes(filled: Storage) -> None:
+    prune = Prune(filled, FakeClock(), DAY * 7)
+    assert await prune.run() == Pruned(answers=1, refused_callbacks=1, tokens=2, unpaid_registrations=1)
+    assert await prune.run() == Pruned(answers=0, refused_callbacks=0, tokens=0, unpaid_registrations=0)
+    left = await filled.read(lambda uow: {order.id for order in uow.orders.listed(None, None, 100)})
+    assert left == {"REG-0PROCE", "REG-0COMPL", "REG-1REJEC", "REG-1PROCE", "REG-1COMPL"}
+    gone = "REG-0REJEC"
+    assert await filled.read(lambda uow: uow.registrations.get(gone)) is None
+    assert await filled.read(lambda uow: list(uow.orders.history(gone))) == []
+    assert await filled.read(lambda uow: list(uow.outbox.of_order(gone.lower(), gone))) == []
+    assert await filled.read(lambda uow: len(uow.outbox.latest(None, 100))) == 5

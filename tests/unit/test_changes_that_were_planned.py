@@ -1,0 +1,238 @@
+"""What was planned is never lost in silence, and something more expensive never holds before it is paid."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from attrs import evolve
+
+from echodesk_billing import (
+    Currency,
+    SubscriptionChangeDropped,
+    SubscriptionChangeScheduled,
+)
+from echodesk_billing.application.changes import When
+from echodesk_billing.domain import pricing
+from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain.order import Purpose
+from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.domain.subscription import PaidPeriod, Subscription
+from tests.builders import NOW, a_plan, an_order, catalogue, gel, paid, principal, running
+from tests.unit.conftest import World
+
+ACME = principal("acme")
+FEBRUARY = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)
+IN_GRACE = FEBRUARY + timedelta(days=3)
+POLICY = RenewalPolicy()
+
+
+def dropped(events: list[Event]) -> list[str]:
+    return [event.plan_name for event in events if isinstance(event, SubscriptionChangeDropped)]
+
+
+def of_agents(seats: int) -> Subscription:
+    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    subscription.on_payment(an_order(plan=a_plan(1, seats)), NOW)
+    return subscription
+
+
+def test_more_seats_in_the_grace_hold_from_the_payment_that_pays_them() -> None:
+    subscription = of_agents(2)
+    subscription.on_time(IN_GRACE)
+    subscription.schedule(a_plan(1, 10_000), IN_GRACE, catalogue=catalogue())
+    assert subscription.plan_at(IN_GRACE) == a_plan(1, 2)
+    subscription.on_time(IN_GRACE + timedelta(hours=1))
+    assert subscription.plan == a_plan(1, 2)
+    owed = subscription.renewal(IN_GRACE)
+    assert owed.plan == a_plan(1, 10_000)
+    subscription.on_payment(an_order(order_id="MAN-000000000001", plan=owed.plan, period=owed.period), IN_GRACE)
+    assert (subscription.plan, subscription.plan_at(IN_GRACE)) == (a_plan(1, 10_000), a_plan(1, 10_000))
+
+
+def test_fewer_seats_in_the_grace_hold_at_once_for_the_period_that_is_owed() -> None:
+    subscription = of_agents(5)
+    subscription.on_time(IN_GRACE)
+    subscription.schedule(a_plan(1, 2), IN_GRACE, catalogue=catalogue())
+    assert subscription.plan == a_plan(1, 2)
+    assert subscription.renewal(IN_GRACE).plan == a_plan(1, 2)
+
+
+def test_a_scheduled_upgrade_does_not_begin_with_its_period_but_with_its_payment() -> None:
+    subscription = of_agents(2)
+    subscription.schedule(a_plan(1, 5), NOW, catalogue=catalogue())
+    subscription.on_time(FEBRUARY)
+    assert subscription.plan == a_plan(1, 2)
+    order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, plan=a_plan(1, 5), period=1)
+    subscription.on_payment(order, FEBRUARY)
+    assert subscription.plan == a_plan(1, 5)
+
+
+def test_a_payment_of_an_older_order_puts_a_planned_change_off_and_keeps_it() -> None:
+    subscription = of_agents(5)
+    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
+    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 5), period=1), NOW)
+    assert (subscription.plan_of(1), subscription.plan_of(2)) == (a_plan(1, 5), a_plan(1, 2))
+
+
+def test_an_upgrade_tells_of_the_downgrade_that_it_replaces() -> None:
+    subscription = of_agents(5)
+    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
+    preview = subscription.preview(a_plan(1, 8), NOW, catalogue())
+    assert preview.replaces == ((a_plan(1, 2), FEBRUARY),)
+    upgrade = paid(
+        order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(1, 8), period=1, amount=a_plan(1, 8).price
+    )
+    assert dropped(subscription.on_payment(upgrade, NOW, catalogue())) == ["Team"]
+
+
+def test_another_choice_and_a_change_of_mind_tell_of_what_they_drop() -> None:
+    subscription = of_agents(5)
+    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
+    events = subscription.schedule(a_plan(1, 3), NOW, catalogue=catalogue())
+    assert dropped(events) == ["Team"]
+    assert isinstance(events[-1], SubscriptionChangeScheduled)
+    assert dropped(subscription.schedule(a_plan(1, 5), NOW, catalogue=catalogue())) == ["Team"]  # what runs now
+    assert subscription.changes == ()
+    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
+    assert dropped(subscription.drop_schedule(NOW)) == ["Team"]
+
+
+def test_buying_anew_after_an_end_tells_of_what_was_planned() -> None:
+    subscription = of_agents(5)
+    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
+    subscription.cancel(NOW, immediately=True)
+    assert dropped(subscription.on_payment(an_order(order_id="SUB-000000000001", period=1), NOW)) == ["Team"]
+
+
+async def test_taking_a_change_back_by_choosing_what_runs_is_possible_and_said(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=3)
+
+    def seats(number: int) -> Selection:
+        return Selection(package_id=1, seats=number)
+
+    await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)
+    changed = await world.change_plan.change(ACME, lambda _: seats(3), When.LATER)
+    assert [(plan.selection.seats, at) for plan, at in changed.preview.replaces] == [(2, FEBRUARY)]
+    assert (await world.subscription()).changes == ()
+
+
+def repriced(price: str) -> Catalogue:
+    sold = catalogue(2)
+    team = evolve(sold.packages[0], prices={Currency.GEL: gel(price)})
+    return evolve(sold, packages=(team, sold.packages[1]))
+
+
+@pytest.mark.parametrize("price", ["79.00", "50.00", "20.00"])
+def test_more_is_more_and_less_is_less_whatever_became_of_prices(price: str) -> None:
+    today, subscription = repriced(price), of_agents(3)
+
+    def of(seats: int) -> pricing.Plan:
+        return pricing.plan(today, Selection(package_id=1, seats=seats), Currency.GEL)
+
+    assert subscription.preview(of(4), NOW, today).is_immediate
+    assert not subscription.preview(of(2), NOW, today).is_immediate
+    assert subscription.purchase(today, Selection(package_id=1, seats=4), Currency.GEL, NOW).purpose is Purpose.UPGRADE
+    assert (
+        subscription.purchase(today, Selection(package_id=1, seats=2), Currency.GEL, NOW).purpose is not Purpose.UPGRADE
+    )
+
+
+def test_packages_are_compared_on_one_price_list() -> None:
+    today, subscription = (
+        repriced("150.00"),
+        of_agents(1),
+    )  # agreed at 50.00; today 150.00, and the other package 145.00
+    company = pricing.plan(today, Selection(package_id=2), Currency.GEL)
+    assert not subscription.preview(company, NOW, today).is_immediate
+
+
+def test_more_features_are_more_though_they_cost_less_by_now() -> None:
+    sold = catalogue()
+    one = pricing.plan(sold, Selection(features=("tickets",), seats=2), Currency.GEL)
+    cheap = evolve(
+        sold, features=tuple(evolve(each, prices_per_seat={Currency.GEL: gel("1.00")}) for each in sold.features)
+    )
+    both = pricing.plan(cheap, Selection(features=("tickets", "calls"), seats=2), Currency.GEL)
+    assert pricing.is_more(both, one, cheap)
+    assert not pricing.is_more(one, both, cheap)
+
+
+def test_what_is_not_sold_any_more_is_compared_at_what_was_agreed() -> None:
+    bare = Catalogue(packages=(catalogue().packages[1],), version=3)
+    company = pricing.plan(bare, Selection(package_id=2), Currency.GEL)
+    assert pricing.is_more(company, a_plan(1, 2), bare)
+    assert not pricing.is_more(company, a_plan(1, 3), bare)
+
+
+def test_the_unused_value_of_a_discounted_month_is_what_was_paid() -> None:
+    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    order = an_order(plan=a_plan(1, 2), captured=gel("10.00"))
+    subscription.on_payment(order, NOW)
+    assert subscription.paid == (PaidPeriod(period=0, amount=gel("10.00")),)
+    assert subscription.preview(a_plan(1, 4), NOW, catalogue()).extra_days == 2  # 10.00 of 200.00 a month
+
+
+def test_used_grace_counts_when_time_is_bought_anew() -> None:
+    subscription = running()
+    bought = 1
+    moment = NOW
+    for _ in range(6):
+        until = subscription.paid_until
+        assert until is not None
+        moment = until + timedelta(days=6)
+        subscription.on_time(moment)
+        subscription.cancel(moment, immediately=True)
+        assert subscription.state is SubscriptionState.ENDED
+        order = an_order(order_id=f"SUB-00000000001{bought}", period=subscription.next_period)
+        assert subscription.pays_until(
+            subscription.purchase(catalogue(), Selection(package_id=2), Currency.GEL, moment), moment
+        ) < moment + timedelta(days=26)
+        subscription.on_payment(order, moment)
+        bought += 1
+    assert subscription.paid_until is not None
+    assert subscription.paid_until - NOW < timedelta(days=bought * 31)
+
+
+def test_every_offer_says_until_when_it_pays() -> None:
+    subscription = running()
+    suspended = FEBRUARY + timedelta(days=27)
+    subscription.on_time(suspended)
+    subscription.on_time(suspended)
+    assert subscription.state is SubscriptionState.SUSPENDED
+    owed = subscription.renewal(suspended)
+    promised = subscription.pays_until(owed, suspended)
+    subscription.on_payment(an_order(order_id="MAN-000000000001", period=owed.period), suspended)
+    assert promised == subscription.paid_until == datetime(2026, 4, 27, 9, 30, tzinfo=UTC)
+
+
+async def test_a_charge_ahead_that_a_cancellation_overtook_keeps_no_period_from_being_charged(world: World) -> None:
+    from echodesk_billing.application.shop import Terms  # noqa: PLC0415
+    from echodesk_billing.domain.payment_request import SaveCard  # noqa: PLC0415
+
+    await world.buy_and_pay(terms=Terms(save_card=SaveCard.AUTOMATIC))
+    charge = await world.charging.charge(ACME)
+    await world.cancel.cancel(ACME)
+    await world.answer(charge.order)  # paid, and refunded by itself
+    await world.cancel.resume(ACME)
+    subscription = await world.subscription()
+    assert subscription.due_at is not None
+    world.clock.moment = FEBRUARY
+    again = await world.charge_due()
+    assert (again.period, (await world.subscription()).next_period) == (1, 2)
+
+
+@pytest.mark.parametrize("charged", [None, 1])
+def test_whatever_runs_is_looked_at_again(charged: int | None) -> None:
+    subscription = running()
+    subscription.charged_period = charged
+    for days in (0, 20, 29, 36, 37, 60, 400):
+        moment = NOW + timedelta(days=days)
+        subscription.on_time(moment, POLICY)
+        subscription.plan_next(moment, POLICY)
+        live = subscription.state not in (SubscriptionState.SUSPENDED, SubscriptionState.ENDED)
+        assert (subscription.due_at is not None) is live, days
+    assert subscription.state is SubscriptionState.SUSPENDED

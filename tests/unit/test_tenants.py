@@ -1,0 +1,35 @@
+"""Ids of tenants are checked wherever one comes in."""
+
+from __future__ import annotations
+
+import pytest
+
+from echodesk_billing import InvalidTenant
+from echodesk_billing.domain.tenant import tenant_id
+from tests.builders import principal
+from tests.unit.conftest import World
+
+
+@pytest.mark.parametrize("value", ["acme", "a", "acme-2", "acme_2", "2fast", "a" * 63])
+def test_what_is_a_tenants_id(value: str) -> None:
+    assert tenant_id(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", None, 7, "Acme", "evil.example/#", "a b", "-a", "_a", "a" * 64, "აკმე", "a\n", "a\0", "../x", "a%2f"],
+)
+def test_what_is_none(value: object) -> None:
+    with pytest.raises(InvalidTenant):
+        tenant_id(value)
+
+
+@pytest.mark.parametrize("value", ["public", "www", "api", "admin", "information_schema", "pg_toast", "mine"])
+def test_reserved_names_are_nobodys(value: str) -> None:
+    with pytest.raises(InvalidTenant, match="reserved"):
+        tenant_id(value, reserved=("mine",))
+
+
+async def test_no_token_is_issued_for_such_a_tenant(world: World) -> None:
+    with pytest.raises(InvalidTenant):
+        await world.tokens.issue(principal("Acme"))
