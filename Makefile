@@ -7,7 +7,7 @@ SOURCES := src tests docs benchmarks
 SEEDS ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench mutants fuzz check fix docs lock clean
+.PHONY: help run test soak chaos bench mutants fuzz check fix docs lock clean
 
 help: ## show this
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, de
 
 soak: $(VENV)/dev.stamp ## simulate many seeds of the whole system: make soak SEEDS=20000
 	@$(BIN)/python -m tests.simulation.soak --seeds $(SEEDS)
+
+chaos: $(VENV)/dev.stamp ## real processes on PostgreSQL, all of which fail: make chaos MINUTES=10
+	@$(BIN)/python -m tests.chaos.run --minutes $(or $(MINUTES),10)
 
 bench: $(VENV)/bench.stamp ## measure, both sides in one run: make bench, or make bench QUICK=1
 	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick)

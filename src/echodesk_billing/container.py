@@ -119,7 +119,7 @@ class Container(containers.DeclarativeContainer):
     cancel = providers.Singleton(Cancel, storage, clock, policy)
     change_plan = providers.Singleton(ChangePlan, storage, clock, checkout, policy)
     start_trial = providers.Singleton(StartTrial, storage, clock, shop, policy)
-    prune = providers.Singleton(Prune, storage, clock, settings.provided.unpaid_kept_for)
+    prune = providers.Singleton(Prune, storage, gateway, clock, settlement, settings.provided.unpaid_kept_for)
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement, refunds, cards)
     views = providers.Singleton(Views, storage, clock, usage, printer)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)

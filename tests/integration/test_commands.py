@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from echodesk_billing.domain.report import Source
+from echodesk_billing.ports.storage import UnitOfWork
 from tests.integration.conftest import Service
 from tests.integration.parts import START_WITHIN_SECONDS, Bank, Client, Forge, free_port, start
 
@@ -218,3 +221,69 @@ async def test_the_simulated_bank_runs_alone(tmp_path: Path, client: Client) -> 
             await asyncio.sleep(0.02)
     assert (tmp_path / "key.pem").read_text().startswith("-----BEGIN PUBLIC KEY-----")
     await process.stop()
+
+
+async def test_a_refund_with_a_name_is_made_once_and_its_operator_is_recorded(
+    service: Service, client: Client, bank: Bank
+) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    await bank.answered(payment["bank_order_id"])
+    named = ("--refund-id", "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "--amount", "10", "--json")
+    refunds = [json.loads((await service.command("order", "refund", payment["order_id"], *named))[1]) for _ in "ab"]
+    assert refunds[0]["refund_id"] == refunds[1]["refund_id"]
+    (receipt,) = await bank.orders(payment["order_id"])
+    assert len([one for one in receipt["actions"] if "refund" in one["action"]]) == 1
+    shown = json.loads((await service.command("order", "show", payment["order_id"], "--json"))[1])
+    assert [one["by"][:4] for one in shown["refunds"]] == ["cli:"]
+    code, printed = await service.command("order", "refund", payment["order_id"], "--refund-id", "mine")
+    assert (code, "is not a UUID" in printed) == (1, True)
+
+
+async def test_an_order_that_needs_attention_is_resolved_and_counts_no_more(
+    service: Service, client: Client, bank: Bank
+) -> None:
+    payment = await client.buy()
+    await bank.fault("callback", "drop")
+    await bank.pay(payment["bank_order_id"])
+
+    def mark(uow: UnitOfWork) -> None:
+        order = uow.orders.lock(payment["order_id"], "")
+        assert order is not None
+        order.mark("somebody should look", Source.CALLBACK, order.updated_at)
+        uow.orders.save(order)
+
+    await service.container.storage().transact(mark)
+    assert payment["order_id"] in (await service.command("check"))[1]
+    assert (await service.command("order", "resolve", payment["order_id"]))[0] == 2
+    code, printed = await service.command("order", "resolve", payment["order_id"], "--reason", "looked")
+    assert (code, "needs no attention any more" in printed) == (0, True)
+    assert payment["order_id"] not in (await service.command("check"))[1]
+    assert "resolved" in (await service.command("order", "show", payment["order_id"]))[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("subscription", "show", "evil.example/#"),
+        ("subscription", "statement", "Acme"),
+        ("order", "list", "--tenant", ""),
+        ("token", "create", "--tenant", "pg_toast"),
+        ("token", "list", "--tenant", "a b"),
+        ("events", "tail", "--tenant", "../x"),
+    ],
+)
+async def test_what_is_no_tenant_is_wrong_use(service: Service, command: tuple[str, ...]) -> None:
+    code, printed = await service.command(*command)
+    assert (code, "tenant" in printed, "Traceback" in printed) == (2, True, False)
+
+
+async def test_tokens_expire_by_default_and_old_rows_are_pruned_by_command(service: Service) -> None:
+    tenant = f"t{secrets.token_hex(4)}"
+    await service.command("token", "create", "--tenant", tenant)
+    await service.command("token", "create", "--tenant", tenant, "--never")
+    listed = json.loads((await service.command("token", "list", "--tenant", tenant, "--json"))[1])
+    assert sorted(one["expires_at"] is None for one in listed) == [False, True]
+    pruned = json.loads((await service.command("prune", "--json"))[1])
+    assert set(pruned) == {"answers", "refused_callbacks", "tokens", "unpaid_registrations"}
+    assert json.loads((await service.command("status", "--json"))[1])["never_due"] == []

@@ -12,7 +12,9 @@ import pytest
 from attrs import define
 from playwright.async_api import Page
 
+from echodesk_billing.domain.report import Source
 from echodesk_billing.ports.access import Scope
+from echodesk_billing.ports.storage import UnitOfWork
 from tests.integration.conftest import Service
 from tests.integration.parts import Bank, Client
 
@@ -163,6 +165,38 @@ async def test_a_session_ends(service: Service, operator: Operator) -> None:
         assert LOCKED in await response.text()
     assert await service.container.tokens().authenticate(cookie.value) is None
     assert await service.container.tokens().authenticate(operator.token) is not None
+
+
+async def test_a_session_is_no_token_and_ends_with_the_token_that_opened_it(
+    service: Service, client: Client, operator: Operator
+) -> None:
+    await operator.log_in()
+    (cookie,) = operator.http.cookie_jar
+    stolen = Client(client.url, client.http, cookie.value)
+    assert (await stolen.get("/api/subscription/me/")).status == 401
+    async with operator.http.post(f"{operator.url}/console/login", data={"token": cookie.value}) as again:
+        assert again.status == 403
+    await service.container.tokens().end(operator.token)
+    assert LOCKED in (await operator.get())[1]
+
+
+async def test_an_order_that_needs_attention_is_resolved_with_a_note(
+    service: Service, client: Client, bank: Bank, operator: Operator
+) -> None:
+    order_id, proof = await paid(client, bank), await operator.log_in()
+
+    def mark(uow: UnitOfWork) -> None:
+        order = uow.orders.lock(order_id, "")
+        assert order is not None
+        order.mark("somebody should look", Source.CALLBACK, order.updated_at)
+        uow.orders.save(order)
+
+    await service.container.storage().transact(mark)
+    assert "somebody should look" in (await operator.get(f"orders/{order_id}"))[1]
+    assert (await operator.post(f"orders/{order_id}/resolve", proof=proof, note=" "))[0] == 422
+    assert (await operator.post(f"orders/{order_id}/resolve", proof=proof, note="I looked"))[0] == 303
+    page = (await operator.get(f"orders/{order_id}"))[1]
+    assert ("I looked" in page, "<h2>Resolve" in page) == (True, False)
 
 
 async def test_an_operator_in_a_browser(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from echodesk_billing import (
     CallbackRefused,
     Event,
     InvalidSelection,
+    InvalidTenant,
     Money,
     NoActiveSubscription,
     OrderCompleted,
@@ -207,3 +210,55 @@ async def test_a_year_of_a_subscription_in_a_program_of_ones_own(environment: di
         assert len(await billing.statement("yearly")) == 26
         assert [one.differences for one in await billing.reconciliation_report(invoices[0].issued_at.date())] == [()]
     assert heard.count("SubscriptionRenewed") == 12
+
+
+@pytest.mark.parametrize("hangs", ["for a coroutine", "for a thread"])
+async def test_a_handler_that_hangs_stops_no_caller(environment: dict[str, str], hangs: str) -> None:
+    let_go = threading.Event()
+
+    async def waits(_: Event) -> None:
+        await asyncio.Event().wait()
+
+    async with Billing.open(environment) as billing:
+        billing.on(Event, waits if hangs == "for a coroutine" else lambda _: let_go.wait())
+        await billing.load_catalogue(catalogue())
+        async with asyncio.timeout(10):
+            for number in range(5):
+                await billing.checkout(tenant_id=f"tenant-{number}", package_id=2)
+            await billing.renew()
+        let_go.set()
+
+
+@pytest.mark.parametrize("tenant_id", ["evil.example/#", "", None, "Acme", "pg_catalog", "mine"])
+async def test_what_is_no_tenant_reaches_neither_bank_nor_database(
+    environment: dict[str, str], bank: Bank, tenant_id: str
+) -> None:
+    async with Billing.open({**environment, "BILLING_RESERVED_TENANTS": "mine"}) as billing:
+        await billing.load_catalogue(catalogue())
+        calls = len(await bank.control("GET", "calls"))
+        with pytest.raises(InvalidTenant):
+            await billing.checkout(tenant_id=tenant_id, package_id=2)
+        with pytest.raises(InvalidTenant):
+            await billing.subscription(tenant_id)
+        with pytest.raises(InvalidTenant):
+            await billing.charge(tenant_id)
+        assert len(await bank.control("GET", "calls")) == calls
+
+
+async def test_a_refund_with_an_id_is_made_once(environment: dict[str, str], bank: Bank) -> None:
+    async with Billing.open(environment) as billing:
+        await billing.load_catalogue(catalogue())
+        order = await billing.checkout(tenant_id="acme", package_id=2, idempotency_key="first")
+        assert (await billing.checkout(tenant_id="acme", package_id=2, idempotency_key="first")).id == order.id
+        await bank.pay(order.bank_order_id or "")
+        await billing.reconcile(older_than=timedelta(0))
+        refund_id = str(uuid.uuid4())
+        for _ in range(2):
+            await billing.refund(order.id, Decimal("10.00"), refund_id=refund_id, by="nino")
+        after = await billing.status(order.id, tenant_id="acme")
+        assert [(one.amount, one.by) for one in after.refunds] == [(Money.parse("10.00"), "nino")]
+
+
+def test_the_blocking_face_shows_the_real_signatures_and_texts() -> None:
+    assert "idempotency_key" in inspect.signature(SyncBilling.checkout).parameters
+    assert SyncBilling.checkout.__doc__ == Billing.checkout.__doc__

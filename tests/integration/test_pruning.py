@@ -9,12 +9,17 @@ from attrs import evolve
 
 from echodesk_billing import Applicant
 from echodesk_billing.application.pruning import Prune, Pruned
+from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Order, Purpose
+from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.registration import Registration, RegistrationState
+from echodesk_billing.domain.renewal import RenewalPolicy
+from echodesk_billing.domain.report import BankStatus
 from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
 from tests.builders import NOW, an_order, principal
-from tests.fake_bank import FakeClock
+from tests.fake_bank import FakeBank, FakeClock
+from tests.unit.conftest import World
 
 DAY = timedelta(days=1)
 
@@ -75,7 +80,9 @@ def register(uow: UnitOfWork, order_id: str, state: OrderState, at: object) -> N
 
 
 async def test_only_what_is_old_and_of_no_use_goes(filled: Storage) -> None:
-    prune = Prune(filled, FakeClock(), DAY * 7)
+    clock = FakeClock()
+    settlement = Settlement(filled, clock, "Asia/Tbilisi", RenewalPolicy())
+    prune = Prune(filled, FakeBank(), clock, settlement, DAY * 7)
     assert await prune.run() == Pruned(answers=1, refused_callbacks=1, tokens=2, unpaid_registrations=1)
     assert await prune.run() == Pruned(answers=0, refused_callbacks=0, tokens=0, unpaid_registrations=0)
     left = await filled.read(lambda uow: {order.id for order in uow.orders.listed(None, None, 100)})
@@ -85,3 +92,16 @@ async def test_only_what_is_old_and_of_no_use_goes(filled: Storage) -> None:
     assert await filled.read(lambda uow: list(uow.orders.history(gone))) == []
     assert await filled.read(lambda uow: list(uow.outbox.of_order(gone.lower(), gone))) == []
     assert await filled.read(lambda uow: len(uow.outbox.latest(None, 100))) == 5
+
+
+async def test_a_registration_that_was_paid_after_all_is_honoured_instead_of_deleted(world: World) -> None:
+    """The bank took its rejection back, and its callback never came."""
+    applicant = Applicant(schema_name="acme", name="Acme", admin_email="a@acme.example")
+    order = await world.register.register(applicant, Selection(package_id=2))
+    world.bank.pay(order, status=BankStatus.REJECTED, code=None)
+    await world.hear(order)
+    world.bank.pay(order)
+    world.clock.advance(days=30)
+    prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
+    assert (await prune.run()).unpaid_registrations == 0
+    assert (await world.order(order.id)).state is OrderState.COMPLETED

@@ -173,7 +173,7 @@ def _nothing_hides(simulation: Simulation, orders: list[Order]) -> Iterator[str]
     """3. No rejected order hides money."""
     for order in orders:
         kept = simulation.kept(order)
-        is_marked = kept is not None and kept.status is BankStatus.BLOCKED and order.attention
+        is_marked = kept is not None and kept.status is BankStatus.BLOCKED and (order.attention or order.resolved)
         if order.state is OrderState.REJECTED and kept and kept.transferred is not None and not is_marked:
             yield f"3: {order.id} is rejected and hides {kept.transferred}"
 

@@ -188,5 +188,5 @@ class Process:
         self.reconcile = Reconcile(*parts, placement, settlement, self.refunds, self.cards)
         self.relay = Relay(connection, ToSink(sink), clock, ids)
         self.settlement = settlement
-        self.prune = Prune(connection, clock, timedelta(days=7))
+        self.prune = Prune(*parts, settlement, timedelta(days=7))
         self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE))

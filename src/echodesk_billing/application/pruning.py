@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from attrs import frozen
 
+from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
 
 BATCH = 500
 MOST_BATCHES = 200
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 KEEP_ANSWERS = timedelta(hours=24)
 KEEP_REFUSED_CALLBACKS = timedelta(days=30)
 KEEP_ENDED_TOKENS = timedelta(days=30)
@@ -37,9 +40,13 @@ class Prune:
         keep_unpaid: how long a registration is kept that expired unpaid, with its rejected order.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, keep_unpaid: timedelta) -> None:
+    def __init__(
+        self, storage: Storage, gateway: Gateway, clock: Clock, settlement: Settlement, keep_unpaid: timedelta
+    ) -> None:
         self._storage = storage
+        self._gateway = gateway
         self._clock = clock
+        self._settlement = settlement
         self._keep_unpaid = keep_unpaid
 
     async def run(self) -> Pruned:
@@ -51,9 +58,7 @@ class Prune:
                 lambda uow: uow.pruning.refused_callbacks(now - KEEP_REFUSED_CALLBACKS, BATCH)
             ),
             tokens=await self._all(lambda uow: uow.pruning.tokens(now - KEEP_ENDED_TOKENS, BATCH)),
-            unpaid_registrations=await self._all(
-                lambda uow: uow.pruning.unpaid_registrations(now - self._keep_unpaid, BATCH)
-            ),
+            unpaid_registrations=await self._registrations(now - self._keep_unpaid),
         )
         if any((pruned.answers, pruned.refused_callbacks, pruned.tokens, pruned.unpaid_registrations)):
             log.info(
@@ -64,6 +69,33 @@ class Prune:
                 unpaid_registrations=pruned.unpaid_registrations,
             )
         return pruned
+
+    async def _registrations(self, before: datetime) -> int:
+        """Delete unpaid registrations, each once the bank's receipt says that nothing was paid after all."""
+        deleted, after = 0, LONG_AGO
+        while batch := await self._storage.read(
+            lambda uow, after=after: uow.pruning.unpaid_registrations(before, after, BATCH)  # type: ignore[misc]
+        ):
+            for registration in batch:
+                deleted += await self._delete_unpaid(registration.order_id)
+            after = batch[-1].expires_at
+        return deleted
+
+    async def _delete_unpaid(self, order_id: str) -> bool:
+        order = await self._storage.read(lambda uow: uow.orders.get(order_id, None))
+        if order is None:
+            return False
+        try:
+            receipt = await self._gateway.receipt(order.bank_order_id or order.id)
+        except GatewayRefused:  # the bank never heard of it
+            receipt = None
+        except GatewayError as error:
+            log.warning("rows.not_pruned", order_id=order_id, reason=str(error))
+            return False
+        if receipt is not None and receipt.claims_money:
+            await self._settlement.apply(receipt)
+            return False
+        return await self._storage.transact(lambda uow: uow.pruning.registration(order_id))
 
     async def _all(self, delete: Callable[[UnitOfWork], int]) -> int:
         deleted = 0

@@ -440,8 +440,16 @@ class Pruning(Protocol):
         """Tokens that expired or were revoked before this; returns how many."""
         ...
 
-    def unpaid_registrations(self, before: datetime, limit: int) -> int:
-        """Registrations that expired before this unpaid, with their rejected orders and all that is kept of those."""
+    def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
+        """Registrations that expired before this unpaid, and whose orders are rejected; oldest first.
+
+        Args:
+            after: those that expired at this moment or earlier are left out.
+        """
+        ...
+
+    def registration(self, order_id: str) -> bool:
+        """A registration with its rejected order and all that is kept of that; False where it is paid by now."""
         ...
 
 

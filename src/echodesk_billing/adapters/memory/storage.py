@@ -497,21 +497,30 @@ class _Pruning:
         )
         return _drop(self._memory.tokens, list(ended)[:limit])
 
-    def unpaid_registrations(self, before: datetime, limit: int) -> int:
+    def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
         old = [
-            order_id
-            for order_id, one in self._memory.registrations.items()
+            one
+            for one in self._memory.registrations.values()
             if one.state is RegistrationState.PENDING
-            and one.expires_at < before
-            and self._memory.orders[order_id].state is OrderState.REJECTED
-            and self._memory.orders[order_id].check_at is None
-        ][:limit]
-        for order_id in old:
-            del self._memory.registrations[order_id], self._memory.orders[order_id]
-            self._memory.history.pop(order_id, None)
-        self._memory.inbox[:] = [one for one in self._memory.inbox if one.order_id not in old]
-        self._memory.outbox[:] = [one for one in self._memory.outbox if getattr(one.event, "order_id", None) not in old]
-        return len(old)
+            and after < one.expires_at < before
+            and self._is_dead(one.order_id)
+        ]
+        return sorted(old, key=lambda one: one.expires_at)[:limit]
+
+    def registration(self, order_id: str) -> bool:
+        if not self._is_dead(order_id):
+            return False
+        del self._memory.registrations[order_id], self._memory.orders[order_id]
+        self._memory.history.pop(order_id, None)
+        self._memory.inbox[:] = [one for one in self._memory.inbox if one.order_id != order_id]
+        self._memory.outbox[:] = [
+            one for one in self._memory.outbox if getattr(one.event, "order_id", None) != order_id
+        ]
+        return True
+
+    def _is_dead(self, order_id: str) -> bool:
+        order = self._memory.orders.get(order_id)
+        return order is not None and order.state is OrderState.REJECTED and order.check_at is None
 
 
 def _drop(kept: dict[K, V], keys: list[K]) -> int:

@@ -38,7 +38,7 @@ from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose, Step
-from echodesk_billing.domain.registration import Registration
+from echodesk_billing.domain.registration import Registration, RegistrationState
 from echodesk_billing.domain.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
@@ -752,26 +752,32 @@ class SqlPruning:
             for column in (table.c.expires_at, table.c.revoked_at)
         )
 
-    def unpaid_registrations(self, before: datetime, limit: int) -> int:
+    def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
         """By the partial index ix_registrations_pending."""
         table, orders = tables.registrations, tables.orders
         query = (
-            select(table.c.order_id, orders.c.tenant_id)
+            select(table)
             .join(orders, orders.c.id == table.c.order_id)
-            .where(table.c.state == "pending", table.c.expires_at < before)
-            .where(orders.c.state == OrderState.REJECTED, orders.c.check_at.is_(None))
+            .where(table.c.state == RegistrationState.PENDING.value)
+            .where(table.c.expires_at < before, table.c.expires_at > after)
+            .where(orders.c.state == OrderState.REJECTED.value, orders.c.check_at.is_(None))
             .order_by(table.c.expires_at)
             .limit(limit)
         )
-        found = self._session.execute(query).all()
-        for row in found:
-            outbox, order_id = tables.outbox, row.order_id
-            named = outbox.c.body.contains(f'"order_id":"{order_id}"', autoescape=True)
-            self._session.execute(delete(outbox).where(outbox.c.tenant_id == row.tenant_id, named))
-            for owned in (tables.order_steps, tables.inbox, table):
-                self._session.execute(delete(owned).where(owned.c.order_id == order_id))
-            self._session.execute(delete(orders).where(orders.c.id == order_id))
-        return len(found)
+        return [rows.registration(row) for row in self._session.execute(query)]
+
+    def registration(self, order_id: str) -> bool:
+        """By primary keys, and ix_outbox_tenant for the events."""
+        orders, outbox = tables.orders, tables.outbox
+        rejected = (orders.c.id == order_id, orders.c.state == OrderState.REJECTED.value, orders.c.check_at.is_(None))
+        tenant_id = self._session.execute(delete(orders).where(*rejected).returning(orders.c.tenant_id)).scalar()
+        if tenant_id is None:
+            return False
+        named = outbox.c.body.contains(f'"order_id":"{order_id}"', autoescape=True)
+        self._session.execute(delete(outbox).where(outbox.c.tenant_id == tenant_id, named))
+        for owned in (tables.order_steps, tables.inbox, tables.registrations):
+            self._session.execute(delete(owned).where(owned.c.order_id == order_id))
+        return True
 
     def _delete(self, table: Table, keys: Select[Any]) -> int:
         """Delete the rows that `keys` selects by their primary key."""

@@ -1,0 +1,1 @@
+"""Everything real, and everything failing: `make chaos MINUTES=10`."""
