@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
         action="store_true",
         help="answer 501 to the saved-card calls, as the bank's test environment does",
     )
+    parser.add_argument(
+        "--gross", action="store_true", help="go on stating what was paid after refunds, instead of what is left of it"
+    )
     chosen = parser.parse_args(arguments)
     try:
         retry_seconds = [float(part) for part in chosen.retry_seconds.split(",") if part]
@@ -45,6 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
         retry_seconds=retry_seconds,
         state=chosen.state,
         cards_enabled=not chosen.test_environment,
+        gross=chosen.gross,
     )
     web.run_app(build_app(settings), host=chosen.host, port=chosen.port, print=None, access_log=None)
 

@@ -32,6 +32,7 @@ class SandboxSettings:
         retry_seconds: pauses between attempts to deliver a callback.
         state: a file in which orders, answers, key and time outlive a restart; None to forget them.
         cards_enabled: false to answer 501 to the card calls, as the bank's test environment does.
+        gross: whether receipts go on stating what was paid after refunds.
     """
 
     client_id: str = "demo"
@@ -41,6 +42,7 @@ class SandboxSettings:
     retry_seconds: Sequence[float] = RETRY_SECONDS
     state: Path | None = None
     cards_enabled: bool = True
+    gross: bool = False
 
 
 def build_app(settings: SandboxSettings) -> web.Application:
@@ -50,7 +52,7 @@ def build_app(settings: SandboxSettings) -> web.Application:
     signer = Signer(store.get("key", "callbacks") or b"")
     store.put("key", "callbacks", signer.private_pem)
     callbacks = Callbacks(clock, faults, signer, settings.retry_seconds)
-    bank = Bank(clock, store, settings.seed, callbacks.send, cards_enabled=settings.cards_enabled)
+    bank = Bank(clock, store, settings.seed, callbacks.send, cards_enabled=settings.cards_enabled, gross=settings.gross)
     credentials = Credentials(
         client_id=settings.client_id, client_secret=settings.client_secret, token_seconds=settings.token_seconds
     )

@@ -26,6 +26,7 @@ from echodesk_billing.domain.errors import (
     BillingError,
     InvalidCatalogue,
     InvalidMoney,
+    InvalidSelection,
     InvalidTenant,
     NoActiveSubscription,
 )
@@ -103,7 +104,7 @@ def main() -> None:
     """Run a command. Exit 0 done, 1 failed, 2 wrong use."""
     try:
         cli()
-    except (InvalidSettings, InvalidCatalogue, InvalidMoney, InvalidTenant) as error:
+    except (InvalidSettings, InvalidCatalogue, InvalidMoney, InvalidSelection, InvalidTenant) as error:
         err.print(str(error), markup=False, soft_wrap=True)
         sys.exit(WRONG_USE)
     except (BillingError, OSError) as error:
