@@ -34,7 +34,7 @@ class Waiting:
 
 
 def _names(prefix: str, number: int) -> Waiting:
-    return Waiting(f"SUB-{prefix}{number:08}", f"bank-{prefix}-{number}", f"t-{prefix}-{number}")
+    return Waiting(f"SUB-{prefix}{number:08}", f"bank-{prefix}-{number}", f"t-{prefix.lower()}-{number}")
 
 
 def _order(waiting: Waiting) -> Order:
@@ -68,7 +68,7 @@ async def many_orders(database_url: str, number: int) -> Sequence[Waiting]:
     changed = {
         "id": f"'SUB-{prefix}' || lpad(n::text, 8, '0')",
         "bank_order_id": f"'bank-{prefix}-' || n",
-        "tenant_id": f"'t-{prefix}-' || n",
+        "tenant_id": f"'t-{prefix.lower()}-' || n",
         "idempotency_key": f"'key-{prefix}-' || n",
         "created_at": "t.created_at - n * interval '1 second'",
         "updated_at": "t.created_at - n * interval '1 second'",

@@ -113,7 +113,16 @@ class Container(containers.DeclarativeContainer):
     charging = providers.Singleton(ChargeSavedCard, storage, gateway, clock, ordering, placement, shop, policy)
     renew = providers.Singleton(Renew, storage, clock, charging, policy)
     register = providers.Singleton(
-        Register, storage, gateway, clock, ordering, placement, shop, vault, settings.provided.registration_time
+        Register,
+        storage,
+        gateway,
+        clock,
+        ordering,
+        placement,
+        shop,
+        vault,
+        settings.provided.registration_time,
+        settings.provided.reserved_tenants,
     )
     callbacks = providers.Singleton(ReceiveCallback, storage, gateway, clock, settlement)
     cancel = providers.Singleton(Cancel, storage, clock, policy)

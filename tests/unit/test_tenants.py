@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from echodesk_billing import InvalidTenant
+from echodesk_billing import Applicant, InvalidTenant
+from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.tenant import tenant_id
 from tests.builders import principal
 from tests.unit.conftest import World
@@ -28,6 +29,13 @@ def test_what_is_none(value: object) -> None:
 def test_reserved_names_are_nobodys(value: str) -> None:
     with pytest.raises(InvalidTenant, match="reserved"):
         tenant_id(value, reserved=("mine",))
+
+
+@pytest.mark.parametrize("name", ["public", "pg_toast", "admin"])
+async def test_nobody_registers_a_reserved_name(world: World, name: str) -> None:
+    applicant = Applicant(schema_name=name, name="X", admin_email="x@x.example")
+    with pytest.raises(InvalidTenant, match="reserved"):
+        await world.register.register(applicant, Selection(package_id=1))
 
 
 async def test_no_token_is_issued_for_such_a_tenant(world: World) -> None:

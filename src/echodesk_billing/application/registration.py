@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,6 +19,7 @@ from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.domain.registration import Applicant, Registration
 from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.tenant import tenant_id
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, require_configured
@@ -42,6 +44,7 @@ class Register:
         shop: Shop,
         vault: Vault,
         reserved_for: timedelta,
+        reserved: Collection[str] = (),
     ) -> None:
         self._storage = storage
         self._gateway = gateway
@@ -51,6 +54,7 @@ class Register:
         self._shop = shop
         self._vault = vault
         self._reserved_for = reserved_for
+        self._reserved = reserved
 
     async def register(
         self,
@@ -71,6 +75,7 @@ class Register:
             The order, with its payment page.
 
         Raises:
+            InvalidTenant: the schema's name is one that nobody may have.
             NameTaken: the schema's name is used, or reserved by somebody else.
             InvalidSelection: the catalogue has no such thing.
             VaultClosed: there is a payload and no key to encrypt it.
@@ -79,6 +84,7 @@ class Register:
         Source: domain.md, Subscription, "Registration".
         """
         require_configured(self._gateway)
+        tenant_id(applicant.schema_name, self._reserved)
         now = await self._clock.now()
         sealed = self._vault.seal(payload) if payload else None
         buyer = _buyer(applicant)

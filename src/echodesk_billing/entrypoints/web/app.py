@@ -21,6 +21,8 @@ import structlog
 from aiohttp import hdrs, web
 from attrs import frozen
 
+from echodesk_billing.domain.errors import InvalidTenant
+from echodesk_billing.domain.tenant import tenant_id
 from echodesk_billing.entrypoints.web import metrics, openapi, problems
 from echodesk_billing.entrypoints.web.calls import STOPPING, USE_CASES, Call, Route, UseCases, raw_body
 from echodesk_billing.entrypoints.web.console import add_console
@@ -144,11 +146,20 @@ async def _authenticate(request: web.Request, uses: UseCases, scope: Scope) -> P
             "A valid token is needed: send 'Authorization: Token <token>'",
             headers={"WWW-Authenticate": "Token"},
         )
+    if uses.access is not uses.tokens and Scope.OPERATOR not in known.scopes:
+        _require_tenant(known)  # somebody else's word; our own tokens were checked when they were issued
     if not known.allows(scope):
         if "order_id" in request.match_info:  # another tenant's order looks like none, before it looks forbidden
             await uses.views.order(known, request.match_info["order_id"])
         raise Refused(HTTPStatus.FORBIDDEN, f"This token may not do that: it needs the scope {scope}")
     return known
+
+
+def _require_tenant(who: Principal) -> None:
+    try:
+        tenant_id(who.tenant_id)
+    except InvalidTenant as error:
+        raise Refused(HTTPStatus.FORBIDDEN, str(error)) from None
 
 
 async def _body(request: web.Request, kind: type) -> Any:
