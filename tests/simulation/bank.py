@@ -146,7 +146,7 @@ class SimulatedBank:
             return evolve(kept.report(Source.ANSWER), status=BankStatus.CREATED, code=None, transferred=None,
                           refunds=(), refunded=None, card=None, reject_reason=None, payment_url=page)  # fmt: skip
 
-        refuses = 0.2 if order.idempotency_key in self.by_key else 0.02
+        refuses = 0.5 if order.idempotency_key in self.by_key else 0.02
         return await self._call("create", effect, refuses)
 
     async def complete_apple_pay(self, order: Order, wallet_token: str) -> BankReport:
@@ -186,7 +186,7 @@ class SimulatedBank:
             kept.status = BankStatus.REFUND_REQUESTED
             return action_id
 
-        return await self._call("refund", effect, 0.3 if refund.id in self.refund_keys else 0.02)
+        return await self._call("refund", effect, 0.6 if refund.id in self.refund_keys else 0.02)
 
     async def capture(self, order: Order, amount: Money | None, key: str) -> None:  # noqa: ARG002
         def effect() -> None:

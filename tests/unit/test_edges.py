@@ -261,7 +261,7 @@ def test_what_is_settled_is_asked_about_again_only_where_the_bank_gave_no_answer
     problem: str | None, *, again: bool
 ) -> None:
     order = paid()
-    order.checked(NOW + timedelta(minutes=5), problem=problem)
+    order.checked(NOW + timedelta(minutes=5), planned=order.check_at, problem=problem)
     assert order.check_at == (NOW + timedelta(minutes=10) if again else None)
 
 

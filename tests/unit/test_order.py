@@ -218,7 +218,7 @@ def test_checks_come_more_and_more_rarely_and_end_when_it_is_settled() -> None:
         assert order.check_at is not None
         waits.append(order.check_at - now)
         now = order.check_at
-        order.checked(now)
+        order.checked(now, planned=order.check_at)
     assert waits[0] == timedelta(minutes=1)
     assert waits == sorted(waits)
     assert waits[-1] == LONGEST_CHECK_INTERVAL

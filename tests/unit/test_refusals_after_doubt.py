@@ -9,13 +9,15 @@ import pytest
 
 from echodesk_billing import GatewayInDoubt, GatewayRefused, GatewayTimeout, OrderMismatch
 from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain.attempt import Attempt
 from echodesk_billing.domain.card import CardState
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import SaveCard
 from echodesk_billing.domain.refund import RefundState
+from echodesk_billing.domain.report import BankReport
 from echodesk_billing.ports.access import Scope
-from tests.builders import gel, principal
+from tests.builders import NOW, an_order, gel, principal
 from tests.unit.conftest import World
 
 ACME = principal("acme")
@@ -61,6 +63,81 @@ async def test_a_customer_who_tries_again_is_told_that_the_outcome_is_open(world
         await world.buy()
     (order,) = await world.orders()
     assert order.state is OrderState.CREATED
+
+
+async def test_a_refused_first_attempt_does_not_reject_a_charge_that_another_process_made_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stops between storing and asking is overtaken by reconciliation."""
+    await world.buy_and_pay(terms=AUTOMATIC)
+    create = world.bank.create_order
+
+    async def overtaken(order: Order, wallet_token: str = "") -> BankReport:  # noqa: ARG001
+        monkeypatch.setattr(world.bank, "create_order", create)
+        world.bank.after_effect = GatewayTimeout("silence")
+        world.clock.advance(minutes=1)
+        await reconcile(world)
+        raise REFUSED
+
+    monkeypatch.setattr(world.bank, "create_order", overtaken)
+    with pytest.raises(GatewayInDoubt, match="an earlier attempt may have succeeded"):
+        await world.charging.charge(ACME)
+    order = next(order for order in await world.orders() if order.state is OrderState.CREATED)
+    world.bank.pay(order)
+    for _ in range(2):  # the bank gives its id, then its receipt
+        world.clock.advance(hours=1)
+        await reconcile(world)
+    assert (await world.order(order.id)).state is OrderState.COMPLETED
+
+
+async def test_a_refused_first_attempt_does_not_fail_a_refund_that_another_process_asked_for_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await world.buy_and_pay()
+    refund = world.bank.refund
+
+    async def overtaken(*_: object) -> str:
+        monkeypatch.setattr(world.bank, "refund", refund)
+        world.bank.failures_of["refund"] = [GatewayTimeout("silence")]
+        world.clock.advance(minutes=1)
+        await reconcile(world)
+        raise REFUSED
+
+    monkeypatch.setattr(world.bank, "refund", overtaken)
+    with pytest.raises(GatewayInDoubt):
+        await world.refunds.refund(ACME, order.id)
+    (asked,) = (await world.order(order.id)).refunds
+    assert asked.state is RefundState.REQUESTED
+
+
+def test_what_is_asked_for_while_the_bank_is_asked_is_asked_next() -> None:
+    """A callback contradicts a rejection while reconciliation is still writing down what it found before."""
+    order = an_order()
+    planned = order.check_at
+    order.refuse("no", NOW)
+    order.check_at = NOW + timedelta(minutes=2)  # the callback
+    order.checked(NOW + timedelta(minutes=3), planned=planned)
+    assert order.check_at is not None
+    order.checked(order.check_at, planned=order.check_at)
+    assert order.check_at is None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "repeated_hours_ago", "settles"),
+    [
+        (Attempt.FIRST, [], True),
+        (Attempt.FIRST, [8], False),
+        (Attempt.AGAIN, [0], False),
+        (Attempt.LAST, [0], True),
+        (Attempt.LAST, [1, 0], True),
+        (Attempt.LAST, [0.5, 0], False),
+    ],
+)
+def test_which_refusals_settle_an_order(attempt: Attempt, repeated_hours_ago: list[float], *, settles: bool) -> None:
+    order = an_order()
+    for hours in repeated_hours_ago:
+        order.called("create", "repeated", NOW - timedelta(hours=hours))
+    assert attempt.is_settled_by_refusal(order.steps, NOW) is settles
 
 
 async def test_an_old_charge_is_found_by_our_id_and_not_sent_again(world: World) -> None:

@@ -8,6 +8,7 @@ import structlog
 from attrs import evolve
 
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.domain.attempt import Attempt
 from echodesk_billing.domain.card import CardState
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import OrderState
@@ -28,7 +29,7 @@ class Placement:
         self._gateway = gateway
         self._settlement = settlement
 
-    async def place(self, order: Order, wallet_token: str = "", *, refusal_settles: bool) -> Order:
+    async def place(self, order: Order, wallet_token: str = "", *, attempt: Attempt) -> Order:
         """Ask the bank for a payment page, or for a charge, and store its answer.
 
         Where the card is to be kept, that is switched on before anybody can pay. If it cannot be, the payment goes
@@ -36,8 +37,7 @@ class Placement:
 
         Args:
             wallet_token: of Google Pay; not stored.
-            refusal_settles: nobody can have asked the bank before, so that its refusal means that nothing was done.
-                After an earlier attempt, in this or a dead process, a refusal says nothing of what that attempt did.
+            attempt: which one it is.
 
         Returns:
             The order as it is now: with the address of the payment page, or, where a callback was faster, further.
@@ -48,16 +48,17 @@ class Placement:
                 again by reconciliation.
         """
         bound = log.bind(order_id=order.id, tenant_id=order.tenant_id)
+        if attempt is not Attempt.FIRST:
+            await self._settlement.called(order.id, "create", "repeated", is_needed=True)
         try:
             await self._require_card(order)
             report = await self._gateway.create_order(order, wallet_token)
         except GatewayRefused as refusal:
             reason = str(refusal)
-            if not refusal_settles:
+            if not await self._settlement.refuse(order.id, reason, attempt):
                 bound.warning("order.in_doubt", error="GatewayRefused", reason=reason)
                 await self._settlement.called(order.id, "create", "in_doubt", reason)
                 raise GatewayInDoubt(refusal) from refusal
-            await self._settlement.refuse(order.id, reason)
             bound.error("order.refused_by_bank", reason=reason)
             raise
         except GatewayError as error:
@@ -106,4 +107,4 @@ async def carry(placement: Placement, order: Order, wallet_token: str = "", *, i
         raise GatewayRefused(HTTPStatus.BAD_REQUEST, order.reject_reason or "refused before")
     if order.payment_url or order.bank_order_id or order.state is not OrderState.CREATED:
         return order
-    return await placement.place(order, wallet_token, refusal_settles=is_new)
+    return await placement.place(order, wallet_token, attempt=Attempt.FIRST if is_new else Attempt.AGAIN)

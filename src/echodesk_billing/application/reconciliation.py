@@ -13,6 +13,7 @@ from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Outcome, Settlement
+from echodesk_billing.domain.attempt import Attempt
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.refund import Refund
 from echodesk_billing.ports.clock import Clock
@@ -136,7 +137,7 @@ class Reconcile:
             await self._settlement.not_found(order.id)
             return
         with contextlib.suppress(GatewayRefused):  # then it is known: the order was rejected
-            await self._placement.place(order, refusal_settles=is_old)
+            await self._placement.place(order, attempt=Attempt.LAST if is_old else Attempt.AGAIN)
 
     async def _is_found(self, order: Order) -> bool:
         """Look for an order at the bank by our id."""
@@ -170,7 +171,7 @@ class Reconcile:
             if locked is None:  # an unpaid registration, deleted meanwhile
                 return order.state
             if locked.check_at is not None:
-                locked.checked(now, problem=problem)
+                locked.checked(now, planned=order.check_at, problem=problem)
                 uow.orders.save(locked)
             return locked.state
 

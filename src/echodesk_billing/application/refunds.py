@@ -92,19 +92,21 @@ class RefundPayment:
         """Carry a stored refund to the bank. May be repeated: its id is its idempotency key.
 
         Args:
-            refusal_settles: nobody can have asked the bank for it before; see `Placement.place`.
+            refusal_settles: nobody can have asked the bank for it before, so that its refusal means that nothing was
+                done, unless somebody asks too.
 
         Raises:
             GatewayError: as `refund`.
         """
         bound = log.bind(order_id=order.id, tenant_id=order.tenant_id, refund_id=refund.id)
+        if not refusal_settles:
+            await self._settlement.called(order.id, "refund", "repeated", refund.id, is_needed=True)
         try:
             action_id = await self._gateway.refund(order, refund)
         except GatewayRefused as refusal:
-            if not refusal_settles:
+            if not refusal_settles or not await self._refuse(order.id, refund.id, str(refusal)):
                 await self._note(order.id, refund.id, doubt=str(refusal))
                 raise GatewayInDoubt(refusal) from refusal
-            await self._note(order.id, refund.id, refused=str(refusal))
             bound.error("refund.refused", reason=str(refusal))
             raise
         except GatewayError as error:
@@ -128,18 +130,31 @@ class RefundPayment:
 
         await self._storage.transact(work)
 
-    async def _note(
-        self, order_id: str, refund_id: str, *, action_id: str = "", refused: str = "", doubt: str = ""
-    ) -> Order:
+    async def _refuse(self, order_id: str, refund_id: str, reason: str) -> bool:
+        """Settle a refund that the bank refused, unless somebody else asked for it too."""
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> bool:
+            order = uow.orders.lock(order_id, "")
+            if order is None:
+                raise AssertionError(f"order {order_id} had a refund and is gone")
+            history = uow.orders.history(order_id)
+            if any((step.event, step.detail) == ("refund_repeated", refund_id) for step in history):
+                return False
+            uow.outbox.add(order.refund_refused(refund_id, reason, now))
+            uow.orders.save(order)
+            return True
+
+        return await self._storage.transact(work)
+
+    async def _note(self, order_id: str, refund_id: str, *, action_id: str = "", doubt: str = "") -> Order:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Order:
             order = uow.orders.lock(order_id, "")
             if order is None:
                 raise AssertionError(f"order {order_id} had a refund and is gone")
-            if refused:
-                uow.outbox.add(order.refund_refused(refund_id, refused, now))
-            elif doubt:
+            if doubt:
                 order.refund_in_doubt(refund_id, doubt, now)
             else:
                 uow.outbox.add(order.refund_accepted(refund_id, action_id, now))

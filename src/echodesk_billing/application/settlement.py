@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.domain import books, invoice
+from echodesk_billing.domain.attempt import Attempt
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.events import (
     Event,
@@ -87,18 +88,29 @@ class Settlement:
         _tell(settled, report)
         return settled
 
-    async def refuse(self, order_id: str, reason: str) -> None:
-        """Take the bank's refusal to create an order: nothing was paid, and nothing will be."""
+    async def refuse(self, order_id: str, reason: str, attempt: Attempt) -> bool:
+        """Take the bank's refusal to create an order: nothing was paid, and nothing will be.
+
+        Args:
+            attempt: which one was refused.
+
+        Returns:
+            False where the refusal settles nothing, because another attempt may have succeeded.
+        """
         now = await self._clock.now()
 
-        def work(uow: UnitOfWork) -> None:
+        def work(uow: UnitOfWork) -> bool:
             order = uow.orders.lock(order_id, "")
-            if order is not None:
-                events = self._follow(uow, order, None, order.refuse(reason, now), now)
-                uow.orders.save(order)
-                uow.outbox.add(events)
+            if order is None:
+                return True
+            if not attempt.is_settled_by_refusal(uow.orders.history(order_id), now):
+                return False
+            events = self._follow(uow, order, None, order.refuse(reason, now), now)
+            uow.orders.save(order)
+            uow.outbox.add(events)
+            return True
 
-        await self._storage.transact(work)
+        return await self._storage.transact(work)
 
     async def look_soon(self, order_id: str, at: datetime) -> None:
         """Have the bank asked about an unsettled order at `at`, unless that happens earlier."""
@@ -150,8 +162,21 @@ class Settlement:
         log.info("order.resolved", order_id=order.id, tenant_id=order.tenant_id, by=who.name)
         return order
 
-    async def called(self, order_id: str, call: str, outcome: CallOutcome, detail: str = "", by: str = "") -> None:
-        """Note in an order's history what came of a call to the bank; what it did to the order is found out later."""
+    async def called(
+        self,
+        order_id: str,
+        call: str,
+        outcome: CallOutcome,
+        detail: str = "",
+        by: str = "",
+        *,
+        is_needed: bool = False,
+    ) -> None:
+        """Note in an order's history what came of a call to the bank; what it did to the order is found out later.
+
+        Args:
+            is_needed: others decide by it, so that a storage that cannot take it is an error.
+        """
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> None:
@@ -160,7 +185,8 @@ class Settlement:
                 order.called(call, outcome, now, detail, by)
                 uow.orders.save(order)
 
-        with contextlib.suppress(StorageUnavailable):  # it is a note; the outcome itself is what the caller hears of
+        may_fail = () if is_needed else (StorageUnavailable,)  # a note; the outcome itself is what the caller hears of
+        with contextlib.suppress(*may_fail):
             await self._storage.transact(work)
 
     def _settle(self, uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime) -> Settled:

@@ -42,7 +42,7 @@ _REFUND_FAILED = "refund "
 _HELD = "the bank holds money for this rejected order"
 _NO_ANSWER = "the charge has had no answer"
 
-CallOutcome = Literal["accepted", "refused", "in_doubt"]
+CallOutcome = Literal["accepted", "refused", "in_doubt", "repeated"]
 
 
 class Purpose(enum.StrEnum):
@@ -534,19 +534,21 @@ class Order:
 
     def called(self, call: str, outcome: CallOutcome, at: datetime, detail: str = "", by: str = "") -> None:
         """Note what came of a call to the bank, for whoever reads the history."""
-        source = Source.REQUEST if outcome == "in_doubt" else Source.ANSWER
+        source = Source.REQUEST if outcome in ("in_doubt", "repeated") else Source.ANSWER
         self._note(f"{call}_{outcome}", source, at, detail, by=by)
 
-    def checked(self, at: datetime, *, problem: str | None = None) -> None:
+    def checked(self, at: datetime, *, planned: datetime | None, problem: str | None = None) -> None:
         """Note that the bank was asked, and plan the next question: after as long as the order is old.
 
         That is from a minute to an hour.
 
         Args:
+            planned: the `check_at` that led to the question. Where it is another by now, somebody wants to know more
+                than this question found out: a settled order is asked about again.
             problem: why the bank did not answer; then a settled order is asked about again too.
         """
         self._note("asked", Source.RECEIPT, at, problem or "")
-        is_asked_again = self.check_at is not None and self.check_at > at  # because of what the bank said just now
+        is_asked_again = self.check_at != planned
         wait = min(max(at - self.created_at, FIRST_CHECK_AFTER), LONGEST_CHECK_INTERVAL)
         found_out = problem is None and not is_asked_again
         self.check_at = None if self.is_settled and found_out else at + wait
