@@ -9,7 +9,7 @@ import pytest
 
 from echodesk_billing import GatewayInDoubt, GatewayRefused, GatewayTimeout, OrderMismatch
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.attempt import Attempt
+from echodesk_billing.domain.attempt import Attempt, is_alone
 from echodesk_billing.domain.card import CardState
 from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.order import Order
@@ -131,6 +131,7 @@ def test_what_is_asked_for_while_the_bank_is_asked_is_asked_next() -> None:
         (Attempt.LAST, [0], True),
         (Attempt.LAST, [1, 0], True),
         (Attempt.LAST, [0.5, 0], False),
+        (Attempt.LAST, [24], False),  # it took a day: others may have asked meanwhile
     ],
 )
 def test_which_refusals_settle_an_order(attempt: Attempt, repeated_hours_ago: list[float], *, settles: bool) -> None:
@@ -138,6 +139,23 @@ def test_which_refusals_settle_an_order(attempt: Attempt, repeated_hours_ago: li
     for hours in repeated_hours_ago:
         order.called("create", "repeated", NOW - timedelta(hours=hours))
     assert attempt.is_settled_by_refusal(order.steps, NOW) is settles
+
+
+@pytest.mark.parametrize(("hours_ago", "settles"), [(0.5, False), (2, True)])
+def test_a_last_refusal_settles_nothing_while_another_attempt_is_in_doubt(hours_ago: float, *, settles: bool) -> None:
+    order = an_order()
+    order.called("create", "in_doubt", NOW - timedelta(hours=hours_ago), "half an answer")
+    order.called("create", "repeated", NOW)
+    assert Attempt.LAST.is_settled_by_refusal(order.steps, NOW) is settles
+
+
+def test_a_refused_refund_is_settled_by_whoever_is_the_only_one_to_ask() -> None:
+    order = an_order()
+    order.called("refund", "repeated", NOW, "one")
+    order.called("refund", "repeated", NOW, "two")
+    assert is_alone(order.steps, "refund", "one", NOW)
+    order.called("refund", "repeated", NOW, "one")
+    assert not is_alone(order.steps, "refund", "one", NOW)
 
 
 async def test_an_old_charge_is_found_by_our_id_and_not_sent_again(world: World) -> None:

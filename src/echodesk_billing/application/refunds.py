@@ -10,6 +10,7 @@ import structlog
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.domain.attempt import is_alone
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
@@ -117,13 +118,18 @@ class RefundPayment:
         return await self._note(order.id, refund.id, action_id=action_id)
 
     async def settle_refused(self, order: Order, refund: Refund, reason: str) -> None:
-        """Settle a refund that the bank refused again and that its receipt, merged since, does not know of."""
+        """Settle a refund that the bank refused again and that its receipt, merged since, does not know of.
+
+        Not while somebody else asks for it too.
+        """
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> None:
             locked = uow.orders.lock(order.id, "")
             if locked is None:
                 raise AssertionError(f"order {order.id} had a refund and is gone")
+            if not is_alone(uow.orders.history(order.id), "refund", refund.id, now):
+                return
             if events := locked.refund_not_listed(refund.id, reason, now):
                 uow.outbox.add(events)
                 uow.orders.save(locked)

@@ -1,4 +1,4 @@
-"""What a refusal of the bank says of an order, which depends on who else asked for the same order."""
+"""What a refusal of the bank says of an order or a refund, which depends on who else asked for the same."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from echodesk_billing.domain.order import LONGEST_CHECK_INTERVAL, Step
-
-REPEATED = "create_repeated"
 
 
 class Attempt(enum.Enum):
@@ -31,11 +29,25 @@ class Attempt(enum.Enum):
             history: the order's steps.
             now: when the refusal came.
         """
-        repeated = [step.at for step in history if step.event == REPEATED]
+        steps = list(history)
         match self:
             case Attempt.FIRST:
-                return not repeated
+                return all(step.event != "create_repeated" for step in steps)
             case Attempt.AGAIN:
                 return False
             case Attempt.LAST:
-                return sum(at > now - LONGEST_CHECK_INTERVAL for at in repeated) == 1  # this one
+                return is_alone(steps, "create", "", now)
+
+
+def is_alone(history: Iterable[Step], call: str, detail: str, now: datetime) -> bool:
+    """Whether a repeated attempt, which is noted, is the only one of the last hour, and none was in doubt.
+
+    Args:
+        history: the order's steps, the note of the attempt among them.
+        call: `create` or `refund`.
+        detail: which refund; empty for `create`.
+    """
+    recent = [step for step in history if step.at > now - LONGEST_CHECK_INTERVAL]
+    repeated = [step for step in recent if (step.event, step.detail) == (f"{call}_repeated", detail)]
+    in_doubt = [step for step in recent if call == "create" and step.event == "create_in_doubt"]
+    return len(repeated) == 1 and not in_doubt
