@@ -35,7 +35,7 @@ class OddBank:
         """Register the next answer to a call."""
         self.mocked.add(url, method, response_class=_Response, **answer)
 
-    def gives_token(self, value: str = "t1", expires_in: int = 3600, **more: Any) -> None:
+    def gives_token(self, value: str = "t1", expires_in: object = 3600, **more: Any) -> None:
         """Register the next answer to a token call."""
         self.answers("POST", AUTH, payload={"access_token": value, "expires_in": expires_in, **more})
 

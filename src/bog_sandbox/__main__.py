@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -35,6 +36,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--gross", action="store_true", help="go on stating what was paid after refunds, instead of what is left of it"
     )
+    parser.add_argument("--strict-amounts", action="store_true", help="refuse orders with amounts in strings")
+    parser.add_argument("--public-url", default=None, type=_address, help="begins links to the API")
+    parser.add_argument("--payment-url", default=None, type=_address, help="begins links to the payment page")
     chosen = parser.parse_args(arguments)
     try:
         retry_seconds = [float(part) for part in chosen.retry_seconds.split(",") if part]
@@ -49,8 +53,18 @@ def main(arguments: list[str] | None = None) -> None:
         state=chosen.state,
         cards_enabled=not chosen.test_environment,
         gross=chosen.gross,
+        strict_amounts=chosen.strict_amounts,
+        public_url=chosen.public_url or "",
+        payment_url=chosen.payment_url or "",
     )
     web.run_app(build_app(settings), host=chosen.host, port=chosen.port, print=None, access_log=None)
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an http address")
+    return text.rstrip("/")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ TOKEN_PATH = "/auth/realms/bog/protocol/openid-connect/token"  # noqa: S105 - a 
 API = "/payments/v1"
 CHANGING = ("POST", "PUT", "DELETE")
 MOST_CALLS = 100_000
+LANGUAGES = ("ka", "en")
 _GOOGLE_CARD = Card(number="4000000000000001", method="google_pay")
 _APPLE_CARD = Card(number="4000000000000001", method="apple_pay")
 
@@ -38,6 +39,19 @@ class Credentials:
     client_id: str
     client_secret: str
     token_seconds: int
+
+
+@define(kw_only=True)
+class Addresses:
+    """What links begin with, where it is not the address that was called.
+
+    Args:
+        public: begins links to the API; empty for the address that was called.
+        pages: begins links to the payment page; empty for the address that was called.
+    """
+
+    public: str = ""
+    pages: str = ""
 
 
 @define(kw_only=True)
@@ -57,6 +71,7 @@ class Api:
     faults: Faults
     credentials: Credentials
     store: Store
+    addresses: Addresses
     calls: list[Json] = field(factory=list)
     _tokens: dict[str, datetime] = field(factory=dict)
 
@@ -88,7 +103,8 @@ class Api:
         form = await request.post()
         if form.get("grant_type") != "client_credentials":
             return answer(400, {"error": "unsupported_grant_type", "error_description": "Unsupported grant_type"})
-        if _basic(request) != (self.credentials.client_id, self.credentials.client_secret):
+        in_form = (str(form.get("client_id", "")), str(form.get("client_secret", "")))
+        if (_basic(request) or in_form) != (self.credentials.client_id, self.credentials.client_secret):
             return answer(
                 401, {"error": "invalid_client", "error_description": "Invalid client or Invalid client credentials"}
             )
@@ -115,9 +131,8 @@ class Api:
         if google.get("external"):
             return self._google(request, order, google)
         if apple.get("external"):
-            accept = {"href": f"{_base(request)}{API}/ecommerce/orders/{order.id}/payment"}
-            return answer(200, {"id": order.id, "_links": {**_details(request, order), "accept": accept}})
-        return answer(200, _created(request, order))
+            return answer(200, self._apple(request, order))
+        return answer(200, self._created(request, order))
 
     async def create_with_saved_card(self, request: web.Request) -> web.Response:
         """`POST /ecommerce/orders/{parent}`: the customer is present and finds the card filled in."""
@@ -126,7 +141,7 @@ class Api:
             raise Refused(400, f"order_id {parent.id}: the saved card was deleted")
         order = self.bank.create(await read_body(request), _language(request), parent)
         order.option = "recurrent"
-        return answer(200, _created(request, order))
+        return answer(200, self._created(request, order))
 
     async def complete_apple_pay(self, request: web.Request) -> web.Response:
         """`POST /ecommerce/orders/{id}/payment`: the second step of Apple Pay on the merchant's own page."""
@@ -136,13 +151,13 @@ class Api:
         if not (await read_body(request)).get("apple_pay_token"):
             raise Refused(400, "apple_pay_token is required")
         self.bank.pay(order, Payment(card=_APPLE_CARD))
-        return answer(200, _done(request, order))
+        return answer(200, self._done(request, order))
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """`POST /ecommerce/orders/{parent}/subscribe`: an automatic charge of the parent's amount."""
         parent = self.bank.parent(request.match_info["id"], "subscription")
-        order = self.bank.subscribe(parent, await read_body(request))
-        return answer(200, {"id": order.id, "_links": _details(request, order)})
+        order = self.bank.subscribe(parent, await read_body(request, optional=True))
+        return answer(200, {"id": order.id, "_links": self._details(request, order)})
 
     async def receipt(self, request: web.Request) -> web.Response:
         """`GET /receipt/{id}`."""
@@ -151,16 +166,20 @@ class Api:
     async def refund(self, request: web.Request) -> web.Response:
         """`POST /payment/refund/{id}`."""
         order = self.bank.get(request.match_info["id"])
-        return _received(self.bank.refund(order, _amount(await read_body(request, optional=True))))
+        action_id = self.bank.refund(order, _amount(await read_body(request, optional=True)))
+        return _received(action_id, "Refund request received")
 
     async def approve(self, request: web.Request) -> web.Response:
         """`POST /payment/authorization/approve/{id}`."""
         order = self.bank.get(request.match_info["id"])
-        return _received(self.bank.approve(order, _amount(await read_body(request, optional=True))))
+        action_id = self.bank.approve(order, _amount(await read_body(request, optional=True)))
+        return _received(action_id, "Pre-authorization payment approval request received")
 
     async def release(self, request: web.Request) -> web.Response:
         """`POST /payment/authorization/cancel/{id}`."""
-        return _received(self.bank.release(self.bank.get(request.match_info["id"])))
+        await read_body(request, optional=True)
+        action_id = self.bank.release(self.bank.get(request.match_info["id"]))
+        return _received(action_id, "Pre-authorization payment cancellation request received")
 
     async def save_recurrent(self, request: web.Request) -> web.Response:
         """`PUT /orders/{id}/cards`."""
@@ -182,15 +201,50 @@ class Api:
         if "3ds" in google["google_pay_token"].lower():
             order.card = _GOOGLE_CARD
             self.bank.begin_payment(order)
-            return answer(200, {**_created(request, order, "/3ds"), "status": order.status})
+            return answer(200, {**self._created(request, order, "/3ds"), "status": order.status})
         self.bank.pay(order, Payment(card=_GOOGLE_CARD))
-        return answer(200, _done(request, order))
+        return answer(200, self._done(request, order))
+
+    def _apple(self, request: web.Request, order: Order) -> Json:
+        """Apple Pay on the merchant's own page: what the wallet needs to open, and where its token goes."""
+        accept = {"href": f"{self._api(request)}/ecommerce/orders/{order.id}/payment"}
+        wallet = {
+            "merchantIdentifier": "merchant.ge.bog.sandbox",
+            "domainName": "shop.example",
+            "displayName": "Test shop",
+            "nonce": order.id[:8],
+            "signature": "not Apple's",
+        }
+        return {"id": order.id, "result": wallet, "_links": {**self._details(request, order), "accept": accept}}
+
+    def _created(self, request: web.Request, order: Order, page: str = "/") -> Json:
+        pages = self.addresses.pages or f"{request.scheme}://{request.host}"
+        redirect = {"href": f"{pages}{page}?order_id={order.id}"}
+        return {"id": order.id, "_links": {**self._details(request, order), "redirect": redirect}}
+
+    def _done(self, request: web.Request, order: Order) -> Json:
+        return {
+            "id": order.id,
+            "status": order.status,
+            "order_details": receipt(order),
+            "_links": self._details(request, order),
+        }
+
+    def _details(self, request: web.Request, order: Order) -> Json:
+        return {"details": {"href": f"{self._api(request)}/receipt/{order.id}"}}
+
+    def _api(self, request: web.Request) -> str:
+        """The address of the API, as links have it."""
+        return (self.addresses.public or f"{request.scheme}://{request.host}") + API
 
     def _authorised(self, handler: Any) -> Any:
         async def serve(request: web.Request) -> web.Response:
             kind, _, token = request.headers.get("Authorization", "").partition(" ")
             if kind != "Bearer" or self._tokens.get(token, self.clock.now()) <= self.clock.now():
                 return answer(401, {"message": "Unauthorized"})
+            language = request.headers.get("Accept-Language")
+            if language is not None and language not in LANGUAGES:
+                return answer(400, {"message": f"Accept-Language must be one of {', '.join(LANGUAGES)}"})
             response: web.Response = await handler(request)
             return response
 
@@ -309,34 +363,12 @@ def _amount(body: Json) -> Decimal | None:
     return None if body.get("amount") is None else validation.amount(body["amount"], "amount")
 
 
-def _received(action_id: str) -> web.Response:
-    return answer(200, {"key": "request_received", "message": "The request was received", "action_id": action_id})
-
-
-def _created(request: web.Request, order: Order, page: str = "/") -> Json:
-    redirect = {"href": f"{_base(request)}{page}?order_id={order.id}"}
-    return {"id": order.id, "_links": {**_details(request, order), "redirect": redirect}}
-
-
-def _done(request: web.Request, order: Order) -> Json:
-    return {
-        "id": order.id,
-        "status": order.status,
-        "order_details": receipt(order),
-        "_links": _details(request, order),
-    }
-
-
-def _details(request: web.Request, order: Order) -> Json:
-    return {"details": {"href": f"{_base(request)}{API}/receipt/{order.id}"}}
-
-
-def _base(request: web.Request) -> str:
-    return f"{request.scheme}://{request.host}"
+def _received(action_id: str, message: str) -> web.Response:
+    return answer(200, {"key": "request_received", "message": message, "action_id": action_id})
 
 
 def _language(request: web.Request) -> str:
-    return "en" if request.headers.get("Accept-Language", "ka").lower().startswith("en") else "ka"
+    return request.headers.get("Accept-Language", "ka")
 
 
 def _basic(request: web.Request) -> tuple[str, str] | None:

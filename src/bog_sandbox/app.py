@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from attrs import frozen
 
-from bog_sandbox.api import Api, Credentials
+from bog_sandbox.api import Addresses, Api, Credentials
 from bog_sandbox.bank import Bank
 from bog_sandbox.callbacks import RETRY_SECONDS, Callbacks, Signer
 from bog_sandbox.clock import Clock
@@ -33,6 +33,9 @@ class SandboxSettings:
         state: a file in which orders, answers, key and time outlive a restart; None to forget them.
         cards_enabled: false to answer 501 to the card calls, as the bank's test environment does.
         gross: whether receipts go on stating what was paid after refunds.
+        strict_amounts: whether orders with amounts in strings are refused.
+        public_url: begins links to the API; the address that was called where empty.
+        payment_url: begins links to the payment page; the address that was called where empty.
     """
 
     client_id: str = "demo"
@@ -43,6 +46,9 @@ class SandboxSettings:
     state: Path | None = None
     cards_enabled: bool = True
     gross: bool = False
+    strict_amounts: bool = False
+    public_url: str = ""
+    payment_url: str = ""
 
 
 def build_app(settings: SandboxSettings) -> web.Application:
@@ -52,11 +58,20 @@ def build_app(settings: SandboxSettings) -> web.Application:
     signer = Signer(store.get("key", "callbacks") or b"")
     store.put("key", "callbacks", signer.private_pem)
     callbacks = Callbacks(clock, faults, signer, settings.retry_seconds)
-    bank = Bank(clock, store, settings.seed, callbacks.send, cards_enabled=settings.cards_enabled, gross=settings.gross)
+    bank = Bank(
+        clock,
+        store,
+        settings.seed,
+        callbacks.send,
+        cards_enabled=settings.cards_enabled,
+        gross=settings.gross,
+        strict_amounts=settings.strict_amounts,
+    )
     credentials = Credentials(
         client_id=settings.client_id, client_secret=settings.client_secret, token_seconds=settings.token_seconds
     )
-    api = Api(bank, clock, faults, credentials, store)
+    addresses = Addresses(public=settings.public_url, pages=settings.payment_url)
+    api = Api(bank, clock, faults, credentials, store, addresses)
 
     async def life(_app: web.Application) -> AsyncIterator[None]:
         async with callbacks.open():

@@ -12,7 +12,7 @@ from attrs import define
 
 from bog_sandbox import validation
 from bog_sandbox.clock import Clock, Work
-from bog_sandbox.orders import Card, Json, Order, receipt, zoned
+from bog_sandbox.orders import PENDING, Card, Json, Order, money, receipt, zoned
 from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
 
@@ -39,7 +39,7 @@ POOR_CARD = "4000000000000002"
 ONCE_CARD = "4000000000000003"
 DEFAULT_TTL_MINUTES = 15
 REFUND_SECONDS = 1.0
-HOLD_SECONDS = 30 * 24 * 3600.0  # how long the real bank holds money is not published
+HOLD_SECONDS = 30 * 24 * 3600.0
 
 
 @define(kw_only=True)
@@ -62,6 +62,7 @@ class Bank:
         on_change: told of every order whose customer's money moved or will not move.
         cards_enabled: whether saved cards are activated; in the bank's test environment they are not.
         gross: whether receipts go on stating what was paid after refunds, instead of what is left of it.
+        strict_amounts: whether orders with amounts in strings are refused.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Bank:
         *,
         cards_enabled: bool = True,
         gross: bool = False,
+        strict_amounts: bool = False,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -80,6 +82,7 @@ class Bank:
         self._tell = on_change
         self._cards_enabled = cards_enabled
         self._gross = gross
+        self._strict_amounts = strict_amounts
         self.orders: dict[str, Order] = {}
         self._uses: dict[str, int] = {}
         self.card_codes: dict[str, str] = {}
@@ -99,7 +102,7 @@ class Bank:
             if order.status == "created" and order.is_automatic and parent and parent.card:
                 self._clock.after(0, self._charge(order, parent, parent.card))
             for action in order.actions:
-                if action["status"] == "requested":
+                if action["status"] == PENDING:
                     before = "refunded_partially" if order.refunded else "completed"
                     self._clock.after(REFUND_SECONDS, self._refunding(order, action, before))
 
@@ -128,7 +131,7 @@ class Bank:
         Raises:
             Refused: the body is wrong.
         """
-        validation.create_order(body)
+        validation.create_order(body, strict_amounts=self._strict_amounts)
         units = body["purchase_units"]
         return self._open(
             body,
@@ -199,7 +202,6 @@ class Bank:
         order.saved = order.saving is not None
         manual = order.capture == "manual"
         self._conclude(order, "blocked" if manual else "completed", "200" if manual else "100")
-        self._act(order, "authorize" if manual else "capture", order.transferred, "completed")
         if manual:
             self._clock.after(HOLD_SECONDS, self._letting_go(order))
         self._on_change(order)
@@ -230,7 +232,7 @@ class Bank:
         """
         self._need_cards()
         order = self.get(order_id)
-        if order.saving != kind or order.transferred is None:
+        if order.saving != kind or not order.had_a_card_saved:
             raise Refused(400, f"order_id {order_id} has no saved card of kind {kind}")
         return order
 
@@ -240,14 +242,13 @@ class Bank:
         Raises:
             Refused: the body is wrong.
         """
-        validation.callback_url(body)
-        if set(body) - {"callback_url", "external_order_id"}:
-            raise Refused(400, "only callback_url and external_order_id can be given")
-        request = {**parent.request, "external_order_id": None, **body}
+        validation.subscription(body)
+        given = {name: body[name] for name in ("callback_url", "external_order_id") if body.get(name) is not None}
+        request = {**parent.request, **given}
         order = self._open(
             request, amount=parent.amount, currency=parent.currency, language=parent.language, parent=parent
         )
-        order.option = "recurrent"
+        order.option = "subscription"
         order.is_automatic = True
         self._keep(order)
         if parent.card is None:
@@ -281,7 +282,7 @@ class Bank:
             raise Refused(400, f"amount {wanted} exceeds what is left to refund: {left}")
         before = order.status
         whole = wanted == order.transferred
-        action = self._act(order, "refund" if whole else "partial_refund", wanted, "requested")
+        action = self._act(order, "refund" if whole else "partial_refund", wanted, PENDING)
         order.status = "refund_requested"
         self._keep(order)
         self._clock.after(REFUND_SECONDS, self._refunding(order, action, before))
@@ -299,7 +300,7 @@ class Bank:
             raise Refused(400, f"amount {taken} exceeds what is held: {held}")
         order.transferred = taken
         self._conclude(order, "completed" if taken == held else "partial_completed", "100")
-        action = self._act(order, "capture", taken, "completed")
+        action = self._act(order, "authorize" if taken == held else "partial_authorize", taken, "completed")
         self._on_change(order)
         return str(action["action_id"])
 
@@ -360,7 +361,7 @@ class Bank:
             "request_channel": "public_api",
             "status": status,
             "zoned_action_date": zoned(self._clock.now()),
-            "amount": str(amount),
+            "amount": money(amount),
             "code": None,
             "code_description": None,
         }

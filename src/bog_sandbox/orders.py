@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 TBILISI = timedelta(hours=4)
 CENT = Decimal("0.01")
+PENDING = "requested"  # no status of the bank's: it lists what is done, and its order is `refund_requested` meanwhile
 
 STATUS_NAMES = {
     "created": "Created",
@@ -85,9 +86,15 @@ class Order:
         return self.status in ("created", "processing", "auth_requested")
 
     @property
+    def had_a_card_saved(self) -> bool:
+        """Whether paying it saved a card; letting go of a hold afterwards takes nothing from that."""
+        was_released = any(action["action"] == "cancel_authorize" for action in self.actions)
+        return self.saving is not None and (self.transferred is not None or was_released)
+
+    @property
     def pending(self) -> Decimal:
         """How much of it is on its way back."""
-        amounts = [Decimal(action["amount"]) for action in self.actions if action["status"] == "requested"]
+        amounts = [Decimal(action["amount"]) for action in self.actions if action["status"] == PENDING]
         return sum(amounts, Decimal("0.00"))
 
     @property
@@ -102,8 +109,11 @@ class Order:
 
 
 def money(value: Decimal | None) -> str | None:
-    """An amount as receipts have it: a string of two decimals, or null."""
-    return None if value is None else str(value.quantize(CENT))
+    """An amount as receipts have it: a string that is not padded (`100.5`, `0.0`), or null."""
+    if value is None:
+        return None
+    padded = str(value.quantize(CENT))
+    return padded.removesuffix("0") if padded.endswith("0") else padded
 
 
 def zoned(moment: datetime) -> str:
@@ -153,10 +163,10 @@ def receipt(order: Order) -> Json:
         },
         "redirect_links": {"success": redirects.get("success"), "fail": redirects.get("fail")},
         "payment_detail": _detail(order),
-        "actions": [dict(action) for action in order.actions] or None,
+        "actions": [dict(action) for action in order.actions if action["status"] != PENDING] or None,
         "discount": _discount(order),
         "disputes": None,
-        "split": (request.get("config") or {}).get("split"),
+        "split": _split(order),
         "lang": order.language,
         "reject_reason": order.reject_reason,
     }
@@ -167,11 +177,28 @@ def _item(item: Json) -> Json:
         "external_item_id": item["product_id"],
         "description": item.get("description"),
         "quantity": str(item["quantity"]),
-        "unit_price": str(item["unit_price"]),
-        "unit_discount_price": str(item.get("unit_discount_price", "0.0")),
-        **{name: item.get(name) for name in ("vat", "vat_percent", "total_price")},
+        "unit_price": money(Decimal(item["unit_price"])),
+        "unit_discount_price": money(Decimal(item.get("unit_discount_price") or 0)),
+        **{name: _stated(item.get(name)) for name in ("vat", "vat_percent", "total_price")},
         **{name: item.get(name) for name in ("package_code", "tin", "pinfl", "product_discount_id")},
     }
+
+
+def _split(order: Order) -> Json | None:
+    split = (order.request.get("config") or {}).get("split")
+    if not split:
+        return None
+    parts = [
+        {**part, "amount": _stated(part.get("amount")), "percent": _stated(part.get("percent"))}
+        for part in split.get("split_payments") or split.get("transfers")
+    ]
+    status = {"rejected": "rejected", "completed": "completed"}.get(order.status, "created")
+    return {"split_status": "completed" if order.refunded or order.pending else status, "split_payments": parts}
+
+
+def _stated(value: Any) -> str | None:
+    """An optional amount of a basket's line, as a string like all amounts."""
+    return None if value is None else money(Decimal(value))
 
 
 def _detail(order: Order) -> Json:

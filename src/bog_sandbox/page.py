@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bog_sandbox.bank import CODES, GOOD_CARDS, Bank, Payment
-from bog_sandbox.orders import Card, Order, money
+from bog_sandbox.orders import Card, Order
 from bog_sandbox.validation import Refused
 
 TEXTS = {
@@ -157,7 +157,7 @@ def _frame(order: Order, title: str, inner: str) -> web.Response:
 <html lang="{order.language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{html.escape(title)}</title>
 <style>{STYLE}</style></head><body><header></header><main><h1>{html.escape(title)}</h1>
-<p class="amount">{money(order.amount)} {order.currency}</p><p class="what">{html.escape(str(described))}</p>
+<p class="amount">{order.amount:.2f} {order.currency}</p><p class="what">{html.escape(str(described))}</p>
 {inner}</main></body></html>"""
     return web.Response(text=page, content_type="text/html", headers={"Cache-Control": "no-store"})
 
@@ -175,7 +175,7 @@ def _card_form(order: Order, saved: Card | None, problem: str = "") -> web.Respo
 <input type="text" id="expiry" name="expiry" value="12/30" autocomplete="cc-exp"></div>
 <div><label for="cvv">{texts["cvv"]}</label>
 <input type="text" id="cvv" name="cvv" value="123" inputmode="numeric" autocomplete="cc-csc"></div></div>
-<button>{texts["pay"]} {money(order.amount)} {order.currency}</button></form>
+<button>{texts["pay"]} {order.amount:.2f} {order.currency}</button></form>
 {_wallet_form(order)}
 <footer>{texts["test"]}<br><code>4000 0000 0000 0001</code> {CODES["100"]}<br>
 <code>4000 0000 0000 0002</code> {CODES["107"]}</footer>"""

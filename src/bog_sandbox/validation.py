@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
 from bog_sandbox.orders import Json
 
+MOST_SPLIT_PARTS = 10
+SPLIT_METHODS = ("card", "google_pay", "apple_pay", "bog_loyalty", "bog_p2p")
+SPLIT_DESCRIPTION = re.compile(r"[0-9 /\-?:().,'+a-zA-Z]{0,25}")
 CURRENCIES = ("GEL", "USD", "EUR", "GBP")
 METHODS = ("card", "google_pay", "apple_pay", "bog_p2p", "bog_loyalty", "bnpl", "bog_loan", "gift_card")
 TTL_MINUTES = (2, 1440)
@@ -28,8 +31,11 @@ class Refused(Exception):
         self.message = message
 
 
-def create_order(body: Json) -> None:
+def create_order(body: Json, *, strict_amounts: bool = False) -> None:
     """Check the body of a create call.
+
+    Args:
+        strict_amounts: amounts must be numbers; two shops that send strings are served by the real bank.
 
     Raises:
         Refused: a member is missing or wrong.
@@ -38,12 +44,12 @@ def create_order(body: Json) -> None:
     units = _object(body, "purchase_units")
     if units.get("currency", "GEL") not in CURRENCIES:
         raise Refused(400, f"purchase_units.currency must be one of {', '.join(CURRENCIES)}")
-    amount(units.get("total_amount"), "purchase_units.total_amount")
+    amount(units.get("total_amount"), "purchase_units.total_amount", strict=strict_amounts)
     basket = units.get("basket")
     if not isinstance(basket, list) or not basket:
         raise Refused(400, "purchase_units.basket is required")
     for item in basket:
-        _basket_item(item)
+        _basket_item(item, strict=strict_amounts)
     _one_of(body, "capture", ("automatic", "manual"))
     _one_of(body, "application_type", ("web", "mobile"))
     _ttl(body.get("ttl"))
@@ -52,6 +58,17 @@ def create_order(body: Json) -> None:
         if name in body and body[name] is not None:
             _object(body, name)
     _google_pay((body.get("config") or {}).get("google_pay") or {})
+    _split(body, (body.get("config") or {}).get("split"))
+
+
+def subscription(body: Json) -> None:
+    """Check the body of an automatic charge: either member may be there, and whatever else is ignored.
+
+    Raises:
+        Refused: a member is wrong.
+    """
+    if body.get("callback_url") is not None or not isinstance(body.get("external_order_id"), str | None):
+        callback_url({"callback_url": "https://shop.example/", **body})
 
 
 def callback_url(body: Json) -> None:
@@ -73,31 +90,47 @@ def callback_url(body: Json) -> None:
         raise Refused(400, "external_order_id must be a string")
 
 
-def amount(value: Any, name: str) -> Decimal:
-    """An amount: a JSON number above zero with at most two decimals.
+def amount(value: Any, name: str, *, strict: bool = False) -> Decimal:
+    """An amount above zero with at most two decimals: a JSON number, or a string of one.
+
+    Args:
+        strict: take numbers only.
 
     Raises:
         Refused: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str) or (strict and isinstance(value, str)):
         raise Refused(400, f"{name} must be a number" if value is not None else f"{name} is required")
-    exact = Decimal(value)
-    if not 0 < exact < 10**12 or exact != exact.quantize(Decimal("0.01")):
+    try:
+        exact = Decimal(value)
+    except InvalidOperation:
+        raise Refused(400, f"{name} must be a number") from None
+    if not exact.is_finite() or not 0 < exact < 10**12 or exact != exact.quantize(Decimal("0.01")):
         raise Refused(400, f"{name} must be above zero and have at most two decimals")
     return exact.quantize(Decimal("0.01"))
 
 
-def _basket_item(item: Any) -> None:
+def _basket_item(item: Any, *, strict: bool) -> None:
     if not isinstance(item, dict):
         raise Refused(400, "purchase_units.basket must be a list of objects")
     if not isinstance(item.get("product_id"), str) or not item["product_id"]:
         raise Refused(400, "purchase_units.basket.product_id is required")
-    quantity = item.get("quantity")
-    if isinstance(quantity, bool) or not isinstance(quantity, int | Decimal) or quantity <= 0:
+    quantity = _number(item.get("quantity"), strict=strict)
+    if quantity is None or quantity <= 0:
         raise Refused(400, "purchase_units.basket.quantity must be a number above zero")
-    price = item.get("unit_price")
-    if isinstance(price, bool) or not isinstance(price, int | Decimal) or price < 0:
+    price = _number(item.get("unit_price"), strict=strict)
+    if price is None or price < 0:
         raise Refused(400, "purchase_units.basket.unit_price must be a number")
+
+
+def _number(value: Any, *, strict: bool) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str) or (strict and isinstance(value, str)):
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def _ttl(ttl: Any) -> None:
@@ -112,8 +145,35 @@ def _methods(body: Json) -> None:
         return
     if not isinstance(methods, list) or any(method not in METHODS for method in methods):
         raise Refused(400, f"payment_method must be a list of {', '.join(METHODS)}")
-    if {"bnpl", "bog_loan"} & set(methods) and not (body.get("config") or {}).get("loan"):
-        raise Refused(400, "config.loan is required with bnpl and bog_loan")
+    if len(set(methods)) == 1 and {"bnpl", "bog_loan"} & set(methods) and not (body.get("config") or {}).get("loan"):
+        raise Refused(400, "config.loan is required where bnpl or bog_loan is the only method")
+
+
+def _split(body: Json, split: Any) -> None:
+    """A split as the documentation has it, or as some clients send it (`transfers`)."""
+    if split is None:
+        return
+    parts = (split.get("split_payments") or split.get("transfers")) if isinstance(split, dict) else None
+    units = body["purchase_units"]
+    if not isinstance(parts, list) or not 0 < len(parts) <= MOST_SPLIT_PARTS:
+        raise Refused(400, f"config.split.split_payments must be a list of 1 to {MOST_SPLIT_PARTS} objects")
+    if units.get("currency", "GEL") != "GEL":
+        raise Refused(400, "config.split is for payments in GEL")
+    if set(body.get("payment_method") or []) - set(SPLIT_METHODS):
+        raise Refused(400, f"config.split is for {', '.join(SPLIT_METHODS)}")
+    total = Decimal(0)
+    for part in parts:
+        if not isinstance(part, dict) or not isinstance(part.get("iban"), str):
+            raise Refused(400, "config.split.split_payments.iban is required")
+        if not SPLIT_DESCRIPTION.fullmatch(str(part.get("description") or "")):
+            raise Refused(400, "config.split.split_payments.description is not up to 25 Latin letters and signs")
+        if part.get("percent") is not None:
+            share = amount(part["percent"], "config.split.split_payments.percent")
+            total += share * amount(units["total_amount"], "purchase_units.total_amount") / 100
+        else:
+            total += amount(part.get("amount"), "config.split.split_payments.amount")
+    if total != amount(units["total_amount"], "purchase_units.total_amount"):
+        raise Refused(400, "config.split.split_payments must make purchase_units.total_amount")
 
 
 def _google_pay(config: Json) -> None:

@@ -13,7 +13,7 @@ from bog_sandbox.validation import Refused
 
 
 async def read_body(request: web.Request, *, optional: bool = False) -> Json:
-    """The body, a JSON object; an empty one where there is none and it is optional.
+    """The body, a JSON object; an empty one where there is none, or an empty PHP array, and it is optional.
 
     Raises:
         Refused: it is not.
@@ -25,6 +25,8 @@ async def read_body(request: web.Request, *, optional: bool = False) -> Json:
         document = json.loads(raw, parse_float=Decimal)
     except (ValueError, RecursionError):
         raise Refused(400, "the body is not JSON") from None
+    if document == [] and optional:
+        return {}
     if not isinstance(document, dict):
         raise Refused(400, "the body is not a JSON object")
     return document

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from dotenv import dotenv_values
 from msgspec import Meta, field
 
-from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys
+from echodesk_billing.adapters.bog.signature import built_in_key, load_keys
 from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.domain.errors import BillingError, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
@@ -133,8 +133,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return _durations(self.remind_before)
 
     def callback_keys(self) -> tuple[RSAPublicKey, ...]:
-        """The keys that may have signed a callback: the configured ones, else the bank's published one."""
-        return load_keys(self.callback_public_key or BANK_PUBLIC_KEY)
+        """The keys that may have signed a callback: the configured ones, else the bank's own."""
+        return load_keys(self.callback_public_key or built_in_key(self.api_base_url))
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

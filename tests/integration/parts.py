@@ -156,6 +156,12 @@ class Bank:
         sent = await self.control("GET", "callbacks")
         return [callback for callback in sent if callback["order_id"] == bank_order_id]
 
+    async def refunded(self, our_order_id: str) -> list[str]:
+        """The amounts of an order's refunds, once all that were asked for are through."""
+        await self.control("POST", "clock", {"advance": 2})
+        (receipt,) = await self.orders(our_order_id)
+        return [action["amount"] for action in receipt["actions"] or [] if "refund" in action["action"]]
+
     async def orders(self, external_order_id: str) -> list[dict[str, Any]]:
         """The bank's orders by our id."""
         orders = await self.control("GET", "orders")

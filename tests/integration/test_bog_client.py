@@ -16,9 +16,10 @@ from aiohttp.test_utils import TestServer
 from echodesk_billing import GatewayNonsense, GatewayRefused, GatewayTimeout, GatewayUnavailable
 from echodesk_billing.adapters.bog.client import BankAccess, BogGateway
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys
-from echodesk_billing.adapters.bog.tokens import MOST_BYTES
+from echodesk_billing.adapters.bog.tokens import MOST_BYTES, lifetime
+from echodesk_billing.domain.payment_request import SaveCard
 from echodesk_billing.domain.report import BankStatus, Source
-from tests.builders import BANK_ID, an_order
+from tests.builders import BANK_ID, NOW, a_request, an_order
 from tests.fake_bank import FakeClock
 from tests.integration.parts import Bank
 from tests.odd_bank import API, AUTH, OddBank, odd_bank
@@ -105,6 +106,57 @@ async def test_a_token_of_a_short_life_is_usable_and_causes_no_loop(
     for _ in range(3):
         await gateway.create_order(an_order())
     assert len(odd.asked("POST", AUTH)) == (1 if expires_in == 10 else 3)
+
+
+NOW_SECONDS = int(NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "seconds"),
+    [
+        (3600, 3600),
+        ("3600", 3600),
+        (59.5, 59.5),
+        ((NOW_SECONDS + 600) * 1000, 600),
+        (NOW_SECONDS + 600, 600),
+        (str((NOW_SECONDS + 600) * 1000), 600),
+        (1634719923245, 0),  # the documentation's example, long past
+        (10**30, 86_400),
+        (500_000_000, 86_400),
+        (-5, 0),
+        (None, 0),
+        ("soon", 0),
+        ("NaN", 0),
+        ("Infinity", 0),
+        (True, 0),
+        ([], 0),
+    ],
+)
+def test_whatever_the_bank_says_of_a_tokens_life_is_survived(expires_in: object, seconds: float) -> None:
+    assert lifetime(expires_in, NOW).total_seconds() == pytest.approx(seconds)
+
+
+async def test_a_token_until_a_moment_is_kept_until_then(gateway: BogGateway, odd: OddBank, clock: FakeClock) -> None:
+    odd.gives_token("t", int((clock.moment.timestamp() + 3600) * 1000))
+    for _ in range(2):
+        await gateway.check_credentials()
+        clock.advance(minutes=50)
+    assert len(odd.asked("POST", AUTH)) == 1
+
+
+@pytest.mark.parametrize("language", ["ka", "en", "*", "ru", ""])
+async def test_every_call_asks_for_json_in_one_of_two_languages(
+    gateway: BogGateway, odd: OddBank, language: str
+) -> None:
+    odd.gives_token()
+    odd.answers("POST", ORDERS, payload=GOOD)
+    odd.answers("PUT", f"{API}/orders/{BANK_ID}/cards", status=202)
+    await gateway.create_order(an_order(request=a_request(language=language)))
+    await gateway.save_card(BANK_ID, SaveCard.RECURRENT, "key")
+    (created,), (saved,) = odd.asked("POST", ORDERS), odd.asked("PUT", f"{API}/orders/{BANK_ID}/cards")
+    assert [call["headers"]["Accept"] for call in (created, saved)] == ["application/json"] * 2
+    assert created["headers"]["Accept-Language"] == ("en" if language == "en" else "ka")
+    assert saved["headers"]["Accept-Language"] == "ka"
 
 
 async def test_a_refused_token_is_replaced_once(gateway: BogGateway, odd: OddBank) -> None:

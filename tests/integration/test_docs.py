@@ -152,3 +152,14 @@ def test_every_setting_is_documented() -> None:
 def test_ci_runs_the_readmes_test_command() -> None:
     assert "make test" in (ROOT / ".ci/run").read_text().splitlines()
     assert "make test" in commands(ROOT / "README.md")
+
+
+def test_every_test_that_the_table_of_the_simulated_bank_names_exists() -> None:
+    page = (ROOT / "docs/simulated-bank.md").read_text()
+    files = ("test_plain_merchant.py", "test_sandbox.py", "test_bog_client.py")
+    tests = "\n".join((ROOT / "tests/integration" / name).read_text() for name in files)
+    rows = re.findall(r"^\|[^|]*\|[^|]*\|([^|]*)\|$", page.partition("## What it knows")[2], re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([a-z_]{12,})`", row)]
+    assert len(named) > 30
+    for name in named:
+        assert f"def {name}(" in tests, name

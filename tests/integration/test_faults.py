@@ -271,12 +271,12 @@ async def disagreements(scene: Scene) -> list[str]:
         theirs = (
             OURS_BY_THEIRS[receipt["order_status"]["key"]],
             Money.parse(units["transfer_amount"]) if order.is_paid else None,
-            units["refund_amount"],
+            Money.parse(units["refund_amount"]),
         )
         mine = (
             order.state.value,
             _left(order) if order.is_paid else None,
-            str(order.refunded.amount),
+            order.refunded,
         )
         if theirs != mine or order.attention:
             found.append(f"{order.id}: the bank {theirs}, we {mine} {order.attention}")

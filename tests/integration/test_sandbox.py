@@ -131,7 +131,7 @@ async def test_an_order_is_created_with_its_links(merchant: Merchant) -> None:
     }
     receipt = await merchant.receipt(order_id)
     assert receipt["order_status"]["key"] == "created"
-    assert receipt["purchase_units"]["request_amount"] == "100.50"
+    assert receipt["purchase_units"]["request_amount"] == "100.5"
     assert receipt["purchase_units"]["transfer_amount"] is None
     assert receipt["payment_detail"]["transfer_method"]["key"] == ""
     assert (receipt["actions"], receipt["external_order_id"], receipt["lang"]) == (None, "A-1", "ka")
@@ -163,14 +163,16 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("purchase_units.total_amount", 1.234),
         ("purchase_units.total_amount", 10**30),
         ("purchase_units.total_amount", 1e300),
-        ("purchase_units.total_amount", "100.50"),
+        ("purchase_units.total_amount", "many"),
+        ("purchase_units.total_amount", "NaN"),
+        ("purchase_units.total_amount", "100.505"),
         ("purchase_units.total_amount", True),
         ("purchase_units.currency", "RUB"),
         ("purchase_units.basket", []),
         ("purchase_units.basket", None),
         ("purchase_units.basket.0.product_id", None),
         ("purchase_units.basket.0.quantity", 0),
-        ("purchase_units.basket.0.unit_price", "1"),
+        ("purchase_units.basket.0.unit_price", "one"),
         ("capture", "later"),
         ("ttl", 1),
         ("ttl", 1441),
@@ -325,7 +327,7 @@ async def test_a_refund_goes_a_moment_later(merchant: Merchant) -> None:
     answer = await merchant.call("POST", f"/payment/refund/{order_id}", {"amount": 10.5})
     assert (answer.status, answer.body["key"]) == (200, "request_received")
     receipt = await merchant.receipt(order_id)
-    assert (receipt["order_status"]["key"], receipt["actions"][-1]["status"]) == ("refund_requested", "requested")
+    assert (receipt["order_status"]["key"], receipt["actions"]) == ("refund_requested", None)
     await merchant.bank.control("POST", "clock", {"advance": 2})
     assert await merchant.told(2) == ["completed", "refunded_partially"]
     assert (await merchant.call("POST", f"/payment/refund/{order_id}", {"amount": 90.01})).status == 400
@@ -333,8 +335,9 @@ async def test_a_refund_goes_a_moment_later(merchant: Merchant) -> None:
     await merchant.bank.control("POST", "clock", {"advance": 2})
     assert (await merchant.told(3))[-1] == "refunded"
     receipt = await merchant.receipt(order_id)
-    assert receipt["purchase_units"]["refund_amount"] == "100.50"
-    assert [action["action"] for action in receipt["actions"]] == ["capture", "partial_refund", "partial_refund"]
+    units = receipt["purchase_units"]
+    assert (units["request_amount"], units["transfer_amount"], units["refund_amount"]) == ("100.5", "0.0", "100.5")
+    assert [action["action"] for action in receipt["actions"]] == ["partial_refund", "partial_refund"]
     assert {action["action_id"] for action in receipt["actions"]} >= {answer.body["action_id"]}
     assert (await merchant.call("POST", f"/payment/refund/{order_id}", {})).status == 400
 
@@ -354,8 +357,8 @@ async def test_a_discount_lowers_what_is_paid_and_what_can_go_back(merchant: Mer
     order_id = await merchant.order()
     receipt = await merchant.bank.pay(order_id, discount=5.5)
     units = receipt["purchase_units"]
-    assert (units["request_amount"], units["transfer_amount"]) == ("100.50", "95.00")
-    assert receipt["discount"]["bank_discount_amount"] == "5.50"
+    assert (units["request_amount"], units["transfer_amount"]) == ("100.5", "95.0")
+    assert receipt["discount"]["bank_discount_amount"] == "5.5"
     assert (await merchant.call("POST", f"/payment/refund/{order_id}", {"amount": 100.5})).status == 400
 
 
@@ -369,8 +372,9 @@ async def test_a_preauthorisation_is_captured_in_part_or_released_not_both(merch
     receipt = await merchant.receipt(order_id)
     assert (receipt["order_status"]["key"], receipt["purchase_units"]["transfer_amount"]) == (
         "partial_completed",
-        "60.00",
+        "60.0",
     )
+    assert [action["action"] for action in receipt["actions"]] == ["partial_authorize"]
     assert (await merchant.call("POST", cancel, {})).status == 400
     other = await merchant.order(capture="manual")
     assert (await merchant.call("POST", f"/payment/authorization/cancel/{other}", {})).status == 400
@@ -385,16 +389,15 @@ async def test_saved_cards_of_both_kinds(merchant: Merchant) -> None:
     assert receipt["payment_detail"]["saved_card_type"] == "subscription"
     assert (await merchant.call("PUT", f"/orders/{order_id}/cards")).status == 400
     body = {"callback_url": merchant.callback_url, "external_order_id": "A-2"}
-    extra = await merchant.call("POST", f"/ecommerce/orders/{order_id}/subscribe", {**body, "amount": 1})
-    assert extra.status == 400
-    charge = await merchant.call("POST", f"/ecommerce/orders/{order_id}/subscribe", body)
+    charge = await merchant.call("POST", f"/ecommerce/orders/{order_id}/subscribe", {**body, "amount": 1})
     assert set(charge.body["_links"]) == {"details"}
     assert await merchant.told(2) == ["completed", "completed"]
     paid = await merchant.receipt(charge.body["id"])
     assert (paid["purchase_units"]["transfer_amount"], paid["payment_detail"]["parent_order_id"]) == (
-        "100.50",
+        "100.5",
         order_id,
     )
+    assert (paid["external_order_id"], paid["payment_detail"]["payment_option"]) == ("A-2", "subscription")
     assert (await merchant.call("DELETE", f"/charges/card/{order_id}")).status == 202
     assert (await merchant.call("DELETE", f"/charges/card/{order_id}")).status == 404
     late = await merchant.call("POST", f"/ecommerce/orders/{order_id}/subscribe", body)

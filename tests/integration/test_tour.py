@@ -66,7 +66,7 @@ async def test_pay_refund_ten_refund_the_rest_refund_again(tour: Tour) -> None:
     again = await tour.operate(payment, "refund")
     assert (again.status, "is refunded: refund is not possible" in again.body["error"]) == (409, True)
     receipt = (await tour.bank.orders(payment["order_id"]))[0]
-    assert receipt["purchase_units"]["refund_amount"] == "147.00"
+    assert receipt["purchase_units"]["refund_amount"] == "147.0"
     timeline = (await tour.operator.get(f"/api/payments/{payment['order_id']}/timeline/")).body
     assert [one["state"] for one in timeline["refunds"]] == ["completed", "completed"]
     assert timeline["history"][-1]["after"] == "refunded"
@@ -139,7 +139,7 @@ async def test_pay_in_euro(tour: Tour) -> None:
     (receipt,) = await tour.bank.orders(payment["order_id"])
     assert (receipt["purchase_units"]["currency_code"], receipt["purchase_units"]["transfer_amount"]) == (
         "EUR",
-        "51.00",
+        "51.0",
     )
 
 
@@ -211,8 +211,7 @@ async def test_two_refunds_of_everything_at_the_same_moment(tour: Tour) -> None:
     assert [answer.status for answer in answers] == [200, 200]
     assert answers[0].body["refund"]["refund_id"] == answers[1].body["refund"]["refund_id"]
     assert (await tour.becomes(payment, "refunded"))["refunded"] == 147.0
-    (receipt,) = await tour.bank.orders(payment["order_id"])
-    assert [action["action"] for action in receipt["actions"]].count("refund") == 1
+    assert await tour.bank.refunded(payment["order_id"]) == ["147.0"]
 
 
 @pytest.fixture
@@ -298,5 +297,4 @@ async def test_two_refunds_at_once_over_two_processes_of_one_postgresql(
         await heard(one, bank, order)
         first, second = await asyncio.gather(one.refund(order.id), other.refund(order.id))
         assert [refund.id for refund in first.refunds] == [refund.id for refund in second.refunds]
-    (receipt,) = await bank.orders(order.id)
-    assert [action["action"] for action in receipt["actions"]].count("refund") == 1
+    assert await bank.refunded(order.id) == ["145.0"]

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from echodesk_billing import InvalidSettings, Settings, load_settings
-from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY
+from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, TEST_PUBLIC_KEY, load_keys
 from echodesk_billing.logs import HIDDEN, configure_logs, redact
 from echodesk_billing.settings import hide_password
 
@@ -35,6 +35,25 @@ def test_the_callback_key_may_be_text_text_on_one_line_or_a_file(tmp_path: Path)
     file.write_text(BANK_PUBLIC_KEY * 2)
     for value, keys in ((BANK_PUBLIC_KEY, 1), (BANK_PUBLIC_KEY.replace("\n", "\\n"), 1), (str(file), 2)):
         assert len(load_settings({"BOG_CALLBACK_PUBLIC_KEY": value}).callback_keys()) == keys
+
+
+@pytest.mark.parametrize(
+    ("address", "is_test"),
+    [
+        ("https://api-sandbox.bog.ge/payments/v1", True),
+        ("https://api.sandbox.bog.ge/payments/v1", True),
+        ("https://api.bog.ge/payments/v1", False),
+        ("https://api-sandbox.bog.ge.evil.example/payments/v1", False),
+        ("https://evil.example/api-sandbox.bog.ge", False),
+        ("http://127.0.0.1:9000/payments/v1", False),
+    ],
+)
+def test_the_test_environments_key_is_good_at_its_own_addresses_only(address: str, *, is_test: bool) -> None:
+    settings = load_settings({**PRODUCTION, "BOG_API_BASE_URL": address})
+    built_in = load_keys(TEST_PUBLIC_KEY if is_test else BANK_PUBLIC_KEY)
+    assert [key.public_numbers() for key in settings.callback_keys()] == [key.public_numbers() for key in built_in]
+    chosen = load_settings({**PRODUCTION, "BOG_API_BASE_URL": address, "BOG_CALLBACK_PUBLIC_KEY": BANK_PUBLIC_KEY})
+    assert len(chosen.callback_keys()) == 1
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from echodesk_billing.adapters.bog import codec
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain.errors import InvalidPaymentOption
 from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.report import BankStatus
 from tests.builders import BANK_ID, a_request, an_order, gel, principal
 from tests.unit.conftest import World
@@ -88,10 +89,13 @@ def test_every_option_has_its_place() -> None:
     assert "config" not in body()
 
 
-def test_a_split_has_two_shapes_behind_one_type() -> None:
+def test_a_split_is_sent_as_the_bank_documents_it() -> None:
     by_amount = Split(parts=(SplitPart(iban="GE1", amount=gel("100.00")), SplitPart(iban="GE2", amount=gel("45.00"))))
     assert body(split=by_amount)["config"]["split"] == {
-        "transfers": [{"iban": "GE1", "amount": Decimal("100.00")}, {"iban": "GE2", "amount": Decimal("45.00")}]
+        "split_payments": [
+            {"iban": "GE1", "amount": Decimal("100.00"), "description": ""},
+            {"iban": "GE2", "amount": Decimal("45.00"), "description": ""},
+        ]
     }
     by_share = Split(
         parts=(
@@ -108,12 +112,37 @@ def test_a_split_has_two_shapes_behind_one_type() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "amount", "reason"),
+    [
+        ({"methods": (PaymentMethod.CARD,)}, Money.parse("145.00", "USD"), "Only payments in GEL"),
+        ({}, gel("145.01"), "do not make 145.01 GEL"),
+        ({"methods": (PaymentMethod.CARD, PaymentMethod.GIFT_CARD)}, gel("145.00"), "by gift_card are not split"),
+    ],
+)
+def test_a_split_that_the_bank_would_refuse_makes_no_order(options: dict[str, Any], amount: Money, reason: str) -> None:
+    split = Split(parts=(SplitPart(iban="GE1", amount=gel("145.00")),))
+    request = a_request(options=PaymentOptions(split=split, **options))
+    with pytest.raises(InvalidPaymentOption, match=reason):
+        an_order(request=request, amount=amount)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"amount": gel("0.00")}, {"percent": Decimal(-1)}, {"description": "a" * 26}, {"description": "თანხა"}],
+)
+def test_a_part_of_a_split_that_the_bank_would_refuse_is_refused(part: dict[str, Any]) -> None:
+    with pytest.raises(InvalidPaymentOption):
+        SplitPart(iban="GE1", **part)
+
+
+@pytest.mark.parametrize(
     "parts",
     [
         (),
         (SplitPart(iban="GE1"),),
         (SplitPart(iban="GE1", amount=gel("1.00")), SplitPart(iban="GE2", percent=Decimal(50))),
         (SplitPart(iban="GE1", percent=Decimal(50)),),
+        tuple(SplitPart(iban=f"GE{number}", amount=gel("1.00")) for number in range(11)),
     ],
 )
 def test_a_split_that_does_not_add_up_is_refused(parts: tuple[SplitPart, ...]) -> None:
@@ -121,9 +150,10 @@ def test_a_split_that_does_not_add_up_is_refused(parts: tuple[SplitPart, ...]) -
         Split(parts=parts)
 
 
-def test_instalments_need_a_loan() -> None:
-    with pytest.raises(InvalidPaymentOption, match="need a loan"):
+def test_instalments_need_a_loan_only_where_nothing_else_is_offered() -> None:
+    with pytest.raises(InvalidPaymentOption, match="needs a loan"):
         PaymentOptions(methods=(PaymentMethod.BOG_LOAN,))
+    assert "config" not in body(methods=(PaymentMethod.CARD, PaymentMethod.BOG_LOAN))
 
 
 def test_an_automatic_charge_says_nothing_of_the_amount() -> None:

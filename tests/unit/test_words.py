@@ -65,7 +65,6 @@ PART = SplitPart(iban="GE00", amount=gel("10.00"))
 HALF = SplitPart(iban="GE00", percent=Decimal(50))
 NAME = "3 to 63 of a-z, 0-9, hyphen and underscore, beginning with a letter, ending with neither"
 PACKAGE = "The subscription is of a package: choose another package instead of single features"
-LOAN = "bnpl and bog_loan need a loan: its type and its months"
 MIXED = "Give each part of a split an amount, or each a share in per cent"
 
 
@@ -91,8 +90,11 @@ def applicant(**changes: str) -> Applicant:
         (lambda: Split(parts=(PART, HALF)), "split", MIXED),
         (lambda: Split(parts=(SplitPart(iban="GE00"),)), "split", MIXED),
         (lambda: Split(parts=(HALF,)), "split", "The shares of a split make 50 per cent, not 100"),
-        (lambda: PaymentOptions(methods=(PaymentMethod.BNPL,)), "loan", LOAN),
-        (lambda: PaymentOptions(methods=(PaymentMethod.BOG_LOAN,)), "loan", LOAN),
+        (
+            lambda: PaymentOptions(methods=(PaymentMethod.BNPL,)),
+            "loan",
+            "bnpl as the only method needs a loan: its type and its months",
+        ),
         (lambda: catalogue().feature_by_id(9), "feature_id", "There is no feature 9"),
         (
             lambda: catalogue().feature("sms"),

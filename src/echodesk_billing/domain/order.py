@@ -137,7 +137,12 @@ class Order:
         period: int | None = None,
         ask: str | None = None,
     ) -> tuple[Order, OrderCreated]:
-        """A new order, to be stored before the bank hears of it: for one period of a plan, or to save a card."""
+        """A new order, to be stored before the bank hears of it: for one period of a plan, or to save a card.
+
+        Raises:
+            InvalidPaymentOption: an option of the request does not fit the amount.
+        """
+        request.options.require_fits(amount)
         order = cls(
             id=order_id,
             idempotency_key=idempotency_key,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+import re
 from decimal import Decimal
 
 from attrs import frozen
 
 from echodesk_billing.domain.errors import InvalidPaymentOption
-from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.money import Currency, Money
 
 
 class Capture(enum.StrEnum):
@@ -81,24 +82,49 @@ class BasketItem:
     tin: str | None = None
 
 
+SPLIT_METHODS = (
+    PaymentMethod.CARD,
+    PaymentMethod.GOOGLE_PAY,
+    PaymentMethod.APPLE_PAY,
+    PaymentMethod.BOG_LOYALTY,
+    PaymentMethod.BOG_P2P,
+)
+MOST_SPLIT_PARTS = 10
+_SPLIT_DESCRIPTION = re.compile(r"[0-9 /\-?:().,'+a-zA-Z]{0,25}")
+
+
 @frozen(kw_only=True)
 class SplitPart:
-    """One receiver of a marketplace split: a fixed amount, or a share in per cent."""
+    """One receiver of a marketplace split: a fixed amount, or a share in per cent.
+
+    Args:
+        description: at most 25 Latin letters, digits, spaces and `/-?:().,'+`.
+
+    Raises:
+        InvalidPaymentOption: nothing is received, or the bank would refuse the description.
+    """
 
     iban: str
     amount: Money | None = None
     percent: Decimal | None = None
     description: str = ""
 
+    def __attrs_post_init__(self) -> None:
+        received = self.percent if self.amount is None else self.amount.amount
+        if received is not None and received <= 0:
+            raise InvalidPaymentOption("split", "Each part of a split is above zero")
+        if not _SPLIT_DESCRIPTION.fullmatch(self.description):
+            raise InvalidPaymentOption(
+                "split", "The description of a part of a split is up to 25 Latin letters, digits, spaces and /-?:().,'+"
+            )
+
 
 @frozen(kw_only=True)
 class Split:
-    """Who receives the money. All parts are amounts, or all are per cents.
-
-    The bank's documentation has two shapes; amounts are sent as `transfers`, per cents as `split_payments`.
+    """Who receives the money, ten at most. All parts are amounts, or all are per cents.
 
     Raises:
-        InvalidPaymentOption: the parts are mixed, or per cents do not make a hundred.
+        InvalidPaymentOption: the parts are mixed or too many, or per cents do not make a hundred.
     """
 
     parts: tuple[SplitPart, ...]
@@ -108,13 +134,25 @@ class Split:
         shares = [part.percent for part in self.parts if part.percent is not None]
         if len(amounts) + len(shares) != len(self.parts) or (amounts and shares) or not self.parts:
             raise InvalidPaymentOption("split", "Give each part of a split an amount, or each a share in per cent")
+        if len(self.parts) > MOST_SPLIT_PARTS:
+            raise InvalidPaymentOption("split", f"A split has at most {MOST_SPLIT_PARTS} parts")
         if shares and sum(shares) != 100:  # noqa: PLR2004 - per cent
             raise InvalidPaymentOption("split", f"The shares of a split make {sum(shares)} per cent, not 100")
 
-    @property
-    def is_by_amount(self) -> bool:
-        """Whether the parts are amounts."""
-        return self.parts[0].amount is not None
+    def require_fits(self, total: Money, methods: tuple[PaymentMethod, ...]) -> None:
+        """Check that the bank can split a payment of `total`.
+
+        Raises:
+            InvalidPaymentOption: it is not in lari, the amounts do not make it, or a method cannot be split.
+        """
+        if total.currency is not Currency.GEL:
+            raise InvalidPaymentOption("split", "Only payments in GEL are split")
+        amounts = [part.amount for part in self.parts if part.amount is not None]
+        if amounts and sum(amounts, Money.zero(amounts[0].currency)) != total:
+            raise InvalidPaymentOption("split", f"The amounts of the split do not make {total}")
+        if others := set(methods) - set(SPLIT_METHODS):
+            names = ", ".join(sorted(others))
+            raise InvalidPaymentOption("split", f"Payments by {names} are not split")
 
 
 @frozen(kw_only=True)
@@ -145,7 +183,7 @@ class PaymentOptions:
         basket: lines instead of the one line of the whole amount.
 
     Raises:
-        InvalidPaymentOption: an instalment method without a loan.
+        InvalidPaymentOption: an instalment method as the only one, without a loan.
     """
 
     methods: tuple[PaymentMethod, ...] = ()
@@ -159,8 +197,18 @@ class PaymentOptions:
     basket: tuple[BasketItem, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        if self.loan is None and {PaymentMethod.BNPL, PaymentMethod.BOG_LOAN} & set(self.methods):
-            raise InvalidPaymentOption("loan", "bnpl and bog_loan need a loan: its type and its months")
+        only = self.methods[0] if len(set(self.methods)) == 1 else None
+        if self.loan is None and only in (PaymentMethod.BNPL, PaymentMethod.BOG_LOAN):
+            raise InvalidPaymentOption("loan", f"{only} as the only method needs a loan: its type and its months")
+
+    def require_fits(self, amount: Money) -> None:
+        """Check what depends on how much is paid.
+
+        Raises:
+            InvalidPaymentOption: the split does not fit.
+        """
+        if self.split is not None:
+            self.split.require_fits(amount, self.methods)
 
 
 @frozen(kw_only=True)

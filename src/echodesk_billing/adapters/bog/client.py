@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 import stamina
@@ -41,7 +40,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-TEST_ENVIRONMENT_HOST = "api-sandbox.bog.ge"
+# Without `Accept` one client was answered in XML; a language other than these two, `*` included, is refused.
+_ALWAYS = {"Accept": "application/json", "Accept-Language": "ka", "Content-Type": "application/json"}
+_LANGUAGES = ("ka", "en")
 _ATTEMPTS = 3
 _LONGEST_WAIT_SECONDS = 2
 _MOST_DIGITS = 9
@@ -78,7 +79,7 @@ class BankAccess:
     @property
     def is_test_environment(self) -> bool:
         """Whether it is the bank's own, which wants the amount of every refund."""
-        return urlsplit(self.api_base_url).hostname == TEST_ENVIRONMENT_HOST
+        return signature.is_test_environment(self.api_base_url)
 
 
 class BogGateway:
@@ -125,7 +126,7 @@ class BogGateway:
         body = codec.subscribe(order) if request.is_automatic else codec.create_order(order, wallet_token)
         headers = {
             "Idempotency-Key": order.idempotency_key,
-            "Accept-Language": request.language,
+            "Accept-Language": request.language if request.language in _LANGUAGES else "ka",
             "Theme": request.options.theme.value,
         }
         raw = await self._call("POST", path, body, headers)
@@ -286,7 +287,7 @@ class BogGateway:
     async def _request(
         self, method: str, path: str, body: codec.Json | None, headers: dict[str, str], token: str
     ) -> tuple[int, bytes, Any]:
-        sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers}
+        sent = {**_ALWAYS, "Authorization": f"Bearer {token}", **headers}
         url = self._access.api_base_url + path
         data = None if body is None else codec.encode(body)
         try:

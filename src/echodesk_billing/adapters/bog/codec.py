@@ -243,12 +243,14 @@ def _config(request: PaymentRequest, wallet_token: str) -> Json:
 
 
 def _split(split: Split) -> Json:
-    """Both shapes that clients of the bank are seen to send; the bank documents neither well."""
-    if split.is_by_amount:
-        return {"transfers": [{"iban": part.iban, **amount_of(part.amount)} for part in split.parts]}
     return {
         "split_payments": [
-            {"iban": part.iban, "percent": part.percent, "description": part.description} for part in split.parts
+            {
+                "iban": part.iban,
+                **({"percent": part.percent} if part.amount is None else amount_of(part.amount)),
+                "description": part.description,
+            }
+            for part in split.parts
         ]
     }
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -27,7 +27,33 @@ PwIDAQAB
 -----END PUBLIC KEY-----
 """
 
+# Of the bank's test environment, as a public project took it from the bank's page of test cards.
+TEST_PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqczfAuhtxw2iF68kS0Hy
+bGSv0ZlDAjsXh6VC8avDl3Vxa9qCn6Pzl37Tl2Z21WodiISLeXdhCtOMTeLNUBeb
+CYD31y2/MwnhLYqlCk2bOh29fyPc1iT5Eu/k/1IaNRrK9/UVZaTkhOMeEm+aL4y8
+5XsE4UjqftEmwrAdbO2G4cCpuoMC9ZXG9gAdr2BFN6i2Vt9eCen5Poj7E1ik7s8T
+GyzploVV0NflhwBGeWnvQANUQGr87gsP5k2JG1z5EwnMybJQ7i3XT726rJMaV6QW
+sY5hP72Mtv1I1zL2d9FXm9FWOzbpcXCyxuEBXvqqOHzogri8C7KRRYKyk97Ri7D6
+8wIDAQAB
+-----END PUBLIC KEY-----
+"""
+TEST_ENVIRONMENT_HOSTS = ("api-sandbox.bog.ge", "api.sandbox.bog.ge")  # public projects name both
+
 _PEM_BLOCK = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+
+
+def is_test_environment(api_base_url: str) -> bool:
+    """Whether an address of the API is of the bank's own test environment."""
+    return urlsplit(api_base_url).hostname in TEST_ENVIRONMENT_HOSTS
+
+
+def built_in_key(api_base_url: str) -> str:
+    """The PEM text of the key that callbacks are signed with at an address of the API.
+
+    The test environment's key opens nothing else: whoever can sign there could forge payments here.
+    """
+    return TEST_PUBLIC_KEY if is_test_environment(api_base_url) else BANK_PUBLIC_KEY
 
 
 def load_keys(pem: str) -> tuple[RSAPublicKey, ...]:

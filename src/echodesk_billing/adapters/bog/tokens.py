@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 
 import aiohttp
 import msgspec
@@ -18,6 +19,9 @@ log = structlog.get_logger()
 
 MARGIN = timedelta(minutes=5)
 MOST_BYTES = 1024 * 1024
+LONGEST_LIFE = timedelta(days=1)
+_LATEST_DURATION = 10**9  # seconds; a greater number is a moment
+_LATEST_SECONDS = 10**11  # since 1970; a greater number is milliseconds
 
 
 class TokenServiceDown(GatewayUnavailable):
@@ -40,7 +44,27 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
 
 class _TokenAnswer(msgspec.Struct):
     access_token: str
-    expires_in: int = 0
+    expires_in: object = None
+
+
+def lifetime(expires_in: object, now: datetime) -> timedelta:
+    """How long a token lives, from nothing to a day, by whatever the bank says of it.
+
+    Args:
+        expires_in: seconds, or the moment it ends as seconds or milliseconds since 1970, as a number or a string. A
+            token of which it is none of these is used once.
+
+    Source: the bank documents seconds, with 1634719923245 as its example.
+    """
+    try:
+        number = Decimal(str(expires_in))
+    except InvalidOperation:
+        return timedelta(0)
+    if not number.is_finite():
+        return timedelta(0)
+    if number > _LATEST_DURATION:
+        number = (number / 1000 if number > _LATEST_SECONDS else number) - Decimal(now.timestamp())
+    return timedelta(seconds=float(min(max(number, Decimal(0)), Decimal(LONGEST_LIFE.total_seconds()))))
 
 
 @frozen
@@ -100,7 +124,7 @@ class TokenSource:
             async with self._session.post(
                 self._auth_url,
                 data={"grant_type": "client_credentials"},
-                headers={"Authorization": self._credentials},
+                headers={"Authorization": self._credentials, "Accept": "application/json"},
                 allow_redirects=False,
             ) as response:
                 status, raw = response.status, await read_bounded(response)
@@ -117,7 +141,7 @@ class TokenSource:
             answer = msgspec.json.decode(raw, type=_TokenAnswer)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise GatewayNonsense(f"The bank's token service answered no token: {error}") from error
-        lifetime = timedelta(seconds=max(answer.expires_in, 0))
-        self._token = _Token(answer.access_token, asked_at + lifetime - min(MARGIN, lifetime / 2))
-        log.info("bank.token_fetched", expires_in_seconds=answer.expires_in)
+        life = lifetime(answer.expires_in, asked_at)
+        self._token = _Token(answer.access_token, asked_at + life - min(MARGIN, life / 2))
+        log.info("bank.token_fetched", expires_in_seconds=life.total_seconds())
         return self._token
