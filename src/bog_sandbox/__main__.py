@@ -57,7 +57,10 @@ def main(arguments: list[str] | None = None) -> None:
         public_url=chosen.public_url or "",
         payment_url=chosen.payment_url or "",
     )
-    web.run_app(build_app(settings), host=chosen.host, port=chosen.port, print=None, access_log=None)
+    try:
+        web.run_app(build_app(settings), host=chosen.host, port=chosen.port, print=None, access_log=None)
+    except OSError as error:
+        parser.error(f"--host {chosen.host} --port {chosen.port}: nothing can listen there: {error.strerror or error}")
 
 
 def _address(text: str) -> str:

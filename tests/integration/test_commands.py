@@ -123,6 +123,51 @@ async def test_what_is_wrong_is_said_without_a_trace(
     assert (exit_code, message in printed, "Traceback" in printed) == (code, True, False), printed
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("order", "show", "SUB-0"), 1, "Payment not found"),
+        (("order", "list", "--limit", "many"), 2, "--limit"),
+        (("order", "show"), 2, "Missing argument"),
+        (("token", "create", "--tenant", "Acme!"), 2, "Acme!"),
+        (("fly",), 2, "No such command"),
+    ],
+)
+async def test_with_json_errors_are_json_too(run: Run, arguments: tuple[str, ...], code: int, message: str) -> None:
+    exit_code, printed = await run(*arguments, "--json")
+    (error,) = [json.loads(line)["error"] for line in printed.splitlines() if line.startswith("{")]
+    assert (exit_code, message in error) == (code, True), printed
+
+
+async def test_a_taken_port_is_named_by_its_variable(run: Run, bank: Bank) -> None:
+    port = bank.url.rpartition(":")[2]
+    code, printed = await run("serve", BILLING_PORT=port)
+    assert (code, f"BILLING_PORT is {port}: nothing can listen there" in printed) == (2, True), printed
+    code, printed = await run("sandbox", "--port", port)
+    assert (code, f"--port {port}: nothing can listen there" in printed, "Traceback" in printed) == (2, True, False)
+
+
+async def test_check_tells_an_unreachable_bank_in_words(run: Run) -> None:
+    nowhere = {"BOG_AUTH_URL": "http://127.0.0.1:1/token", "BOG_CLIENT_ID": "demo", "BOG_CLIENT_SECRET": "demo"}
+    code, printed = await run("check", **nowhere, BOG_API_BASE_URL="http://127.0.0.1:1/payments/v1")
+    assert (code, "token service cannot be reached: Cannot connect" in printed, "Error(" in printed) == (1, True, False)
+
+
+ODD = "[/red] [bold]much[/bold] :smile: \x1b[31m"
+
+
+async def test_texts_from_outside_are_texts_on_a_terminal(service: Service, client: Client, bank: Bank) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    await bank.answered(payment["bank_order_id"])
+    refund = ("order", "refund", payment["order_id"], "--amount", "10", "--reason", ODD)
+    assert (await service.command(*refund))[0] == 0
+    code, printed = await service.command("order", "show", payment["order_id"])
+    assert (code, "[/red] [bold]much[/bold] :smile:" in printed, "\x1b[31m" in printed) == (0, True, False), printed
+    code, printed = await service.command("events", "tail", "--limit", "50")
+    assert (code, 'order_id="SUB-' in printed, "{'" in printed) == (0, True, False), printed
+
+
 async def test_check_says_what_is_wrong_and_how_to_mend_it(run: Run, bank: Bank) -> None:
     code, printed = await run("check")
     assert (code, "BOG_CLIENT_ID" in printed) == (1, True)

@@ -44,4 +44,6 @@ class SandboxClock:
             async with self._session.get(self._url, timeout=aiohttp.ClientTimeout(total=5)) as response:
                 return msgspec.json.decode(await response.read(), type=_ClockAnswer).now.astimezone(UTC)
         except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError) as error:
-            raise GatewayUnavailable(f"The clock at {self._url} does not answer: {error!r}") from error
+            raise GatewayUnavailable(
+                f"The clock at {self._url} does not answer: {str(error) or type(error).__name__}"
+            ) from error

@@ -7,18 +7,20 @@ import contextlib
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.container import Container
@@ -47,6 +49,7 @@ from echodesk_billing.ports.gateway import GatewayError, require_configured
 from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import InvalidSettings, Settings, hide_password, load_settings
 
+UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # it has no public name
 FAILED = 1
 WRONG_USE = 2
 PAGE_WIDTH = 200
@@ -96,20 +99,40 @@ Tenant = Annotated[
     typer.Option(help="Only this tenant.", callback=_only_tenant),
 ]
 
-out = Console(width=None if sys.stdout.isatty() else PAGE_WIDTH)
-err = Console(stderr=True)
+
+class _Terminal(Console):
+    """A console on which texts from outside are texts: they mark nothing up and control no terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), **options)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+out = _Terminal(width=None if sys.stdout.isatty() else PAGE_WIDTH, markup=False, emoji=False)
+err = _Terminal(stderr=True, markup=False, emoji=False)
 
 
 def main() -> None:
-    """Run a command. Exit 0 done, 1 failed, 2 wrong use."""
+    """Run a command. Exit 0 done, 1 failed, 2 wrong use. With `--json` errors are JSON too, on standard error."""
+    as_json = "--json" in sys.argv
     try:
-        cli()
+        sys.exit(cli(standalone_mode=not as_json))
     except (InvalidSettings, InvalidCatalogue, InvalidMoney, InvalidSelection, InvalidTenant) as error:
-        err.print(str(error), markup=False, soft_wrap=True)
-        sys.exit(WRONG_USE)
+        _fail(str(error), WRONG_USE, as_json=as_json)
     except (BillingError, OSError) as error:
-        err.print(str(error), markup=False, soft_wrap=True)
-        sys.exit(FAILED)
+        _fail(str(error), FAILED, as_json=as_json)
+    except UsageError as error:
+        _fail(error.format_message(), error.exit_code, as_json=as_json)
+    except typer.Abort:
+        _fail("Stopped", FAILED, as_json=as_json)
+
+
+def _fail(message: str, code: int, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print(json.dumps({"error": message}, ensure_ascii=False), file=sys.stderr)  # noqa: T201
+    else:
+        err.print(message, soft_wrap=True)
+    sys.exit(code)
 
 
 def _settings() -> Settings:
@@ -667,7 +690,8 @@ def events_tail(
 def _print_event(event: Event, *, as_json: bool) -> None:
     value = {**msgspec.to_builtins(event), "type": event.name}
     told = {key: one for key, one in value.items() if key not in ("id", "at", "tenant_id", "type")}
-    line = f"{event.at:%Y-%m-%d %H:%M:%S} {event.tenant_id} {event.name} {told}"
+    facts = " ".join(f"{key}={json.dumps(one, ensure_ascii=False, default=str)}" for key, one in told.items())
+    line = f"{event.at:%Y-%m-%d %H:%M:%S} {event.tenant_id} {event.name} {facts}"
     _print(value, lambda: line, as_json=as_json)
 
 

@@ -22,7 +22,7 @@ from echodesk_billing.adapters.jobs.loop import every
 from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.web.app import RateLimits, build_app
 from echodesk_billing.ports.storage import StorageUnavailable
-from echodesk_billing.settings import Settings
+from echodesk_billing.settings import InvalidSettings, Settings
 
 FINISH_WITHIN_SECONDS = 8.0
 IDLE_SECONDS = 75.0  # also how long the headers of a first request may take; longer than proxies keep connections
@@ -53,7 +53,12 @@ async def serving(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH_WITHIN_SECONDS, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        where = f"BILLING_HOST is {settings.host}, BILLING_PORT is {settings.port}"
+        raise InvalidSettings(f"{where}: nothing can listen there: {error.strerror or error}") from error
     port = runner.addresses[0][1]
     background = [asyncio.create_task(job) for job in _jobs(container, settings)]
     try:

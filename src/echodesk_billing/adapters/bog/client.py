@@ -296,7 +296,8 @@ class BogGateway:
         except aiohttp.ClientConnectorError as error:
             raise _Transient(GatewayUnavailable(f"The bank cannot be reached: {error}")) from error
         except aiohttp.ClientError as error:
-            doubt = GatewayTimeout(f"The connection to the bank broke: {error!r}; the payment is being found out")
+            broke = f"The connection to the bank broke: {str(error) or type(error).__name__}"
+            doubt = GatewayTimeout(f"{broke}; the payment is being found out")
             raise _Transient(doubt, leaves_doubt=True) from error
 
 

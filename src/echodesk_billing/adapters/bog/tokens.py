@@ -129,7 +129,9 @@ class TokenSource:
             ) as response:
                 status, raw = response.status, await read_bounded(response)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise TokenServiceDown(f"The bank's token service cannot be reached: {error!r}") from error
+            raise TokenServiceDown(
+                f"The bank's token service cannot be reached: {str(error) or type(error).__name__}"
+            ) from error
         if status in (400, 401, 403):
             log.error("bank.credentials_refused", status=status)
             raise GatewayUnavailable(
