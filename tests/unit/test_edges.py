@@ -205,18 +205,27 @@ def test_each_refund_that_fails_is_told_once() -> None:
     failed = (refund("a1", "10.00", failed="162"), refund("a2", "20.00", failed="163"))
     events = order.observe(report(BankStatus.COMPLETED, refunds=failed), NOW)
     assert [event.reason for event in events if isinstance(event, OrderMismatch)] == [
-        "refund a1 of 10.00 GEL failed: code 162",
-        "refund a2 of 20.00 GEL failed: code 163",
+        "refund a1 of 10.00 GEL failed: declined by the issuer (code 162)",
+        "refund a2 of 20.00 GEL failed: the merchant's balance is not settled yet, try again later (code 163)",
     ]
     order.attention = ()  # a person has seen to it
     assert order.observe(report(BankStatus.COMPLETED, refunds=failed), NOW) == []
+
+
+def test_a_refund_that_fails_keeps_why_it_was_asked_for_and_by_whom() -> None:
+    order = paid()
+    asked = order.request_refund(gel("10.00"), refund_id="ours", reason="a day without service", at=NOW, by="cli:nino")
+    order.observe(report(BankStatus.COMPLETED, refunds=(refund("a1", "10.00", failed="999"),)), NOW)
+    (failed,) = order.refunds
+    assert (failed.id, failed.reason, failed.by) == (asked.id, "a day without service", "cli:nino")
+    assert failed.failure == "not in the bank's published table (code 999)"
 
 
 def test_a_refund_that_fails_without_a_code_says_so() -> None:
     order = paid()
     failed = evolve(refund("a1", "10.00", failed="162"), code=None)
     order.observe(report(BankStatus.COMPLETED, refunds=(failed,)), NOW)
-    assert [(one.reason, one.failure) for one in order.refunds] == [("", "code not told")]
+    assert [(one.reason, one.failure) for one in order.refunds] == [("", "the bank gave no code")]
 
 
 def test_a_refund_that_goes_after_all_has_not_failed() -> None:

@@ -109,7 +109,7 @@ async def test_a_refund_that_fails_later_is_told_once_and_may_be_tried_again(wor
             pass
     order = await world.order(order.id)
     assert (order.state, order.refunds[0].state) == (OrderState.COMPLETED, RefundState.FAILED)
-    assert "failed: code 162" in order.attention[0]
+    assert "failed: declined by the issuer (code 162)" in order.attention[0]
     assert order.check_at is None
     assert len([event for event in await world.events() if isinstance(event, OrderMismatch)]) == 1
     order, again = await world.refunds.refund(OPERATOR, order.id)
@@ -221,5 +221,5 @@ def test_two_refunds_that_change_places_take_how_they_ended_and_why_with_them() 
     order.refund_accepted("other", "action-other", NOW)
     assert {one.id: (one.action_id, one.state, one.reason, one.failure) for one in order.refunds} == {
         "one": (None, RefundState.REQUESTED, "reason of one", ""),
-        "other": ("action-other", RefundState.FAILED, "reason of other", "code 162"),
+        "other": ("action-other", RefundState.FAILED, "reason of other", "declined by the issuer (code 162)"),
     }

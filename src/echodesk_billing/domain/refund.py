@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from echodesk_billing.domain.keys import KEY_TRUSTED_FOR
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus
+from echodesk_billing.domain.response_codes import response_code
 
 STATED = "stated"
 
@@ -48,11 +49,6 @@ class Refund:
     by: str = ""
     asked_at: datetime | None = None
     unanswered: bool = False
-
-    @property
-    def why(self) -> str:
-        """Why it failed, where it did; otherwise why it was asked for."""
-        return self.failure or self.reason
 
     def is_old(self, now: datetime) -> bool:
         """Whether the bank may have forgotten its key, so that asking again could refund again."""
@@ -134,5 +130,8 @@ def _advanced(refund: Refund, listed: BankRefund) -> Refund:
     if listed.completed:
         return evolve(known, state=RefundState.COMPLETED, failure="")
     if listed.failed and refund.state is not RefundState.COMPLETED:
-        return evolve(known, state=RefundState.FAILED, failure=f"code {listed.code or 'not told'}")
+        code = listed.code
+        meaning = response_code(code).meaning.removeprefix("refund failed: ") if code else ""
+        failure = f"{meaning} (code {code})" if code else "the bank gave no code"
+        return evolve(known, state=RefundState.FAILED, failure=failure)
     return known

@@ -167,7 +167,7 @@ _TABLE = (
         for code, meaning in (
             ("161", "refund failed: call the bank"),
             ("162", "refund failed: declined by the issuer"),
-            ("163", "refund failed: not enough money on the merchant's account"),
+            ("163", "refund failed: the merchant's balance is not settled yet, try again later"),
             ("164", "refund failed: call the bank"),
             ("165", "refund failed: call the bank"),
             ("166", "refund failed: call the bank"),

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from echodesk_billing.application.views import OrderTimeline
 from echodesk_billing.domain.order import Order, Step
+from echodesk_billing.domain.refund import Refund
 from echodesk_billing.domain.response_codes import response_code
 
 
@@ -35,7 +36,7 @@ def facts(order: Order) -> list[tuple[str, str]]:
         ("amount", str(order.amount)),
         ("captured", str(order.captured or "nothing")),
         ("refunded", str(order.refunded)),
-        *(("refund", f"{one.amount} {one.state} {one.why} {one.id}") for one in order.refunds),
+        *(("refund", _refund(one)) for one in order.refunds),
         ("bank's id", order.bank_order_id or "not known"),
         ("code", f"{code} {response_code(code).meaning}" if code else "none"),
         ("in doubt", order.doubt or "no"),
@@ -59,3 +60,8 @@ def happenings(timeline: OrderTimeline) -> list[Happening]:
 def _change(step: Step) -> str:
     moved = "" if step.before == step.after else f"{step.before or '-'} → {step.after}"
     return f"{moved} {step.detail}".strip()
+
+
+def _refund(refund: Refund) -> str:
+    said = [refund.reason and f"for {refund.reason!r}", refund.by and f"by {refund.by}", refund.failure]
+    return f"{refund.amount} {refund.state}: {', '.join(filter(None, said)) or 'asked for at the bank'} ({refund.id})"

@@ -214,12 +214,13 @@ class ResolveOrder(Struct, frozen=True, kw_only=True):
 
 
 class RefundView(Struct, frozen=True, kw_only=True):
-    """One refund, and who asked for it."""
+    """One refund: why and by whom it was asked for, and why it failed where it did."""
 
     refund_id: str
     amount: Decimal
     state: RefundState
     reason: str
+    failure: str
     by: str
 
 
@@ -1001,7 +1002,14 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 def _refunds(order: Order) -> list[RefundView]:
     return [
-        RefundView(refund_id=one.id, amount=one.amount.amount, state=one.state, reason=one.why, by=one.by)
+        RefundView(
+            refund_id=one.id,
+            amount=one.amount.amount,
+            state=one.state,
+            reason=one.reason,
+            failure=one.failure,
+            by=one.by,
+        )
         for one in order.refunds
     ]
 
