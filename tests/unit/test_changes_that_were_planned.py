@@ -43,14 +43,14 @@ def of_agents(seats: int) -> Subscription:
 def test_more_seats_in_the_grace_hold_from_the_payment_that_pays_them() -> None:
     subscription = of_agents(2)
     subscription.on_time(IN_GRACE)
-    subscription.schedule(a_plan(1, 10_000), IN_GRACE, catalogue=catalogue())
+    subscription.schedule(a_plan(1, 10), IN_GRACE, catalogue=catalogue())
     assert subscription.plan_at(IN_GRACE) == a_plan(1, 2)
     subscription.on_time(IN_GRACE + timedelta(hours=1))
     assert subscription.plan == a_plan(1, 2)
     owed = subscription.renewal(IN_GRACE)
-    assert owed.plan == a_plan(1, 10_000)
+    assert owed.plan == a_plan(1, 10)
     subscription.on_payment(an_order(order_id="MAN-000000000001", plan=owed.plan, period=owed.period), IN_GRACE)
-    assert (subscription.plan, subscription.plan_at(IN_GRACE)) == (a_plan(1, 10_000), a_plan(1, 10_000))
+    assert (subscription.plan, subscription.plan_at(IN_GRACE)) == (a_plan(1, 10), a_plan(1, 10))
 
 
 def test_fewer_seats_in_the_grace_hold_at_once_for_the_period_that_is_owed() -> None:

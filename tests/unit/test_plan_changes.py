@@ -23,11 +23,12 @@ from echodesk_billing import (
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain import calendar, proration
+from echodesk_billing.domain.catalogue import Package
 from echodesk_billing.domain.lifecycle import SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.pricing import Selection
-from tests.builders import NOW, gel, principal
+from tests.builders import NOW, catalogue, gel, principal
 from tests.unit.conftest import World
 
 ACME = principal("acme")
@@ -188,6 +189,43 @@ async def test_more_seats_are_an_upgrade_and_fewer_hold_from_the_next_period(wor
     assert more.order is not None
     fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=2), When.NOW_IF_DEARER)
     assert (fewer.order, fewer.preview.plan.price) == (None, gel("100.00"))
+
+
+async def test_a_reduction_of_seats_is_taken_back_by_asking_for_what_runs(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=3)
+    bought = (await world.subscription()).plan
+    with pytest.raises(ChangeRefused, match="what runs now"):
+        await world.change_plan.change(ACME, lambda has: evolve(has, seats=3), When.NOW_IF_DEARER)
+    await world.change_plan.change(ACME, lambda has: evolve(has, seats=2), When.NOW_IF_DEARER)
+    fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=1), When.NOW_IF_DEARER)
+    assert (fewer.before, fewer.preview.plan.selection.seats) == (bought, 1)
+    for prices in (catalogue(), evolve(catalogue(), version=2, packages=dearer(catalogue().packages))):
+        await world.load_catalogue.load(prices)
+        foreseen = await world.change_plan.preview(ACME, lambda has: evolve(has, seats=3))
+        assert foreseen.preview.plan == bought  # at the price that was agreed
+    changed = await world.change_plan.change(ACME, lambda has: evolve(has, seats=3), When.NOW_IF_DEARER)
+    assert (changed.order, changed.before, changed.preview.plan) == (None, bought, bought)
+    assert changed.preview.replaces == foreseen.preview.replaces
+    assert [plan.selection.seats for plan, _ in changed.preview.replaces] == [1]
+    assert changed.preview.effective_at == foreseen.preview.effective_at == world.clock.moment
+    assert (await world.subscription()).changes == ()
+
+
+def dearer(packages: tuple[Package, ...]) -> tuple[Package, ...]:
+    return tuple(
+        evolve(package, prices={currency: price + price for currency, price in package.prices.items()})
+        for package in packages
+    )
+
+
+@pytest.mark.parametrize("seats_wanted", [11, 10_000])
+async def test_a_package_is_not_sold_with_more_seats_than_it_has(world: World, seats_wanted: int) -> None:
+    with pytest.raises(InvalidSelection, match=f"Team has at most 10 seats, not {seats_wanted}"):
+        await world.buy(package_id=1, seats=seats_wanted)
+    await world.buy_and_pay(package_id=1, seats=10)
+    for when in When:
+        with pytest.raises(InvalidSelection, match="at most 10 seats"):
+            await world.change_plan.change(ACME, lambda has: evolve(has, seats=seats_wanted), when)
 
 
 async def test_the_seats_of_a_flat_package_cannot_be_changed(world: World) -> None:

@@ -152,9 +152,8 @@ class ChangePlan:
             has = subscription.planned
             if has is None:
                 raise NoActiveSubscription
-            before = subscription.plan_of(subscription.first_unpaid(now))
+            before = plan = subscription.running_plan(now)
             catalogue = uow.catalogues.current()
-            plan = subscription.running_plan(now)
             if not plan.is_of(wanted(has)) or not subscription.changes:
                 plan = pricing.plan(catalogue, wanted(has), before.price.currency)
             if plan.selection == has:

@@ -105,11 +105,17 @@ def plan(catalogue: Catalogue, selection: Selection, currency: Currency) -> Plan
     A flat package has one seat whatever was asked, so that equal plans are equal.
 
     Raises:
-        InvalidSelection: the package or a feature does not exist, or has no price in the currency.
+        InvalidSelection: the package or a feature does not exist, or has no price in the currency; or the package has
+            fewer seats.
     """
     if selection.package_id is not None:
         package = catalogue.package(selection.package_id)
         seats = selection.seats if package.pricing_model is PricingModel.AGENT else 1
+        most = package.limits.max_users
+        if most and seats > most:
+            raise InvalidSelection(
+                "agent_count", f"{package.display_name} has at most {most} seats, not {seats}: choose another package"
+            )
         return Plan(
             name=package.display_name,
             selection=Selection(package_id=package.id, seats=seats),

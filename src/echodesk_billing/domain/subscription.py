@@ -320,13 +320,13 @@ class Subscription:
 
         Raises:
             NoActiveSubscription: it does not run.
-            ChangeRefused: the plan is the running one, or of another currency.
+            ChangeRefused: the plan is the running one and no other is scheduled, or it is of another currency.
         """
         running = self.running_plan(now)
         if plan.price.currency is not running.price.currency:
             raise ChangeRefused(f"The subscription runs in {running.price.currency}: a change keeps the currency")
         if plan.selection == running.selection:
-            raise ChangeRefused(f"{plan.name} with the same seats is what runs now")
+            return self._preview_of_undoing(running, now)
         dearer, days = pricing.is_more(plan, running, catalogue), 0
         upcoming = self._period(self._anchor(), self.first_unpaid(now))
         until = upcoming.end if dearer else upcoming.start
@@ -342,6 +342,20 @@ class Subscription:
             extra_days=days,
             paid_until=until,
             replaces=self._scheduled_from(0 if dearer and self.is_paid(now) else upcoming.number),
+        )
+
+    def _preview_of_undoing(self, running: Plan, now: datetime) -> Preview:
+        """What asking for what runs does: it takes back what is scheduled."""
+        replaced = self._scheduled_from(self._effective_period(now, None))
+        if not replaced:
+            raise ChangeRefused(f"{running.name} with the same seats is what runs now")
+        return Preview(
+            plan=running,
+            is_immediate=False,
+            effective_at=now,
+            extra_days=0,
+            paid_until=self._paid_until(),
+            replaces=replaced,
         )
 
     def schedule(
