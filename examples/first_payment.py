@@ -7,11 +7,29 @@ import json
 import re
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
+if len(sys.argv) not in (2, 3) or sys.argv[1].startswith("-"):
+    print(__doc__)
+    sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 2)
 TOKEN = sys.argv[1]
 SERVICE = sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:8080"
+
+
+def fail(kind, error, trace):
+    """Say in a line what went wrong, where it is not this program."""
+    if isinstance(error, urllib.error.HTTPError):
+        sys.exit(f"{error.url} answered {error.code}: {error.read().decode(errors='replace')[:300]}")
+    if isinstance(error, (urllib.error.URLError, ConnectionError)):
+        sys.exit(f"{SERVICE} cannot be reached: {error}. Is `make run` running in another terminal?")
+    if isinstance(error, ValueError):
+        sys.exit(f"{SERVICE} is no address of the service: {error}")
+    sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = fail
 
 
 def call(path, body=None):

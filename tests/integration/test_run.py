@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from attrs import define
 from playwright.async_api import Page
 
-from tests.integration.parts import Client, Process, free_port, start
+from tests.integration.parts import ROOT, Client, Process, free_port, start
 
 
 @define
@@ -115,6 +116,49 @@ async def test_a_wallet_on_the_banks_page(demo: Demo, page: Page, workspace: Pat
     await page.get_by_role("button", name="Google Pay").click()
     assert page.url == f"{demo.client.url}/settings/subscription/success"
     assert (await settled(demo, payment["order_id"]))["status"] == "paid"
+
+
+async def test_where_the_browser_ends_after_adding_a_card_is_a_page(demo: Demo, page: Page) -> None:
+    added = (await demo.client.post("/api/payments/saved-card/add/")).body
+    async with demo.client.http.get(f"{demo.bank}/sandbox/orders") as answer:
+        links = next(
+            one["redirect_links"] for one in await answer.json() if one["external_order_id"] == added["order_id"]
+        )
+    for outcome, told in (("success", "The card was added."), ("fail", "The card was not added.")):
+        await page.goto(links[outcome])
+        assert told in await page.inner_text("body")
+
+
+async def test_addresses_that_a_person_tries_lead_to_pages(demo: Demo, page: Page) -> None:
+    for path, ends in (("/", "/docs"), ("/console", "/console/")):
+        answer = await page.goto(demo.client.url + path)
+        assert answer is not None
+        assert (answer.status < 400 or ends == "/console/", page.url) == (True, demo.client.url + ends)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ((), 2, "first_payment.py TOKEN"),
+        (("--help",), 0, "first_payment.py TOKEN"),
+        (("token", "http://127.0.0.1:1"), 1, "cannot be reached"),
+        (("token", "nowhere"), 1, "is no address"),
+        (("wrong", "{service}"), 1, "answered 401"),
+    ],
+)
+async def test_the_first_payment_says_what_is_wrong(
+    demo: Demo, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "examples/first_payment.py",
+        *(one.format(service=demo.client.url) for one in arguments),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed = (await process.communicate())[0].decode()
+    assert (process.returncode, told in printed, "Traceback" in printed) == (code, True, False), printed
 
 
 async def test_the_page_speaks_georgian_by_default(demo: Demo, page: Page) -> None:

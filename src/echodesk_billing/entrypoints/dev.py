@@ -152,6 +152,11 @@ def _add_return_pages(app: web.Application) -> None:
     async def failed(_request: web.Request) -> web.Response:
         return _page("The payment was not made. You can try again.")
 
+    async def cards(request: web.Request) -> web.Response:
+        added = {"success": "The card was added.", "failed": "The card was not added. You can try again."}
+        return _page(added.get(request.query.get("card_added", ""), "Here the CRM shows its subscription page."))
+
+    app.router.add_get("/settings/subscription", cards)
     app.router.add_get("/settings/subscription/success", success)
     app.router.add_get("/settings/subscription/failed", failed)
 

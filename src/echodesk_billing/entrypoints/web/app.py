@@ -25,6 +25,7 @@ from echodesk_billing.domain.errors import InvalidTenant
 from echodesk_billing.domain.tenant import tenant_id
 from echodesk_billing.entrypoints.web import metrics, openapi, problems
 from echodesk_billing.entrypoints.web.calls import STOPPING, USE_CASES, Call, Route, UseCases, raw_body
+from echodesk_billing.entrypoints.web.console import HOME as CONSOLE
 from echodesk_billing.entrypoints.web.console import add_console
 from echodesk_billing.entrypoints.web.idempotency import once
 from echodesk_billing.entrypoints.web.problems import Refused
@@ -89,6 +90,8 @@ def build_app(use_cases: UseCases, rate_limits: RateLimits) -> web.Application:
     page = openapi.page(ROUTES)
     app.router.add_get("/openapi.json", _constant(document, "application/json"))
     app.router.add_get("/docs", _constant(page.encode(), "text/html"))
+    app.router.add_get("/", _redirect("/docs"))
+    app.router.add_get(CONSOLE.rstrip("/"), _redirect(CONSOLE))
     return app
 
 
@@ -97,6 +100,13 @@ def _constant(body: bytes, content_type: str) -> Callable[[web.Request], Awaitab
         return web.Response(body=body, content_type=content_type, charset="utf-8")
 
     return serve
+
+
+def _redirect(path: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def lead(_request: web.Request) -> web.Response:
+        return web.Response(status=HTTPStatus.FOUND, headers={"Location": path})
+
+    return lead
 
 
 def _endpoint(route: Route, guard: _Guard) -> Callable[[web.Request], Awaitable[web.Response]]:
