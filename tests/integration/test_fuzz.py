@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import json
 import subprocess
 import sys
@@ -120,7 +121,7 @@ def put(document: Any, place: tuple[str | int, ...], value: Any) -> None:
         except (LookupError, TypeError):
             return
     with contextlib.suppress(LookupError, TypeError):
-        document[last] = value
+        document[last] = copy.deepcopy(value)  # what is sampled is shared
 
 
 @settings(max_examples=300, deadline=None, print_blob=True)

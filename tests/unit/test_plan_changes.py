@@ -28,6 +28,7 @@ from echodesk_billing.domain.lifecycle import SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose
 from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.entrypoints.web.schemas import PlanChanged, SubscriptionCancelled
 from tests.builders import NOW, catalogue, gel, principal
 from tests.unit.conftest import World
 
@@ -189,6 +190,35 @@ async def test_more_seats_are_an_upgrade_and_fewer_hold_from_the_next_period(wor
     assert more.order is not None
     fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=2), When.NOW_IF_DEARER)
     assert (fewer.order, fewer.preview.plan.price) == (None, gel("100.00"))
+
+
+@pytest.mark.parametrize(
+    ("effective", "holds_from"),
+    [
+        (datetime.fromisoformat("2026-03-31T23:00:00-01:00"), datetime(2026, 4, 30, 9, 30, tzinfo=UTC)),  # 1 April here
+        (datetime.fromisoformat("2026-04-01T01:00:00+14:00"), MARCH),  # 31 March here
+        (datetime.fromisoformat("2026-03-31T23:00:00"), MARCH),
+        (datetime.fromisoformat("0001-01-01T00:00:00+14:00"), FEBRUARY),
+        (date(2026, 4, 1), datetime(2026, 4, 30, 9, 30, tzinfo=UTC)),
+    ],
+)
+async def test_a_moment_is_its_day_in_the_time_zone_of_the_subscription(
+    world: World, effective: date, holds_from: datetime
+) -> None:
+    await world.buy_and_pay(package_id=1, seats=3)
+    changed = await world.change_plan.change(ACME, lambda _: seats(2), When.LATER, effective=effective)
+    assert changed.preview.effective_at == holds_from
+
+
+async def test_days_in_sentences_are_days_of_the_time_zone(world: World) -> None:
+    world.clock.moment = datetime(2026, 1, 31, 21, 0, tzinfo=UTC)  # 1 February in Tbilisi
+    await world.buy_and_pay(package_id=1, seats=3)
+    changed = await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)
+    assert "holds from 2026-03-01" in PlanChanged.of(changed).message
+    changed = await world.change_plan.change(ACME, lambda _: seats(1), When.LATER)
+    assert "on 2026-03-01 is dropped" in PlanChanged.of(changed).message
+    cancelled = await world.cancel.cancel(ACME)
+    assert "until 2026-03-01" in SubscriptionCancelled.of(cancelled, world.clock.moment).message
 
 
 async def test_a_reduction_of_seats_is_taken_back_by_asking_for_what_runs(world: World) -> None:

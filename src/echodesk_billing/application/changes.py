@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -12,6 +13,7 @@ from attrs import evolve, frozen
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.shop import Shop
 from echodesk_billing.domain import pricing
+from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue import Catalogue
 from echodesk_billing.domain.errors import ChangeRefused, NoActiveSubscription
 from echodesk_billing.domain.events import Event
@@ -44,11 +46,13 @@ class Changed:
     Args:
         before: the plan that ran when it was asked for.
         preview: what it does.
+        time_zone: of the subscription, in which its days are told.
         order: where one has to pay for it now; else it is scheduled.
     """
 
     before: Plan
     preview: Preview
+    time_zone: str
     order: Order | None = None
 
 
@@ -88,14 +92,15 @@ class ChangePlan:
         wanted: Wanted,
         when: When,
         *,
-        effective: date | None = None,
+        effective: date | datetime | None = None,
         key: str | None = None,
     ) -> Changed:
         """Change the plan.
 
         Args:
             wanted: the new selection, made of what the tenant has, or has asked for last.
-            effective: not before this day, where it is scheduled.
+            effective: not before this day, where it is scheduled; of an aware moment, its day in the subscription's
+                time zone.
             key: the caller's idempotency key, where it has to be paid.
 
         Raises:
@@ -132,7 +137,9 @@ class ChangePlan:
         until = subscription.paid_until if subscription else None
         preview = Preview(plan=order.plan, is_immediate=True, effective_at=now, extra_days=0, paid_until=until or now)
         before = (subscription and subscription.plan) or order.plan
-        return Changed(before=before, preview=preview, order=await self._checkout.carry_on(order))
+        zone = subscription.time_zone if subscription else "UTC"
+        order = await self._checkout.carry_on(order)
+        return Changed(before=before, preview=preview, time_zone=zone, order=order)
 
     async def _upgrade(self, who: Principal, wanted: Wanted, key: str | None) -> Changed:
         foreseen: list[Changed] = []
@@ -142,9 +149,9 @@ class ChangePlan:
             return subscription.upgrade(foreseen[0].preview.plan, now, catalogue)
 
         order = await self._checkout.start(who, decide, key=key, known=True)
-        return Changed(before=foreseen[0].before, preview=foreseen[0].preview, order=order)
+        return evolve(foreseen[0], order=order)
 
-    async def _schedule(self, who: Principal, wanted: Wanted, effective: date | None) -> Changed:
+    async def _schedule(self, who: Principal, wanted: Wanted, effective: date | datetime | None) -> Changed:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Changed:
@@ -158,11 +165,13 @@ class ChangePlan:
                 plan = pricing.plan(catalogue, wanted(has), before.price.currency)
             if plan.selection == has:
                 raise ChangeRefused(f"{plan.name} with the same seats is what runs, or is scheduled, already")
-            replaced = subscription.would_replace(plan, now, effective)
-            uow.outbox.add(subscription.schedule(plan, now, effective, catalogue))
+            day = _day(effective, subscription.time_zone)
+            replaced = subscription.would_replace(plan, now, day)
+            uow.outbox.add(subscription.schedule(plan, now, day, catalogue))
             subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)
-            return Changed(before=before, preview=evolve(subscription.scheduled(plan, now), replaces=replaced))
+            preview = evolve(subscription.scheduled(plan, now), replaces=replaced)
+            return Changed(before=before, preview=preview, time_zone=subscription.time_zone)
 
         changed = await self._storage.transact(work)
         log.info("subscription.change_scheduled", tenant_id=who.tenant_id, plan=changed.preview.plan.name)
@@ -267,4 +276,13 @@ def _locked(uow: UnitOfWork, who: Principal) -> Subscription:
 def _foresee(subscription: Subscription, catalogue: Catalogue, wanted: Wanted, now: datetime) -> Changed:
     before = subscription.running_plan(now)
     plan = pricing.plan(catalogue, wanted(before.selection), before.price.currency)
-    return Changed(before=before, preview=subscription.preview(plan, now, catalogue))
+    preview = subscription.preview(plan, now, catalogue)
+    return Changed(before=before, preview=preview, time_zone=subscription.time_zone)
+
+
+def _day(effective: date | datetime | None, time_zone: str) -> date | None:
+    if not isinstance(effective, datetime):
+        return effective
+    with contextlib.suppress(OverflowError):  # at either end of the calendar: then its own day
+        return effective.date() if effective.tzinfo is None else local_date(effective, time_zone)
+    return effective.date()

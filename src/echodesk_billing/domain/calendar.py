@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,11 @@ class Period:
 
 
 _TICK = timedelta(microseconds=1)
+
+
+def local_date(moment: datetime, time_zone: str) -> date:
+    """The day of an aware moment on the calendars of `time_zone`, an IANA name."""
+    return moment.astimezone(ZoneInfo(time_zone)).date()
 
 
 def months_after(anchor: datetime, months: int, time_zone: str) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from attrs import define, evolve, frozen
 
@@ -839,7 +838,7 @@ class Subscription:
             raise NoActiveSubscription
 
     def _local_date(self, moment: datetime) -> date:
-        return moment.astimezone(ZoneInfo(self.time_zone)).date()
+        return calendar.local_date(moment, self.time_zone)
 
     def _number_at(self, moment: datetime) -> int:
         return calendar.period_at(self._anchor(), self.anchor_period, moment, self.time_zone).number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from echodesk_billing.application.changes import Changed
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import OrderTimeline, SubscriptionView
 from echodesk_billing.domain.books import Entry
+from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.card import Card, CardState
 from echodesk_billing.domain.catalogue import LARGEST_ID, LONGEST_KEY, Catalogue, Feature, Package
 from echodesk_billing.domain.errors import InvalidSelection
@@ -454,9 +455,8 @@ class SubscriptionCancelled(Struct, frozen=True, kw_only=True):
         until = subscription.paid_until
         if subscription.state is SubscriptionState.ENDED or until is None:
             return cls(message="The subscription has ended.", access_until=now)
-        return cls(
-            message=f"The subscription is cancelled. You have access until {until:%Y-%m-%d}.", access_until=until
-        )
+        day = local_date(until, subscription.time_zone)
+        return cls(message=f"The subscription is cancelled. You have access until {day}.", access_until=until)
 
 
 class Upgrade(Struct, frozen=True, kw_only=True):
@@ -476,12 +476,12 @@ class Upgrade(Struct, frozen=True, kw_only=True):
             seats=self.agent_count or has.seats,
         )
 
-    def effective(self) -> date | None:
-        """The day of `effective_date`, which may be a date or a moment."""
+    def effective(self) -> datetime | None:
+        """`effective_date`, which may be a day or a moment."""
         if self.effective_date is None:
             return None
         try:
-            return datetime.fromisoformat(self.effective_date).date()
+            return datetime.fromisoformat(self.effective_date)
         except ValueError:
             raise InvalidSelection(
                 "effective_date", f"{self.effective_date!r} is not a date: give YYYY-MM-DD"
@@ -1031,14 +1031,16 @@ def _message(order: Order, language: str) -> str:
 
 
 def _change_message(changed: Changed) -> str:
-    plan, day = changed.preview.plan, f"{changed.preview.effective_at:%Y-%m-%d}"
+    plan, zone = changed.preview.plan, changed.time_zone
     replaced = "".join(
-        f" The scheduled change to {one.name} on {starts:%Y-%m-%d} is dropped."
+        f" The scheduled change to {one.name} on {local_date(starts, zone)} is dropped."
         for one, starts in changed.preview.replaces
     )
     if changed.order is not None:
         return f"Pay {changed.order.amount} to have {plan.name} now.{replaced}"
-    return f"{plan.name} holds from {day}, at {plan.price} a month.{replaced}"
+    return (
+        f"{plan.name} holds from {local_date(changed.preview.effective_at, zone)}, at {plan.price} a month.{replaced}"
+    )
 
 
 def _replaced(preview: Preview) -> list[ReplacedChange]:

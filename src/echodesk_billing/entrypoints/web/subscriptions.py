@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from echodesk_billing.domain.calendar import local_date
+from echodesk_billing.domain.lifecycle import SubscriptionState
 from echodesk_billing.entrypoints.web.calls import Call, whole_number
 from echodesk_billing.entrypoints.web.schemas import (
     CancelSubscription,
@@ -40,8 +42,12 @@ async def cancel(call: Call[CancelSubscription]) -> SubscriptionCancelled:
 async def resume(call: Call[Nothing]) -> Done:
     """`POST /api/subscription/resume/`."""
     subscription = await call.uses.cancel.resume(call.who)
-    until = subscription.paid_until
-    return Done(message=f"The subscription runs on and renews itself on {until:%Y-%m-%d}." if until else "It runs on.")
+    zone, until = subscription.time_zone, subscription.paid_until
+    if subscription.state is SubscriptionState.TRIALING and subscription.trial_ends_at is not None:
+        return Done(message=f"The trial runs on until {local_date(subscription.trial_ends_at, zone)}.")
+    return Done(
+        message=f"The subscription runs on. It is due again on {local_date(until, zone)}." if until else "It runs on."
+    )
 
 
 async def trial(call: Call[StartTrial]) -> MySubscription:
