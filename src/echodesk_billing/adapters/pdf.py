@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Container, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 from echodesk_billing.domain.invoice import Invoice
+
+if TYPE_CHECKING:
+    from fpdf.fonts import TTFFont
 
 _FONTS = Path(__file__).parent.parent / "data" / "fonts"
 _WORDS = {
@@ -79,14 +84,16 @@ class PdfPrinter:
         pdf.cell(0, 6, f"{words['order']}: {invoice.order_id}", new_x="LMARGIN", new_y="NEXT")
         pdf.ln(8)
 
-        top = pdf.get_y()
+        printable = _Printable(cast("TTFFont", pdf.fonts["body"]).cmap)
+        top = bottom = pdf.get_y()
         for left, title, lines in ((20, words["seller"], self._seller), (110, words["buyer"], [tenant_name])):
             pdf.set_xy(left, top)
             pdf.set_font("body", "B", 10)
             pdf.cell(80, 6, title, new_x="LEFT", new_y="NEXT")
             pdf.set_font("body", "", 10)
-            pdf.multi_cell(80, 6, "\n".join(lines), align="L")
-        pdf.set_y(top + 6 * (2 + max(len(self._seller), 1)))
+            pdf.multi_cell(80, 6, printable("\n".join(lines)), align="L", new_x="LEFT", new_y="NEXT")
+            bottom = max(bottom, pdf.get_y())
+        pdf.set_y(bottom)
         pdf.ln(8)
 
         with pdf.table(
@@ -96,11 +103,28 @@ class PdfPrinter:
             borders_layout="HORIZONTAL_LINES",
         ) as table:
             table.row((words["what"], words["seats"], words["amount"]))
-            table.row((invoice.description, str(invoice.seats or ""), amount))
+            table.row((printable(invoice.description), str(invoice.seats or ""), amount))
             table.row((words["total"], "", amount))
         pdf.ln(8)
         pdf.multi_cell(0, 6, words["paid"].format(date=day))
         return bytes(pdf.output())
+
+
+class _Printable:
+    """Texts as the font can print them: what it has no letter for is a question mark, and nothing vanishes."""
+
+    def __init__(self, letters: Container[int]) -> None:
+        self._letters = letters
+
+    def __call__(self, text: str) -> str:
+        composed = unicodedata.normalize("NFC", text.replace("₾", "GEL"))
+        return "".join(self._letter(letter) for letter in composed)
+
+    def _letter(self, letter: str) -> str:
+        if letter == "\n" or ord(letter) in self._letters:
+            return letter
+        lower = letter.lower()  # the font has no Georgian capitals
+        return lower if len(lower) == 1 and ord(lower) in self._letters else "?"
 
 
 def _grouped(amount: Decimal) -> str:
