@@ -123,6 +123,16 @@ def _refusal(patch: Patch) -> None:
     patch.setattr(Attempt, "is_settled_by_refusal", lambda *_: True)
 
 
+@sabotage("a late refusal is believed though another process asked too", "1 3 7", 4055)
+def _overtaken(patch: Patch) -> None:
+    patch.setattr(Attempt, "is_settled_by_refusal", lambda self, *_: self is not Attempt.AGAIN)
+
+
+@sabotage("a refund fails by a refusal though another process asked too", "1 7", 15507)
+def _overtaken_refund(patch: Patch) -> None:
+    patch.setattr("echodesk_billing.application.refunds.is_alone", lambda *_: True)
+
+
 @sabotage("a refusal of a refund after an attempt in doubt is believed", "1 7", 290)
 def _refused_refund(patch: Patch) -> None:
     """The receipt that is read right after would bring it back: what it lists is not looked at either."""
