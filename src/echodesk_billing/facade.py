@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
@@ -18,6 +19,7 @@ from echodesk_billing.adapters.jobs.loop import keep
 from echodesk_billing.adapters.sql.storage import SqliteStorage
 from echodesk_billing.application.changes import Changed, Wanted, When
 from echodesk_billing.application.charging import Charge
+from echodesk_billing.application.errors import CardNotFound, InvoiceNotFound
 from echodesk_billing.application.reconciliation import Reconciled
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.application.settlement import Settled
@@ -27,8 +29,8 @@ from echodesk_billing.container import Container
 from echodesk_billing.domain.audit import Comparison
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card
-from echodesk_billing.domain.catalogue import Catalogue
-from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.catalogue import LARGEST_ID, Catalogue
+from echodesk_billing.domain.errors import BillingError, InvalidSelection
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.money import Currency
@@ -44,6 +46,7 @@ from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.ports.usage import UsageMeter
 from echodesk_billing.settings import Settings, load_settings
 
+C = TypeVar("C", bound=enum.StrEnum)
 E = TypeVar("E", bound=Event)
 
 REDELIVER_EVERY_SECONDS = 5.0
@@ -180,17 +183,17 @@ class Billing:
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
         terms = Terms(
             language=language,
-            save_card=None if save_card is None else SaveCard(save_card),
-            capture=Capture(capture),
-            wallet=Wallet(wallet),
-            card_id=card_id,
+            save_card=None if save_card is None else _choice(SaveCard, save_card, "save_card"),
+            capture=_choice(Capture, capture, "capture"),
+            wallet=_choice(Wallet, wallet, "wallet"),
+            card_id=_card_id(card_id),
             options=options or PaymentOptions(),
         )
         try:
             return await self._container.checkout().buy(
                 buyer,
                 selection,
-                currency=Currency(currency),
+                currency=_choice(Currency, currency, "currency"),
                 terms=terms,
                 wallet_token=wallet_token,
                 key=idempotency_key,
@@ -266,7 +269,7 @@ class Billing:
         """
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
         subscription = await self._container.start_trial().start(
-            self._writer(tenant_id, tenant_name), selection, currency=Currency(currency)
+            self._writer(tenant_id, tenant_name), selection, currency=_choice(Currency, currency, "currency")
         )
         await self._announce()
         return subscription
@@ -350,7 +353,11 @@ class Billing:
         """
         wanted = _wanted(package_id, features, seats)
         changed = await self._container.change_plan().change(
-            self._writer(tenant_id, tenant_name), wanted, When(when), effective=effective, key=idempotency_key
+            self._writer(tenant_id, tenant_name),
+            wanted,
+            _choice(When, when, "when"),
+            effective=effective,
+            key=idempotency_key,
         )
         await self._announce()
         return changed
@@ -389,7 +396,7 @@ class Billing:
         """
         selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
         order = await self._container.register().register(
-            applicant, selection, currency=Currency(currency), payload=payload, key=idempotency_key
+            applicant, selection, currency=_choice(Currency, currency, "currency"), payload=payload, key=idempotency_key
         )
         await self._announce()
         return order
@@ -417,8 +424,12 @@ class Billing:
         return found
 
     async def due(self, limit: int = 1000) -> Sequence[Renewed]:
-        """What `renew` would do; nothing is changed."""
-        return await self._container.renew().due(limit)
+        """What `renew` would do; nothing is changed.
+
+        Args:
+            limit: how many at most, up to `LARGEST_ID`.
+        """
+        return await self._container.renew().due(min(max(limit, 0), LARGEST_ID))
 
     async def invoices(self, tenant_id: str) -> Sequence[Invoice]:
         """A tenant's invoices, newest first."""
@@ -430,6 +441,8 @@ class Billing:
         Raises:
             InvoiceNotFound: there is none, or the extra [pdf] is not installed.
         """
+        if not 0 < invoice_id <= LARGEST_ID:
+            raise InvoiceNotFound
         _, pdf = await self._container.views().invoice_pdf(self._reader(tenant_id), invoice_id, language)
         return pdf
 
@@ -546,7 +559,7 @@ class Billing:
         Raises:
             CardNotFound: the tenant has no such card.
         """
-        card = await self._container.cards().forget(self._reader(tenant_id), card_id)
+        card = await self._container.cards().forget(self._reader(tenant_id), _card_id(card_id))
         await self._announce()
         return card
 
@@ -657,13 +670,31 @@ def _operator(by: str) -> Principal:
     return Principal(tenant_id="", tenant_name="", user_id=by or LIBRARY, scopes=frozenset({Scope.OPERATOR}))
 
 
+def _choice(kind: type[C], value: C | str, field: str) -> C:
+    """The member of an enumeration that a caller named.
+
+    Raises:
+        InvalidSelection: there is none of that name.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise InvalidSelection(field, f"{field} is {value!r}: choose one of {', '.join(kind)}") from None
+
+
+def _card_id(card_id: int | None) -> int | None:
+    if card_id is not None and not 0 < card_id <= LARGEST_ID:
+        raise CardNotFound
+    return card_id
+
+
 def _wanted(package_id: int | None, features: Sequence[str], seats: int | None) -> Wanted:
     def wanted(has: Selection) -> Selection:
         chosen = package_id is not None or bool(features)
         return Selection(
             package_id=package_id if chosen else has.package_id,
             features=tuple(features) if chosen else has.features,
-            seats=seats or has.seats,
+            seats=has.seats if seats is None else seats,
         )
 
     return wanted

@@ -16,10 +16,13 @@ import pytest
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import (
     Billing,
+    BillingError,
     CallbackRefused,
+    CardNotFound,
     Event,
     InvalidSelection,
     InvalidTenant,
+    InvoiceNotFound,
     Money,
     NoActiveSubscription,
     OrderCompleted,
@@ -44,6 +47,41 @@ async def callback_of(bank: Bank, bank_order_id: str) -> tuple[bytes, str]:
     await bank.pay(bank_order_id)
     (callback,) = await bank.callbacks(bank_order_id)
     return callback["body"].encode(), callback["signature"]
+
+
+HUGE = 10**30
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        (lambda one: one.checkout(tenant_id="acme", package_id=1, currency="XYZ"), InvalidSelection),
+        (lambda one: one.checkout(tenant_id="acme", package_id=1, save_card="maybe"), InvalidSelection),
+        (lambda one: one.checkout(tenant_id="acme", package_id=1, capture="later"), InvalidSelection),
+        (lambda one: one.checkout(tenant_id="acme", package_id=1, wallet="paper"), InvalidSelection),
+        (lambda one: one.checkout(tenant_id="acme", package_id=1, card_id=HUGE), CardNotFound),
+        (lambda one: one.checkout(tenant_id="acme", package_id=1, seats=HUGE), InvalidSelection),
+        (lambda one: one.change_plan("acme", "soon", seats=2), InvalidSelection),
+        (lambda one: one.change_plan("acme", "later", seats=0), InvalidSelection),
+        (lambda one: one.start_trial("acme", package_id=1, currency=""), InvalidSelection),
+        (lambda one: one.forget_card("acme", HUGE), CardNotFound),
+        (lambda one: one.forget_card("acme", -HUGE), CardNotFound),
+        (lambda one: one.invoice_pdf("acme", HUGE), InvoiceNotFound),
+    ],
+)
+async def test_what_a_caller_gets_wrong_is_an_error_of_the_library(
+    environment: dict[str, str],
+    bank: Bank,
+    wrong: Callable[[Billing], Awaitable[object]],
+    error: type[BillingError],
+) -> None:
+    async with Billing.open(environment) as billing:
+        await billing.load_catalogue(catalogue())
+        bought = await billing.checkout(tenant_id="acme", package_id=1, seats=3)
+        await billing.receive_callback(*(await callback_of(bank, bought.bank_order_id or "")))
+        with pytest.raises(error):
+            await wrong(billing)
+        assert list(await billing.due(HUGE)) == list(await billing.due(-HUGE)) == []
 
 
 async def test_a_payment_in_a_program_with_an_event_loop(environment: dict[str, str], bank: Bank) -> None:
