@@ -7,13 +7,9 @@ import unicodedata
 from collections.abc import Container, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 from echodesk_billing.domain.invoice import Invoice
-
-if TYPE_CHECKING:
-    from fpdf.fonts import TTFFont
 
 _FONTS = Path(__file__).parent.parent / "data" / "fonts"
 _WORDS = {
@@ -64,6 +60,7 @@ class PdfPrinter:
     def print(self, invoice: Invoice, tenant_name: str, language: str) -> bytes:
         """One page, A4."""
         from fpdf import FPDF  # noqa: PLC0415 - the extra [pdf] is optional
+        from fpdf.fonts import TTFFont  # noqa: PLC0415
 
         words = _WORDS["ka" if language == "ka" else "en"]
         day = f"{invoice.issued_at.astimezone(self._zone):%Y-%m-%d}"
@@ -84,7 +81,8 @@ class PdfPrinter:
         pdf.cell(0, 6, f"{words['order']}: {invoice.order_id}", new_x="LMARGIN", new_y="NEXT")
         pdf.ln(8)
 
-        printable = _Printable(cast("TTFFont", pdf.fonts["body"]).cmap)
+        font = pdf.fonts["body"]
+        printable = _Printable(font.cmap if isinstance(font, TTFFont) else {})
         top = bottom = pdf.get_y()
         for left, title, lines in ((20, words["seller"], self._seller), (110, words["buyer"], [tenant_name])):
             pdf.set_xy(left, top)
