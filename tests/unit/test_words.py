@@ -80,7 +80,7 @@ def applicant(**changes: str) -> Applicant:
         (
             lambda: Selection(features=("sms",)).without_feature("sms"),
             "feature_id",
-            "sms is the last feature: cancel the subscription instead",
+            "sms is the last feature: a subscription has at least one until it ends",
         ),
         (lambda: Selection(package_id=1).with_feature("sms"), "feature_id", PACKAGE),
         (lambda: Selection(package_id=1).without_feature("sms"), "feature_id", PACKAGE),
@@ -119,7 +119,7 @@ def applicant(**changes: str) -> Applicant:
         (
             lambda: running().purchase(catalogue(), Selection(package_id=1), Currency.EUR, NOW),
             "currency",
-            "Paid time in GEL is left: pay in it, or cancel",
+            "Paid time in GEL is left: pay in it until then",
         ),
         (
             lambda: evolve(catalogue(), packages=(), features=()).feature("sms"),

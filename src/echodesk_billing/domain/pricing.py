@@ -62,7 +62,9 @@ class Selection:
         if left == self.features:
             raise InvalidSelection("feature_id", f"{key} is not there")
         if not left:
-            raise InvalidSelection("feature_id", f"{key} is the last feature: cancel the subscription instead")
+            raise InvalidSelection(
+                "feature_id", f"{key} is the last feature: a subscription has at least one until it ends"
+            )
         return evolve(self, features=left)
 
     def _require_features(self) -> None:

@@ -245,7 +245,7 @@ class Subscription:
             return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
         running = self._in_force(now)
         if running.price.currency is not currency:
-            raise InvalidSelection("currency", f"Paid time in {running.price.currency} is left: pay in it, or cancel")
+            raise InvalidSelection("currency", f"Paid time in {running.price.currency} is left: pay in it until then")
         purpose = Purpose.UPGRADE if pricing.is_more(plan, running, catalogue) else Purpose.SUBSCRIPTION
         return Purchase(purpose=purpose, plan=plan, period=period)
 
