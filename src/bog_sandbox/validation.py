@@ -99,12 +99,9 @@ def amount(value: Any, name: str, *, strict: bool = False) -> Decimal:
     Raises:
         Refused: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str) or (strict and isinstance(value, str)):
+    exact = _number(value, strict=strict)
+    if exact is None:
         raise Refused(400, f"{name} must be a number" if value is not None else f"{name} is required")
-    try:
-        exact = Decimal(value)
-    except InvalidOperation:
-        raise Refused(400, f"{name} must be a number") from None
     if not exact.is_finite() or not 0 < exact < 10**12 or exact != exact.quantize(Decimal("0.01")):
         raise Refused(400, f"{name} must be above zero and have at most two decimals")
     return exact.quantize(Decimal("0.01"))
@@ -116,10 +113,10 @@ def _basket_item(item: Any, *, strict: bool) -> None:
     if not isinstance(item.get("product_id"), str) or not item["product_id"]:
         raise Refused(400, "purchase_units.basket.product_id is required")
     quantity = _number(item.get("quantity"), strict=strict)
-    if quantity is None or quantity <= 0:
+    if quantity is None or not quantity.is_finite() or quantity <= 0:
         raise Refused(400, "purchase_units.basket.quantity must be a number above zero")
     price = _number(item.get("unit_price"), strict=strict)
-    if price is None or price < 0:
+    if price is None or not price.is_finite() or price < 0:
         raise Refused(400, "purchase_units.basket.unit_price must be a number")
 
 
@@ -127,10 +124,9 @@ def _number(value: Any, *, strict: bool) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str) or (strict and isinstance(value, str)):
         return None
     try:
-        number = Decimal(value)
+        return Decimal(value)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
 
 
 def _ttl(ttl: Any) -> None:

@@ -14,7 +14,7 @@ from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.report import BankReport
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayRefused, require_configured
+from echodesk_billing.ports.gateway import Gateway, find_receipt, require_configured
 from echodesk_billing.ports.storage import Storage
 
 BATCH = 100
@@ -66,10 +66,7 @@ class Audit:
         """The bank's receipt of an order: by our id where its own is not known; None where it finds none so."""
         if order.bank_order_id is not None:
             return await self._gateway.receipt(order.bank_order_id)
-        try:
-            return await self._gateway.receipt(order.id)
-        except GatewayRefused:
-            return None
+        return await find_receipt(self._gateway, order.id)
 
     async def statement(self, tenant_id: str) -> Sequence[Entry]:
         """Every movement of a tenant's account, oldest first."""

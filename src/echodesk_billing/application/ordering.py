@@ -52,7 +52,7 @@ class Ordering:
         """
         order, created = Order.create(
             order_id=self._ids.order_id(purchase.purpose),
-            idempotency_key=order_key(who, key) if key else self._ids.idempotency_key(),
+            idempotency_key=self._key(who, key),
             tenant_id=who.tenant_id,
             purpose=purchase.purpose,
             amount=purchase.plan.price,
@@ -129,7 +129,7 @@ class Ordering:
                 return earlier, False
         order, created = Order.create(
             order_id=self._ids.order_id(Purpose.CARD),
-            idempotency_key=order_key(who, key) if key else self._ids.idempotency_key(),
+            idempotency_key=self._key(who, key),
             tenant_id=who.tenant_id,
             purpose=Purpose.CARD,
             amount=amount,
@@ -137,6 +137,10 @@ class Ordering:
             at=at,
         )
         return self._store(uow, order, created), True
+
+    def _key(self, who: Principal, key: str | None) -> str:
+        """The idempotency key of a new order."""
+        return order_key(who, key) if key else self._ids.idempotency_key()
 
     def _store(self, uow: UnitOfWork, order: Order, created: OrderCreated) -> Order:
         uow.orders.add(order)

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused
+from echodesk_billing.ports.gateway import Gateway, GatewayError, find_receipt
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
@@ -86,9 +86,7 @@ class Prune:
         if order is None:
             return False
         try:
-            receipt = await self._gateway.receipt(order.bank_order_id or order.id)
-        except GatewayRefused:  # the bank never heard of it
-            receipt = None
+            receipt = await find_receipt(self._gateway, order.bank_order_id or order.id)
         except GatewayError as error:
             log.warning("rows.not_pruned", order_id=order_id, reason=str(error))
             return False

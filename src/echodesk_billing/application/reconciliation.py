@@ -17,7 +17,14 @@ from echodesk_billing.domain.attempt import Attempt
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.refund import Refund
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused, require_configured
+from echodesk_billing.ports.gateway import (
+    Gateway,
+    GatewayError,
+    GatewayInDoubt,
+    GatewayRefused,
+    find_receipt,
+    require_configured,
+)
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
@@ -141,11 +148,8 @@ class Reconcile:
 
     async def _is_found(self, order: Order) -> bool:
         """Look for an order at the bank by our id."""
-        try:
-            receipt = await self._gateway.receipt(order.id)
-        except GatewayRefused:
-            return False
-        return (await self._settlement.apply(receipt)).outcome is not Outcome.UNKNOWN_ORDER
+        receipt = await find_receipt(self._gateway, order.id)
+        return receipt is not None and (await self._settlement.apply(receipt)).outcome is not Outcome.UNKNOWN_ORDER
 
     async def _ask_for_refunds(self, order: Order, now: datetime) -> dict[str, str]:
         """Ask again for refunds that the bank may not have heard of; gives the reasons of those it refused."""

@@ -10,7 +10,7 @@ import structlog
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.settlement import Settlement
-from echodesk_billing.domain.attempt import is_alone
+from echodesk_billing.domain.attempt import is_alone, repetitions
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
@@ -125,9 +125,7 @@ class RefundPayment:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> None:
-            locked = uow.orders.lock(order.id, "")
-            if locked is None:
-                raise AssertionError(f"order {order.id} had a refund and is gone")
+            locked = _locked(uow, order.id)
             if not is_alone(uow.orders.history(order.id), "refund", refund.id, now):
                 return
             if events := locked.refund_not_listed(refund.id, reason, now):
@@ -141,11 +139,8 @@ class RefundPayment:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> bool:
-            order = uow.orders.lock(order_id, "")
-            if order is None:
-                raise AssertionError(f"order {order_id} had a refund and is gone")
-            history = uow.orders.history(order_id)
-            if any((step.event, step.detail) == ("refund_repeated", refund_id) for step in history):
+            order = _locked(uow, order_id)
+            if repetitions(uow.orders.history(order_id), "refund", refund_id):
                 return False
             uow.outbox.add(order.refund_refused(refund_id, reason, now))
             uow.orders.save(order)
@@ -157,9 +152,7 @@ class RefundPayment:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Order:
-            order = uow.orders.lock(order_id, "")
-            if order is None:
-                raise AssertionError(f"order {order_id} had a refund and is gone")
+            order = _locked(uow, order_id)
             if doubt:
                 order.refund_in_doubt(refund_id, doubt, now)
             else:
@@ -168,6 +161,14 @@ class RefundPayment:
             return order
 
         return await self._storage.transact(work)
+
+
+def _locked(uow: UnitOfWork, order_id: str) -> Order:
+    """The order of a stored refund, which no pruning deletes."""
+    order = uow.orders.lock(order_id, "")
+    if order is None:
+        raise AssertionError(f"order {order_id} had a refund and is gone")
+    return order
 
 
 def _require_uuid(refund_id: str | None) -> None:

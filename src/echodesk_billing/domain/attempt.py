@@ -32,7 +32,7 @@ class Attempt(enum.Enum):
         steps = list(history)
         match self:
             case Attempt.FIRST:
-                return all(step.event != "create_repeated" for step in steps)
+                return not repetitions(steps, "create")
             case Attempt.AGAIN:
                 return False
             case Attempt.LAST:
@@ -48,6 +48,10 @@ def is_alone(history: Iterable[Step], call: str, detail: str, now: datetime) -> 
         detail: which refund; empty for `create`.
     """
     recent = [step for step in history if step.at > now - LONGEST_CHECK_INTERVAL]
-    repeated = [step for step in recent if (step.event, step.detail) == (f"{call}_repeated", detail)]
     in_doubt = [step for step in recent if call == "create" and step.event == "create_in_doubt"]
-    return len(repeated) == 1 and not in_doubt
+    return len(repetitions(recent, call, detail)) == 1 and not in_doubt
+
+
+def repetitions(history: Iterable[Step], call: str, detail: str = "") -> list[Step]:
+    """The notes of repeated attempts at a call; see `is_alone` for the arguments."""
+    return [step for step in history if (step.event, step.detail) == (f"{call}_repeated", detail)]

@@ -74,6 +74,18 @@ class MalformedCallback(BillingError):
     """A callback's body is not what the bank sends; the message says what is wrong with it."""
 
 
+async def find_receipt(gateway: Gateway, order_id: str) -> BankReport | None:
+    """The bank's receipt of an order, by the bank's id or by ours; None where it says that it finds none.
+
+    Raises:
+        GatewayError: the bank cannot say.
+    """
+    try:
+        return await gateway.receipt(order_id)
+    except GatewayRefused:
+        return None
+
+
 def require_configured(gateway: Gateway) -> None:
     """Check that the bank can be asked at all.
 
