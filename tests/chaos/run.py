@@ -32,13 +32,11 @@ from echodesk_billing.container import Container
 from echodesk_billing.domain.books import BANK
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order
-from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.serving import packaged, prepare_queue
 from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Scope
 from tests.builders import principal
 from tests.integration.conftest import service_environment
-from tests.integration.parts import Answer, Bank, Client, Process, free_port, running_bank, start
+from tests.integration.parts import Answer, Bank, Client, Process, free_port, prepare, running_bank, start
 from tests.integration.proxies import Door, door_to
 
 TENANTS = 6
@@ -93,9 +91,7 @@ class Chaos:
 
     async def begin(self) -> None:
         """Start what runs, and let tenants in."""
-        await self.container.storage().migrate()
-        await prepare_queue(load_settings(self.environment))
-        await self.container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
+        await prepare(self.container, load_settings(self.environment))
         issue = self.container.tokens().issue
         self.tokens = [await issue(principal(f"tenant-{one}"), lifetime=None) for one in range(TENANTS)]
         self.operator = await issue(principal("us", Scope.OPERATOR), lifetime=None)

@@ -19,8 +19,20 @@ from typing import Any
 import aiohttp
 from attrs import Factory, define
 
+from echodesk_billing import Settings
+from echodesk_billing.container import Container
+from echodesk_billing.entrypoints.catalogue_file import read_catalogue
+from echodesk_billing.entrypoints.serving import packaged, prepare_queue
+
 START_WITHIN_SECONDS = 30
 ROOT = Path(__file__).parent.parent.parent
+
+
+async def prepare(container: Container, settings: Settings) -> None:
+    """Make the tables of a database, those of the workers too, and put the demo catalogue on sale."""
+    await container.storage().migrate()
+    await prepare_queue(settings)
+    await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
 
 
 def free_port() -> int:

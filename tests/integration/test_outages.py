@@ -13,12 +13,10 @@ from attrs import define
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.serving import packaged, prepare_queue
 from echodesk_billing.facade import open_container
 from tests.builders import principal
 from tests.integration.conftest import service_environment
-from tests.integration.parts import Bank, Client, Process, running_bank, start
+from tests.integration.parts import Bank, Client, Process, prepare, running_bank, start
 from tests.integration.proxies import Door, door_to
 
 MONTH = timedelta(days=31).total_seconds()
@@ -51,9 +49,7 @@ async def place(tmp_path: Path, new_database: Callable[[], Awaitable[str]]) -> A
         }
         settings = load_settings(environment)
         async with open_container(settings) as container:
-            await container.storage().migrate()
-            await prepare_queue(settings)
-            await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
+            await prepare(container, settings)
             token = await container.tokens().issue(principal("acme"), lifetime=None)
         service = await start(tmp_path / "service.log", environment, "echodesk_billing", "serve")
         worker = await start(tmp_path / "worker.log", environment, "echodesk_billing", "work")

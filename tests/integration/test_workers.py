@@ -18,13 +18,11 @@ from attrs import define, evolve
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
 from echodesk_billing.container import Container
-from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.serving import packaged, prepare_queue
 from echodesk_billing.facade import open_container
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.builders import principal
 from tests.integration.conftest import service_environment
-from tests.integration.parts import Bank, Client, Process, running_bank, start
+from tests.integration.parts import Bank, Client, Process, prepare, running_bank, start
 
 DUE = 2000
 
@@ -107,9 +105,7 @@ async def site(tmp_path: Path, new_database: Callable[[], Awaitable[str]]) -> As
         }
         settings = load_settings(environment)
         async with open_container(settings) as container:
-            await container.storage().migrate()
-            await prepare_queue(settings)
-            await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
+            await prepare(container, settings)
             site = Site(bank, environment, container, database_url, tmp_path)
             service = await site.start("service", "serve")
             yield site
