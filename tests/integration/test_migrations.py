@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -12,9 +15,13 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from echodesk_billing.adapters.sql import migrations
+from echodesk_billing.adapters.sql.rows import catalogue_document
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.tables import metadata
 from echodesk_billing.adapters.sql.unit_of_work import SqlSubscriptions
+from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.pricing import Plan, Selection, plan
+from tests.builders import catalogue
 
 
 def differences(connection: Connection) -> list[object]:
@@ -70,3 +77,38 @@ def test_subscriptions_of_before_renewals_are_looked_at_once_and_planned() -> No
         due = SqlSubscriptions(Session(connection), {}).due(datetime(2026, 3, 1, tzinfo=UTC), 10)
     assert [(one.tenant_id, one.started_at == one.anchor, one.grace.days) for one in due] == [("runs", True, 7)]
     engine.dispose()
+
+
+def test_unit_prices_of_running_subscriptions_are_found_in_the_catalogue_they_were_priced_from() -> None:
+    engine = create_engine("sqlite://")
+    sold = catalogue()
+    features = plan(sold, Selection(features=("calls", "tickets"), seats=2), Currency.GEL)
+    package = plan(sold, Selection(package_id=1, seats=3), Currency.GEL)
+    later = [{"period": 3, "plan": without_items(features), "is_more": True}]
+    with engine.begin() as connection:
+        migrations.command.upgrade(migrations._config(connection), "0003")
+        connection.execute(
+            text("INSERT INTO catalogues (version, document, created_at) VALUES (1, :document, '2026-01-01 00:00:00')"),
+            {"document": catalogue_document(sold)},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO subscriptions (tenant_id, state, time_zone, anchor, anchor_period, next_period, version, "
+                "due_at, plan, changes) VALUES ('acme', 'active', 'Asia/Tbilisi', '2026-01-31 09:30:00.000000', 0, 1, "
+                "1, '2026-01-31 09:30:00.000000', :plan, :changes)"
+            ),
+            {"plan": json.dumps(without_items(package)), "changes": json.dumps(later)},
+        )
+        migrations.upgrade(connection)
+        acme = SqlSubscriptions(Session(connection), {}).get("acme")
+        assert acme is not None
+        assert (acme.plan, acme.changes[0].plan) == (package, features)
+        migrations.command.downgrade(migrations._config(connection), "0003")
+        kept = connection.execute(text("SELECT plan, changes FROM subscriptions")).one()
+    assert (json.loads(kept.plan), json.loads(kept.changes)) == (without_items(package), later)
+    engine.dispose()
+
+
+def without_items(agreed: Plan) -> dict[str, Any]:
+    """A plan as the versions before stored it."""
+    return {name: value for name, value in json.loads(msgspec.json.encode(agreed)).items() if name != "items"}

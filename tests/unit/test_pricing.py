@@ -6,7 +6,7 @@ from attrs import evolve
 from echodesk_billing import Catalogue, Currency, InvalidSelection, PricingModel
 from echodesk_billing.domain.catalogue import Feature, Package
 from echodesk_billing.domain.errors import InvalidCatalogue, InvalidMoney
-from echodesk_billing.domain.pricing import MOST_SEATS, Selection, feature_price, plan
+from echodesk_billing.domain.pricing import MOST_SEATS, Selection, feature_item, plan
 from tests.builders import catalogue, gel
 
 
@@ -21,8 +21,8 @@ def test_a_flat_package_costs_the_same_for_any_number_of_seats() -> None:
 
 
 def test_features_add_up_and_a_flat_price_is_taken_where_it_is_less() -> None:
-    assert feature_price(catalogue(), "tickets", 3, Currency.GEL) == gel("36.00")
-    assert feature_price(catalogue(), "tickets", 20, Currency.GEL) == gel("100.00")
+    assert feature_item(catalogue(), "tickets", Currency.GEL).price(3) == gel("36.00")
+    assert feature_item(catalogue(), "tickets", Currency.GEL).price(20) == gel("100.00")
     chosen = Selection(features=("tickets", "calls"), seats=2)
     assert plan(catalogue(), chosen, Currency.GEL).price == gel("54.00")
 

@@ -38,7 +38,7 @@ from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.order import Order, Purpose, Step
 from echodesk_billing.domain.payment_request import PaymentMethod, PaymentOptions, Split, SplitPart
-from echodesk_billing.domain.pricing import Selection, feature_price, plan
+from echodesk_billing.domain.pricing import Selection, feature_item, plan
 from echodesk_billing.domain.refund import Refund, RefundState, merged
 from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
 from echodesk_billing.domain.renewal import RenewalPolicy
@@ -127,7 +127,7 @@ def applicant(**changes: str) -> Applicant:
             "There is no feature 'sms'; features: none yet",
         ),
         (
-            lambda: feature_price(catalogue(), "calls", 1, Currency.EUR),
+            lambda: feature_item(catalogue(), "calls", Currency.EUR),
             "currency",
             "feature calls has no price in EUR; currencies: GEL",
         ),

@@ -19,7 +19,7 @@ from echodesk_billing.domain.errors import ChangeRefused, NoActiveSubscription
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.pricing import Plan, Selection
+from echodesk_billing.domain.pricing import Item, Plan, Selection
 from echodesk_billing.domain.renewal import RenewalPolicy
 from echodesk_billing.domain.subscription import Preview, Purchase, Subscription
 from echodesk_billing.ports.access import Principal
@@ -116,6 +116,49 @@ class ChangePlan:
             return await self._upgrade(who, wanted, key)
         return await self._schedule(who, wanted, effective)
 
+    async def add_feature(
+        self, who: Principal, feature_id: int, when: When, *, key: str | None = None
+    ) -> tuple[Item, Changed]:
+        """Add one feature to what the tenant has, or has asked for last.
+
+        Args:
+            feature_id: its number in the catalogue.
+            when: `NOW` where it is paid and used at once, `LATER` from the next period.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: it is not sold, is there already, or the subscription is of a package.
+            GatewayError: the bank did not give a payment page.
+        """
+        item = await self._feature(who, feature_id)
+        return item, await self.change(who, lambda has: has.with_feature(item.key), when, key=key)
+
+    async def remove_feature(self, who: Principal, feature_id: int) -> tuple[Item, Changed]:
+        """Remove one feature, from the next period on; also one that is not sold any more.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: it is not there, is the last one, or the subscription is of a package.
+        """
+        item = await self._feature(who, feature_id)
+        return item, await self.change(who, lambda has: has.without_feature(item.key), When.LATER)
+
+    async def _feature(self, who: Principal, feature_id: int) -> Item:
+        """What the tenant has under this number, or else what is sold under it."""
+        now = await self._clock.now()
+
+        def look(uow: UnitOfWork) -> Item:
+            subscription = uow.subscriptions.get(who.tenant_id)
+            if subscription is None or not subscription.is_running:
+                raise NoActiveSubscription
+            if (item := subscription.item(feature_id, now)) is not None:
+                return item
+            catalogue = uow.catalogues.current()
+            currency = subscription.running_plan(now).price.currency
+            return pricing.feature_item(catalogue, catalogue.feature_by_id(feature_id).key, currency)
+
+        return await self._storage.read(look)
+
     async def drop_schedule(self, who: Principal) -> Subscription:
         """Forget what is scheduled.
 
@@ -162,7 +205,7 @@ class ChangePlan:
             before = plan = subscription.running_plan(now)
             catalogue = uow.catalogues.current()
             if not plan.is_of(wanted(has)) or not subscription.changes:
-                plan = pricing.plan(catalogue, wanted(has), before.price.currency)
+                plan = pricing.plan(catalogue, wanted(has), before.price.currency, subscription.kept(now))
             if plan.selection == has:
                 raise ChangeRefused(f"{plan.name} with the same seats is what runs, or is scheduled, already")
             day = _day(effective, subscription.time_zone)
@@ -275,7 +318,7 @@ def _locked(uow: UnitOfWork, who: Principal) -> Subscription:
 
 def _foresee(subscription: Subscription, catalogue: Catalogue, wanted: Wanted, now: datetime) -> Changed:
     before = subscription.running_plan(now)
-    plan = pricing.plan(catalogue, wanted(before.selection), before.price.currency)
+    plan = pricing.plan(catalogue, wanted(before.selection), before.price.currency, subscription.kept(now))
     preview = subscription.preview(plan, now, catalogue)
     return Changed(before=before, preview=preview, time_zone=subscription.time_zone)
 

@@ -69,7 +69,7 @@ class ChargeSavedCard:
         """Charge the next unpaid period, once however often this is called.
 
         Args:
-            selection: what the next period is to be, at today's prices; what runs, at its price, where None.
+            selection: what the next period is to be; what runs where None. What the tenant has keeps its unit prices.
             key: the caller's idempotency key: asking again under it never charges a further period.
 
         Raises:
@@ -91,7 +91,8 @@ class ChargeSavedCard:
             owed = subscription.renewal(now)
             if selection is not None:
                 catalogue = uow.catalogues.current()
-                owed = evolve(owed, plan=pricing.plan(catalogue, selection, owed.plan.price.currency))
+                plan = pricing.plan(catalogue, selection, owed.plan.price.currency, subscription.kept(now))
+                owed = evolve(owed, plan=plan)
             charge, events = self.start(uow, who, subscription, evolve(owed, purpose=Purpose.RENEWAL), now, key)
             subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)

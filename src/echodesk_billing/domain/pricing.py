@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
-from echodesk_billing.domain.catalogue import Catalogue, Limits, PricingModel
+from echodesk_billing.domain.catalogue import Catalogue, Limits, Package, PricingModel
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.money import Currency, Money
 
@@ -75,13 +75,39 @@ class Selection:
 
 
 @frozen(kw_only=True)
+class Item:
+    """A package or a feature with its unit price, as it was agreed.
+
+    Args:
+        id: its number in the catalogue.
+        key: of a feature; empty for a package.
+        category: of a feature.
+        unit_price: a month of one seat, or of a flat package.
+        flat_price: a month of a feature for any number of seats; the lower of the two is charged.
+    """
+
+    id: int
+    name: str
+    key: str = ""
+    category: str = ""
+    unit_price: Money
+    flat_price: Money | None = None
+
+    def price(self, seats: int) -> Money:
+        """A month of it for so many seats."""
+        per_seat = self.unit_price * seats
+        return per_seat if self.flat_price is None else min(per_seat, self.flat_price)
+
+
+@frozen(kw_only=True)
 class Plan:
     """A selection with its price as it was agreed: what an order pays and a subscription keeps.
 
     Args:
         name: what the customer knows it by.
-        catalogue_version: where the price comes from.
+        catalogue_version: the catalogue it was last priced from.
         price: a month of the whole selection.
+        items: the package, or the features, each with its unit price; empty in orders of before they were kept.
         limits: how much it includes.
         features: keys of the features it gives access to.
     """
@@ -90,9 +116,14 @@ class Plan:
     selection: Selection
     catalogue_version: int
     price: Money
+    items: tuple[Item, ...] = ()
     limits: Limits
     features: tuple[str, ...]
     pricing_model: PricingModel
+
+    def item(self, key: str) -> Item | None:
+        """The feature with this key, as it was agreed; None where the plan has none of its own."""
+        return next((item for item in self.items if item.key == key and key), None)
 
     def is_of(self, selection: Selection) -> bool:
         """Whether it is what `selection` asks for; the seats of a flat package do not matter."""
@@ -101,43 +132,85 @@ class Plan:
         return self.selection == selection
 
 
-def plan(catalogue: Catalogue, selection: Selection, currency: Currency) -> Plan:
+def plan(catalogue: Catalogue, selection: Selection, currency: Currency, kept: Sequence[Plan] = ()) -> Plan:
     """The plan that `selection` makes of `catalogue`, priced in `currency`.
 
-    A flat package has one seat whatever was asked, so that equal plans are equal.
+    What a subscription has keeps the unit price that was agreed, also with other seats, and also where it is not sold
+    any more; what it does not have costs what `catalogue` says. A flat package has one seat whatever was asked, so that
+    equal plans are equal.
+
+    Args:
+        kept: the plans whose unit prices hold, the one that runs first.
 
     Raises:
-        InvalidSelection: the package or a feature does not exist, or has no price in the currency; or the package has
+        InvalidSelection: the package or a feature is not sold, or has no price in the currency; or the package has
             fewer seats.
     """
+    kept = [one for one in kept if one.items and one.price.currency is currency]
     if selection.package_id is not None:
-        package = catalogue.package(selection.package_id)
-        seats = selection.seats if package.pricing_model is PricingModel.AGENT else 1
-        most = package.limits.max_users
-        if most and seats > most:
-            raise InvalidSelection(
-                "agent_count", f"{package.display_name} has at most {most} seats, not {seats}: choose another package"
-            )
-        return Plan(
-            name=package.display_name,
-            selection=Selection(package_id=package.id, seats=seats),
-            catalogue_version=catalogue.version,
-            price=_in(package.prices, currency, f"package {package.id}") * seats,
-            limits=package.limits,
-            features=package.features,
-            pricing_model=package.pricing_model,
-        )
-    price = Money.zero(currency)
-    for key in selection.features:
-        price += feature_price(catalogue, key, selection.seats, currency)
+        return _package_plan(catalogue, selection.package_id, selection.seats, currency, kept)
+    agreed = {item.key: item for one in reversed(kept) for item in one.items}
+    items = tuple(agreed.get(key) or feature_item(catalogue, key, currency) for key in selection.features)
     return Plan(
-        name=", ".join(catalogue.feature(key).name for key in selection.features),
+        name=", ".join(item.name for item in items),
         selection=selection,
         catalogue_version=catalogue.version,
-        price=price,
+        price=_sum(items, selection.seats, currency),
+        items=items,
         limits=Limits(max_users=selection.seats),
         features=selection.features,
         pricing_model=PricingModel.AGENT,
+    )
+
+
+def _package_plan(catalogue: Catalogue, package_id: int, seats: int, currency: Currency, kept: Sequence[Plan]) -> Plan:
+    had = [one for one in kept if one.selection.package_id == package_id]
+    sold = next((one for one in catalogue.packages if one.id == package_id and currency in one.prices), None)
+    whole = had[0] if had else _of_package(catalogue.package(package_id), catalogue.version, currency)
+    seats = seats if whole.pricing_model is PricingModel.AGENT else 1
+    limits = sold.limits if sold else whole.limits
+    most = max([limits.max_users, *(one.selection.seats for one in had)]) if limits.max_users else 0
+    if most and seats > most:
+        raise InvalidSelection(
+            "agent_count", f"{whole.name} has at most {most} seats, not {seats}: choose another package"
+        )
+    return evolve(
+        whole,
+        selection=evolve(whole.selection, seats=seats),
+        price=whole.items[0].price(seats),
+        limits=limits if 0 < whole.limits.max_users < seats else whole.limits,
+    )
+
+
+def _of_package(package: Package, version: int, currency: Currency) -> Plan:
+    """One seat of a package at today's price."""
+    price = _in(package.prices, currency, f"package {package.id}")
+    return Plan(
+        name=package.display_name,
+        selection=Selection(package_id=package.id),
+        catalogue_version=version,
+        price=price,
+        items=(Item(id=package.id, name=package.display_name, unit_price=price),),
+        limits=package.limits,
+        features=package.features,
+        pricing_model=package.pricing_model,
+    )
+
+
+def feature_item(catalogue: Catalogue, key: str, currency: Currency) -> Item:
+    """A feature at today's price.
+
+    Raises:
+        InvalidSelection: it is not sold, or has no price in the currency.
+    """
+    feature = catalogue.feature(key)
+    return Item(
+        id=feature.id,
+        key=feature.key,
+        name=feature.name,
+        category=feature.category,
+        unit_price=_in(feature.prices_per_seat, currency, f"feature {key}"),
+        flat_price=feature.prices_flat.get(currency),
     )
 
 
@@ -160,22 +233,28 @@ def is_more(new: Plan, old: Plan, catalogue: Catalogue | None) -> bool:
 
 
 def _price_today(agreed: Plan, catalogue: Catalogue | None) -> Money:
-    try:
-        return agreed.price if catalogue is None else plan(catalogue, agreed.selection, agreed.price.currency).price
-    except InvalidSelection:
+    if catalogue is None or not agreed.items:
         return agreed.price
+    currency = agreed.price.currency
+    items = [_today(item, catalogue, currency) or item for item in agreed.items]
+    return _sum(items, agreed.selection.seats, currency)
 
 
-def feature_price(catalogue: Catalogue, key: str, seats: int, currency: Currency) -> Money:
-    """A month of one feature: per seat, or flat where that is less.
+def _today(item: Item, catalogue: Catalogue, currency: Currency) -> Item | None:
+    """What is sold under the same name today; None where nothing is."""
+    try:
+        if item.key:
+            return feature_item(catalogue, item.key, currency)
+        return _of_package(catalogue.package(item.id), catalogue.version, currency).items[0]
+    except InvalidSelection:
+        return None
 
-    Raises:
-        InvalidSelection: the feature does not exist, or has no price in the currency.
-    """
-    feature = catalogue.feature(key)
-    per_seat = _in(feature.prices_per_seat, currency, f"feature {key}") * seats
-    flat = feature.prices_flat.get(currency)
-    return per_seat if flat is None else min(per_seat, flat)
+
+def _sum(items: Iterable[Item], seats: int, currency: Currency) -> Money:
+    price = Money.zero(currency)
+    for item in items:
+        price += item.price(seats)
+    return price
 
 
 def _in(prices: Mapping[Currency, Money], currency: Currency, what: str) -> Money:

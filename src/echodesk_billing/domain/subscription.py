@@ -36,7 +36,7 @@ from echodesk_billing.domain.events import (
 from echodesk_billing.domain.lifecycle import SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.pricing import Plan, Selection
+from echodesk_billing.domain.pricing import Item, Plan, Selection
 from echodesk_billing.domain.renewal import RenewalPolicy, reminder
 from echodesk_billing.domain.response_codes import RetryAdvice
 
@@ -236,11 +236,11 @@ class Subscription:
         Source: domain.md, "Buying while active".
         """
         period = self.first_unpaid(now)
-        if self.is_running or self.state in (_S.CANCELLED, _S.SUSPENDED):
-            for kept in (self.plan_of(period), self._in_force(now)):
-                if kept.is_of(selection) and kept.price.currency is currency:
-                    return Purchase(purpose=Purpose.SUBSCRIPTION, plan=kept, period=period)
-        plan = pricing.plan(catalogue, selection, currency)
+        kept = self.kept(now)
+        for plan in (self.plan_of(period), kept[0]) if kept else ():
+            if plan.is_of(selection) and plan.price.currency is currency:
+                return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
+        plan = pricing.plan(catalogue, selection, currency, kept)
         if not self.is_paid(now):
             return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
         running = self._in_force(now)
@@ -264,6 +264,18 @@ class Subscription:
             raise ChangeRefused(f"{plan.name} costs no more than the running plan: change from the next period instead")
         purpose = Purpose.UPGRADE if self.is_paid(now) else Purpose.SUBSCRIPTION
         return Purchase(purpose=purpose, plan=plan, period=self.first_unpaid(now))
+
+    def kept(self, now: datetime) -> tuple[Plan, ...]:
+        """The plans whose unit prices it keeps: what it has, then what is scheduled; none before and after its life."""
+        over = self.state is _S.CANCELLED and not self.has_access(now)
+        if self.plan is None or over or self.state in (_S.INCOMPLETE, _S.ENDED):
+            return ()
+        return (self._in_force(now), *(change.plan for change in self.changes))
+
+    def item(self, feature_id: int, now: datetime) -> Item | None:
+        """The feature with this number that it has or has scheduled; None where it has none such."""
+        items = (item for plan in self.kept(now) for item in plan.items)
+        return next((item for item in items if item.key and item.id == feature_id), None)
 
     def renewal(self, now: datetime) -> Purchase:
         """What pays the next period by hand: the plan that holds in it.

@@ -67,16 +67,12 @@ async def available_features(call: Call[Nothing]) -> AvailableFeatures:
 
 async def add_feature(call: Call[AddFeature]) -> FeatureAdded:
     """`POST /api/subscription/features/add/`."""
-    feature = (await call.uses.views.catalogue()).feature_by_id(call.body.feature_id)
     when = When.NOW if call.body.charge_immediately else When.LATER
-    changed = await call.uses.change_plan.change(
-        call.who, lambda has: has.with_feature(feature.key), when, key=call.key
-    )
+    feature, changed = await call.uses.change_plan.add_feature(call.who, call.body.feature_id, when, key=call.key)
     return FeatureAdded.of(feature, changed, await call.uses.clock.now())
 
 
 async def remove_feature(call: Call[RemoveFeature]) -> FeatureRemoved:
     """`POST /api/subscription/features/remove/`."""
-    feature = (await call.uses.views.catalogue()).feature_by_id(call.body.feature_id)
-    changed = await call.uses.change_plan.change(call.who, lambda has: has.without_feature(feature.key), When.LATER)
+    feature, changed = await call.uses.change_plan.remove_feature(call.who, call.body.feature_id)
     return FeatureRemoved.of(feature, changed)

@@ -31,7 +31,7 @@ from echodesk_billing.domain.payment_request import (
     Theme,
     Wallet,
 )
-from echodesk_billing.domain.pricing import MOST_SEATS, Plan, Selection, feature_price
+from echodesk_billing.domain.pricing import MOST_SEATS, Item, Plan, Selection, feature_item
 from echodesk_billing.domain.refund import RefundState
 from echodesk_billing.domain.registration import LONGEST_NAME, Applicant
 from echodesk_billing.domain.response_codes import response_code
@@ -592,7 +592,9 @@ class AvailableFeature(Struct, frozen=True, kw_only=True):
         """From a feature of the catalogue, for a tenant with `plan`."""
         seats = plan.selection.seats if plan else 1
         currency = plan.price.currency if plan else Currency.GEL
-        sold = currency in feature.prices_per_seat
+        item = plan.item(feature.key) if plan else None
+        if item is None and currency in feature.prices_per_seat:
+            item = feature_item(catalogue, feature.key, currency)
         return cls(
             id=feature.id,
             key=feature.key,
@@ -600,16 +602,30 @@ class AvailableFeature(Struct, frozen=True, kw_only=True):
             description=feature.description,
             price_per_user_gel=_gel(feature.prices_per_seat),
             price_unlimited_gel=_gel(feature.prices_flat),
-            monthly_cost_for_current_agents=feature_price(catalogue, feature.key, seats, currency).amount
-            if sold
-            else None,
+            monthly_cost_for_current_agents=item.price(seats).amount if item else None,
             is_selected=plan is not None and feature.key in plan.features,
             icon=feature.icon,
         )
 
+    @classmethod
+    def of_discontinued(cls, item: Item, seats: int) -> AvailableFeature:
+        """From a feature of a tenant's plan that is not sold any more, so that it can be removed."""
+        in_gel = item.unit_price.currency is Currency.GEL
+        return cls(
+            id=item.id,
+            key=item.key,
+            name=item.name,
+            description="",
+            price_per_user_gel=str(item.unit_price.amount) if in_gel else None,
+            price_unlimited_gel=str(item.flat_price.amount) if in_gel and item.flat_price else None,
+            monthly_cost_for_current_agents=item.price(seats).amount,
+            is_selected=True,
+            icon="",
+        )
+
 
 class AvailableFeatures(Struct, frozen=True, kw_only=True):
-    """All features, by category."""
+    """All features, by category: those that are sold, and those the tenant has."""
 
     agent_count: int
     features_by_category: dict[str, list[AvailableFeature]]
@@ -617,19 +633,16 @@ class AvailableFeatures(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, view: SubscriptionView) -> AvailableFeatures:
         """For a tenant's subscription."""
-        plan = view.plan
-        categories = dict.fromkeys(feature.category for feature in view.catalogue.features)
-        return cls(
-            agent_count=plan.selection.seats if plan else 1,
-            features_by_category={
-                category: [
-                    AvailableFeature.of(feature, view.catalogue, plan)
-                    for feature in view.catalogue.features
-                    if feature.category == category
-                ]
-                for category in categories
-            },
-        )
+        plan, catalogue = view.plan, view.catalogue
+        seats = plan.selection.seats if plan else 1
+        by_category: dict[str, list[AvailableFeature]] = {}
+        for feature in catalogue.features:
+            by_category.setdefault(feature.category, []).append(AvailableFeature.of(feature, catalogue, plan))
+        sold = {feature.key for feature in catalogue.features}
+        for item in plan.items if plan else ():
+            if item.key and item.key not in sold:
+                by_category.setdefault(item.category, []).append(AvailableFeature.of_discontinued(item, seats))
+        return cls(agent_count=seats, features_by_category=by_category)
 
 
 class AddFeature(Struct, frozen=True, kw_only=True):
@@ -653,8 +666,8 @@ class FeatureName(Struct, frozen=True, kw_only=True):
     name: str
 
     @classmethod
-    def of(cls, feature: Feature) -> FeatureName:
-        """From a feature of the catalogue."""
+    def of(cls, feature: Item) -> FeatureName:
+        """From a feature of a plan."""
         return cls(id=feature.id, key=feature.key, name=feature.name)
 
 
@@ -680,7 +693,7 @@ class FeatureAdded(Struct, frozen=True, kw_only=True):
     payment_charged: bool = False
 
     @classmethod
-    def of(cls, feature: Feature, changed: Changed, now: datetime) -> FeatureAdded:
+    def of(cls, feature: Item, changed: Changed, now: datetime) -> FeatureAdded:
         """From a change that added `feature`. A new price is a new mandate, so that the customer has to be there."""
         order, preview = changed.order, changed.preview
         return cls(
@@ -711,7 +724,7 @@ class FeatureRemoved(Struct, frozen=True, kw_only=True):
     effective_date: datetime
 
     @classmethod
-    def of(cls, feature: Feature, changed: Changed) -> FeatureRemoved:
+    def of(cls, feature: Item, changed: Changed) -> FeatureRemoved:
         """From a change that took `feature` away."""
         price = changed.preview.plan.price
         return cls(
