@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-from collections.abc import AsyncIterator, Mapping, Sequence
+import functools
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import ParamSpec, TypeVar, get_type_hints
 
 import aiohttp
 from attrs import evolve
@@ -26,11 +28,12 @@ from echodesk_billing.application.settlement import Settled
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import SubscriptionView
 from echodesk_billing.container import Container
+from echodesk_billing.domain.arguments import require
 from echodesk_billing.domain.audit import Comparison
 from echodesk_billing.domain.books import Entry
 from echodesk_billing.domain.card import Card
 from echodesk_billing.domain.catalogue import LARGEST_ID, Catalogue
-from echodesk_billing.domain.errors import BillingError, InvalidSelection
+from echodesk_billing.domain.errors import BillingError, InvalidArgument, InvalidSelection
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.money import Currency
@@ -48,6 +51,8 @@ from echodesk_billing.settings import Settings, load_settings
 
 C = TypeVar("C", bound=enum.StrEnum)
 E = TypeVar("E", bound=Event)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 REDELIVER_EVERY_SECONDS = 5.0
 LAST_DELIVERY_SECONDS = 2.0
@@ -78,6 +83,33 @@ async def open_container(settings: Settings, *, migrate: bool = True) -> AsyncIt
             await storage.close()
 
 
+def _checked(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """A method that refuses arguments of a wrong type."""
+    signature = inspect.signature(method)
+
+    @functools.cache
+    def hints() -> dict[str, object]:
+        return get_type_hints(method)
+
+    @functools.wraps(method)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            if name not in ("self", "tenant_id"):  # an id is checked by its own rules
+                require(name, value, hints()[name])
+        return await method(*args, **kwargs)
+
+    return call
+
+
+def _checks_arguments(cls: type[T]) -> type[T]:
+    """A class whose public coroutine methods refuse arguments of a wrong type."""
+    for name, method in list(vars(cls).items()):
+        if inspect.iscoroutinefunction(method) and not name.startswith("_"):
+            setattr(cls, name, _checked(method))
+    return cls
+
+
+@_checks_arguments
 class Billing:
     """Billing for a program with an event loop.
 
@@ -125,7 +157,11 @@ class Billing:
         Args:
             kind: a type of `echodesk_billing.domain.events`; a base type takes all that derive from it.
             handler: a function or coroutine function. What it raises brings the event back later, with the same id.
+
+        Raises:
+            InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
         """
+        require_handler(kind, handler)
         self._container.delivery().on(kind, handler)
 
     async def checkout(
@@ -180,7 +216,7 @@ class Billing:
         buyer = evolve(
             self._writer(tenant_id, tenant_name), user_id=user_id or LIBRARY, full_name=full_name, email=email
         )
-        selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
+        selection = Selection(package_id=package_id, features=features, seats=seats)
         terms = Terms(
             language=language,
             save_card=None if save_card is None else _choice(SaveCard, save_card, "save_card"),
@@ -267,7 +303,7 @@ class Billing:
             InvalidSelection: the catalogue has no such thing.
             TrialRefused: there are no trials, or the tenant had its own or a subscription.
         """
-        selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
+        selection = Selection(package_id=package_id, features=features, seats=seats)
         subscription = await self._container.start_trial().start(
             self._writer(tenant_id, tenant_name), selection, currency=_choice(Currency, currency, "currency")
         )
@@ -394,7 +430,7 @@ class Billing:
             VaultClosed: there is a payload, and `BILLING_ENCRYPTION_KEYS` is not set.
             GatewayError: the bank gave no payment page.
         """
-        selection = Selection(package_id=package_id, features=tuple(features), seats=seats)
+        selection = Selection(package_id=package_id, features=features, seats=seats)
         order = await self._container.register().register(
             applicant, selection, currency=_choice(Currency, currency, "currency"), payload=payload, key=idempotency_key
         )
@@ -584,7 +620,7 @@ class Billing:
             GatewayError: the bank did not take it up; it is found out later.
         """
         changed = package_id is not None or bool(features)
-        selection = Selection(package_id=package_id, features=tuple(features), seats=seats) if changed else None
+        selection = Selection(package_id=package_id, features=features, seats=seats) if changed else None
         try:
             return await self._container.charging().charge(
                 self._writer(tenant_id, tenant_name), selection, key=idempotency_key
@@ -682,6 +718,18 @@ def _choice(kind: type[C], value: C | str, field: str) -> C:
         raise InvalidSelection(field, f"{field} is {value!r}: choose one of {', '.join(kind)}") from None
 
 
+def require_handler(kind: object, handler: object) -> None:
+    """Check what `on` is given.
+
+    Raises:
+        InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, Event)):
+        raise InvalidArgument("kind", f"kind is {kind!r}: give a type of events, such as OrderCompleted")
+    if not callable(handler):
+        raise InvalidArgument("handler", f"handler is {handler!r}: give a function or coroutine function")
+
+
 def _card_id(card_id: int | None) -> int | None:
     if card_id is not None and not 0 < card_id <= LARGEST_ID:
         raise CardNotFound
@@ -693,7 +741,7 @@ def _wanted(package_id: int | None, features: Sequence[str], seats: int | None) 
         chosen = package_id is not None or bool(features)
         return Selection(
             package_id=package_id if chosen else has.package_id,
-            features=tuple(features) if chosen else has.features,
+            features=features if chosen else has.features,
             seats=has.seats if seats is None else seats,
         )
 

@@ -87,7 +87,12 @@ class Billing:
             running.loop.close()
 
     def on(self, kind: type[E], handler: Handler[E]) -> None:
-        """As `echodesk_billing.Billing.on`. The handler runs on a thread without an event loop."""
+        """As `echodesk_billing.Billing.on`. The handler runs on a thread without an event loop.
+
+        Raises:
+            InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
+        """
+        facade.require_handler(kind, handler)
         with self._lock:
             self._handlers.append((kind, handler))
             if self._running is not None:

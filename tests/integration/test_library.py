@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import itertools
 import threading
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,21 +17,31 @@ import pytest
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import (
+    Applicant,
+    BasketItem,
     Billing,
     BillingError,
     CallbackRefused,
     CardNotFound,
+    Currency,
     Event,
     InvalidSelection,
     InvalidTenant,
     InvoiceNotFound,
+    Limits,
     Money,
     NoActiveSubscription,
     OrderCompleted,
     OrderNotFound,
+    Package,
+    PaymentOptions,
+    PricingModel,
+    Split,
+    SplitPart,
     StorageUnavailable,
     Usage,
 )
+from echodesk_billing.domain.pricing import Selection
 from echodesk_billing.sync import Billing as SyncBilling
 from tests.builders import catalogue
 from tests.integration.conftest import service_environment
@@ -50,6 +62,78 @@ async def callback_of(bank: Bank, bank_order_id: str) -> tuple[bytes, str]:
 
 
 HUGE = 10**30
+ODD = (
+    *(None, True, 5, -1, HUGE, 1.5, float("nan"), Decimal("NaN"), Decimal("1e40"), "", "x", "\0", "a" * 10_000, b"x"),
+    *([], {}, [5], date.min, date.max, timedelta.min, timedelta.max, object()),
+)
+USUAL = {
+    "tenant_id": "acme",
+    "package_id": 1,
+    "when": "later",
+    "invoice_id": 1,
+    "raw_body": b"{}",
+    "signature": None,
+    "catalogue": catalogue(),
+    "applicant": Applicant(schema_name="other", name="Other", admin_email="a@b.example"),
+}
+
+
+async def test_no_argument_of_any_method_makes_anything_but_an_error_of_the_library(tmp_path: Path) -> None:
+    async with Billing.open({"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}) as billing:
+        await billing.load_catalogue(catalogue())
+        for name, method in inspect.getmembers(billing, inspect.iscoroutinefunction):
+            if name.startswith("_"):
+                continue
+            parameters = inspect.signature(method).parameters.values()
+            needed = {one.name: USUAL.get(one.name, "x") for one in parameters if one.default is one.empty}
+            for parameter, odd in itertools.product(parameters, ODD):
+                raised = await raised_by(method(**{**needed, parameter.name: odd}))
+                is_ours = isinstance(raised, BillingError) and not isinstance(raised, StorageUnavailable)
+                assert raised is None or is_ours, f"{name}({parameter.name}={odd!r}) raised {raised!r}"
+
+
+async def raised_by(call: Awaitable[object]) -> Exception | None:
+    try:
+        await call
+    except Exception as error:  # noqa: BLE001
+        return error
+    return None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Applicant(schema_name=5, name="Other", admin_email="a@b.example"),  # type: ignore[arg-type]
+        lambda: Applicant(schema_name="other", name=None, admin_email="a@b.example"),  # type: ignore[arg-type]
+        lambda: Money.parse(None),  # type: ignore[arg-type]
+        lambda: Money.from_minor(1.5, Currency.GEL),  # type: ignore[arg-type]
+        lambda: Money.from_minor(HUGE, Currency.GEL),
+        lambda: Money(Decimal(1)) + 1,  # type: ignore[operator]
+        lambda: Money(Decimal(1)) < 1,  # type: ignore[operator]
+        lambda: SplitPart(iban="GE", percent="many"),  # type: ignore[arg-type]
+        lambda: Split(parts=None),  # type: ignore[arg-type]
+        lambda: PaymentOptions(methods="card"),  # type: ignore[arg-type]
+        lambda: BasketItem(product_id="x", quantity="2", unit_price=Money(Decimal(1))),  # type: ignore[arg-type]
+        lambda: Package(id="1", name="n", display_name="n", pricing_model=PricingModel.CRM, prices={}),  # type: ignore[arg-type]
+        lambda: Limits(max_users="many"),  # type: ignore[arg-type]
+        lambda: Selection(features="tickets"),  # type: ignore[arg-type]
+        lambda: Selection(package_id=1, seats="3"),  # type: ignore[arg-type]
+    ],
+)
+def test_values_of_a_wrong_type_are_refused_where_they_are_made(wrong: Callable[[], object]) -> None:
+    with pytest.raises(BillingError):
+        wrong()
+
+
+@pytest.mark.parametrize("face", [Billing, SyncBilling])
+async def test_what_is_no_handler_of_events_is_refused_at_once(face: type[Billing], tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    async with contextlib.AsyncExitStack() as stack:
+        opened = face.open(settings)
+        billing = await stack.enter_async_context(opened) if face is Billing else opened
+        for kind, handler in ((str, print), ("OrderCompleted", print), (OrderCompleted, "print")):
+            with pytest.raises(BillingError):
+                billing.on(kind, handler)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from attrs import frozen
 from echodesk_billing.domain import audit
 from echodesk_billing.domain.audit import Comparison
 from echodesk_billing.domain.books import Entry
+from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.report import BankReport
 from echodesk_billing.ports.clock import Clock
@@ -18,6 +19,7 @@ from echodesk_billing.ports.gateway import Gateway, find_receipt, require_config
 from echodesk_billing.ports.storage import Storage
 
 BATCH = 100
+EARLIEST_DAY = date(2000, 1, 1)
 MOST_ENTRIES = 10_000
 
 
@@ -40,9 +42,15 @@ class Audit:
         self._zone = ZoneInfo(time_zone)
 
     async def day(self, day: date | None = None) -> Day:
-        """A day to report on; yesterday where None."""
+        """A day to report on; yesterday where None.
+
+        Raises:
+            InvalidSelection: it is to come, or long before there was a bank to ask.
+        """
         today = (await self._clock.now()).astimezone(self._zone).date()
         chosen = day or today - timedelta(days=1)
+        if not EARLIEST_DAY <= chosen <= today:
+            raise InvalidSelection("day", f"{chosen} cannot be reported on: give a day from {EARLIEST_DAY} to {today}")
         start, end = (
             datetime(one.year, one.month, one.day, tzinfo=self._zone).astimezone(UTC)
             for one in (chosen, chosen + timedelta(days=1))

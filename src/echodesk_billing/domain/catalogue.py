@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from attrs import Attribute, field, frozen
 
+from echodesk_billing.domain.arguments import require, typed
 from echodesk_billing.domain.errors import InvalidCatalogue, InvalidSelection
 from echodesk_billing.domain.money import Currency, Money, positive
 
@@ -51,7 +52,7 @@ def _not_negative(_: object, attribute: Attribute[int], value: int) -> None:
         raise InvalidCatalogue(f"the limit {attribute.name} is {value}: give 0 or more")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Limits:
     """How much of each thing a package includes."""
 
@@ -61,14 +62,16 @@ class Limits:
 
 
 def _prices(value: Mapping[Currency, Money]) -> Mapping[Currency, Money]:
+    require("prices", value, Mapping)
     for currency, price in value.items():
+        require("a catalogue price", price, Money)
         if price.currency is not currency:
             raise InvalidCatalogue(f"a price of {price} stands under {currency}")
         positive(price, "a catalogue price")
     return dict(value)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Package:
     """A package with its monthly price per currency.
 
@@ -95,7 +98,7 @@ class Package:
     is_highlighted: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Feature:
     """A feature that can be bought by itself.
 
@@ -117,7 +120,7 @@ class Feature:
     prices_flat: Mapping[Currency, Money] = field(converter=_prices, factory=dict)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Catalogue:
     """One version of everything that is sold. A change of price makes a new version.
 

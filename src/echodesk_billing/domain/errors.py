@@ -45,6 +45,10 @@ class InvalidSelection(BillingError, ValueError):
         self.message = message
 
 
+class InvalidArgument(InvalidSelection, TypeError):
+    """An argument of a type that it cannot have."""
+
+
 class InvalidPaymentOption(InvalidSelection):
     """An option of a payment that contradicts another."""
 

@@ -72,12 +72,18 @@ class Money:
         """
         try:
             return cls(Decimal(text), _currency(currency))
-        except InvalidOperation:
+        except (InvalidOperation, TypeError, ValueError):
             raise InvalidMoney(f"{text!r} is not a decimal number") from None
 
     @classmethod
     def from_minor(cls, minor: int, currency: Currency) -> Money:
-        """Money from a count of minor units (tetri, cents)."""
+        """Money from a count of minor units (tetri, cents).
+
+        Raises:
+            InvalidMoney: it is no whole number, or too large.
+        """
+        if not isinstance(minor, int):
+            raise InvalidMoney(f"{minor!r} is a {type(minor).__name__}: give a whole number of minor units")
         return cls(Decimal(minor).scaleb(-2), currency)
 
     @classmethod
@@ -124,6 +130,8 @@ class Money:
         return f"{self.amount} {self.currency}"
 
     def _same_currency(self, other: Money) -> None:
+        if not isinstance(other, Money):
+            raise InvalidMoney(f"{other!r} is a {type(other).__name__}: {self} goes with money only")
         if self.currency is not other.currency:
             raise CurrencyMismatch(f"{self} and {other} are of different currencies")
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from echodesk_billing.domain.arguments import typed
 from echodesk_billing.domain.errors import InvalidPaymentOption
 from echodesk_billing.domain.money import Currency, Money
 
@@ -59,7 +60,7 @@ class Theme(enum.StrEnum):
     DARK = "dark"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class BasketItem:
     """A line of the basket, where one line of the whole amount will not do.
 
@@ -93,7 +94,7 @@ MOST_SPLIT_PARTS = 10
 _SPLIT_DESCRIPTION = re.compile(r"[0-9 /\-?:().,'+a-zA-Z]{0,25}")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class SplitPart:
     """One receiver of a marketplace split: a fixed amount, or a share in per cent.
 
@@ -119,7 +120,7 @@ class SplitPart:
             )
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Split:
     """Who receives the money, ten at most. All parts are amounts, or all are per cents.
 
@@ -155,7 +156,7 @@ class Split:
             raise InvalidPaymentOption("split", f"Payments by {names} are not split")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Loan:
     """Which instalment plan the page offers, with `bnpl` and `bog_loan`."""
 
@@ -163,7 +164,7 @@ class Loan:
     month: int
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Campaign:
     """A discount campaign of the bank, for cards of a kind."""
 
@@ -171,7 +172,7 @@ class Campaign:
     type: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class PaymentOptions:
     """What most payments leave as it is.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
+from echodesk_billing.domain.arguments import require, typed
 from echodesk_billing.domain.catalogue import Catalogue, Limits, Package, PricingModel
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.money import Currency, Money
@@ -13,11 +14,12 @@ from echodesk_billing.domain.money import Currency, Money
 MOST_SEATS = 10_000
 
 
-def _sorted_once(keys: Iterable[str]) -> tuple[str, ...]:
+def _sorted_once(keys: Sequence[str]) -> tuple[str, ...]:
+    require("features", keys, Sequence[str])
     return tuple(sorted(set(keys)))
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Selection:
     """What a customer chose: a package or a set of features, and seats.
 

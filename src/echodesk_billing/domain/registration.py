@@ -8,6 +8,7 @@ from datetime import datetime
 
 from attrs import Attribute, define, field, frozen
 
+from echodesk_billing.domain.arguments import typed
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.events import TenantRegistered
 
@@ -35,7 +36,7 @@ def _email(_applicant: object, _field: Attribute[str], value: str) -> None:
         raise InvalidSelection("admin_email", f"{value[:50]!r} is not an e-mail address")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=typed)
 class Applicant:
     """Who registers.
 
