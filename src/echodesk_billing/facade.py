@@ -266,24 +266,30 @@ class Billing:
         """A tenant's subscription as it is now."""
         return await self._container.views().subscription(self._reader(tenant_id))
 
-    async def cancel(self, tenant_id: str, *, immediately: bool = False) -> Subscription:
+    async def cancel(self, tenant_id: str, *, immediately: bool = False, by: str = LIBRARY) -> Subscription:
         """Cancel a tenant's subscription, by default when the paid period ends.
+
+        Args:
+            by: who asks, for the record.
 
         Raises:
             NoActiveSubscription: there is none.
         """
-        subscription = await self._container.cancel().cancel(self._reader(tenant_id), immediately=immediately)
+        subscription = await self._container.cancel().cancel(self._writer(tenant_id, "", by), immediately=immediately)
         await self._announce()
         return subscription
 
-    async def resume(self, tenant_id: str) -> Subscription:
+    async def resume(self, tenant_id: str, *, by: str = LIBRARY) -> Subscription:
         """Take a cancellation back, until the paid time ends.
+
+        Args:
+            by: who asks, for the record.
 
         Raises:
             NoActiveSubscription: there is none, or it has ended.
             IllegalTransition: it is not cancelled.
         """
-        subscription = await self._container.cancel().resume(self._reader(tenant_id))
+        subscription = await self._container.cancel().resume(self._writer(tenant_id, "", by))
         await self._announce()
         return subscription
 
@@ -296,8 +302,12 @@ class Billing:
         features: Sequence[str] = (),
         seats: int = 1,
         currency: str = "GEL",
+        by: str = LIBRARY,
     ) -> Subscription:
         """Give a tenant access for nothing, once, for as long as `BILLING_TRIAL_DAYS` says.
+
+        Args:
+            by: who asks, for the record.
 
         Raises:
             InvalidSelection: the catalogue has no such thing.
@@ -305,39 +315,47 @@ class Billing:
         """
         selection = Selection(package_id=package_id, features=features, seats=seats)
         subscription = await self._container.start_trial().start(
-            self._writer(tenant_id, tenant_name), selection, currency=_choice(Currency, currency, "currency")
+            self._writer(tenant_id, tenant_name, by), selection, currency=_choice(Currency, currency, "currency")
         )
         await self._announce()
         return subscription
 
-    async def pay_now(self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None) -> Order:
+    async def pay_now(
+        self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None, by: str = LIBRARY
+    ) -> Order:
         """Pay the next period by hand; send the customer to the order's `payment_url`.
 
         Args:
             idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
                 same order and never makes another.
+            by: who asks, for the record.
 
         Raises:
             NoActiveSubscription: nothing runs on.
             GatewayError: the bank gave no payment page.
         """
-        order = await self._container.checkout().pay_now(self._writer(tenant_id, tenant_name), key=idempotency_key)
+        order = await self._container.checkout().pay_now(self._writer(tenant_id, tenant_name, by), key=idempotency_key)
         await self._announce()
         return order
 
-    async def reactivate(self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None) -> Order:
+    async def reactivate(
+        self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None, by: str = LIBRARY
+    ) -> Order:
         """Pay for a suspended or ended subscription to run again.
 
         Args:
             idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
                 same order and never makes another.
+            by: who asks, for the record.
 
         Raises:
             NoActiveSubscription: there never was one.
             IllegalTransition: it is neither suspended nor ended.
             GatewayError: the bank gave no payment page.
         """
-        order = await self._container.checkout().reactivate(self._writer(tenant_id, tenant_name), key=idempotency_key)
+        order = await self._container.checkout().reactivate(
+            self._writer(tenant_id, tenant_name, by), key=idempotency_key
+        )
         await self._announce()
         return order
 
@@ -370,6 +388,7 @@ class Billing:
         seats: int | None = None,
         effective: date | None = None,
         idempotency_key: str | None = None,
+        by: str = LIBRARY,
     ) -> Changed:
         """Change the plan: now, which has to be paid at `order.payment_url`, or from the next period.
 
@@ -380,6 +399,7 @@ class Billing:
             effective: not before this day, where it is scheduled.
             idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
                 same order and never makes another.
+            by: who asks, for the record.
 
         Raises:
             NoActiveSubscription: nothing runs.
@@ -389,7 +409,7 @@ class Billing:
         """
         wanted = _wanted(package_id, features, seats)
         changed = await self._container.change_plan().change(
-            self._writer(tenant_id, tenant_name),
+            self._writer(tenant_id, tenant_name, by),
             wanted,
             _choice(When, when, "when"),
             effective=effective,
@@ -398,13 +418,16 @@ class Billing:
         await self._announce()
         return changed
 
-    async def drop_scheduled_change(self, tenant_id: str) -> Subscription:
+    async def drop_scheduled_change(self, tenant_id: str, *, by: str = LIBRARY) -> Subscription:
         """Forget what is scheduled.
+
+        Args:
+            by: who asks, for the record.
 
         Raises:
             NothingScheduled: nothing is.
         """
-        return await self._container.change_plan().drop_schedule(self._reader(tenant_id))
+        return await self._container.change_plan().drop_schedule(self._writer(tenant_id, "", by))
 
     async def register(
         self,
@@ -587,15 +610,18 @@ class Billing:
         """A tenant's saved cards, the default first."""
         return await self._container.cards().listed(self._reader(tenant_id))
 
-    async def forget_card(self, tenant_id: str, card_id: int | None = None) -> Card:
+    async def forget_card(self, tenant_id: str, card_id: int | None = None, *, by: str = LIBRARY) -> Card:
         """Forget a saved card, the default one where none is named: here at once, at the bank as soon as it answers.
 
         Twice is once: it never takes another card.
 
+        Args:
+            by: who asks, for the record.
+
         Raises:
             CardNotFound: the tenant has no such card.
         """
-        card = await self._container.cards().forget(self._reader(tenant_id), _card_id(card_id))
+        card = await self._container.cards().forget(self._writer(tenant_id, "", by), _card_id(card_id))
         await self._announce()
         return card
 
@@ -608,12 +634,14 @@ class Billing:
         features: Sequence[str] = (),
         seats: int = 1,
         idempotency_key: str | None = None,
+        by: str = LIBRARY,
     ) -> Charge:
         """Charge the next period to the saved card, or get a payment page where the card may not be charged.
 
         Args:
             package_id: with `features` and `seats`, what the next period is to be; what runs where neither is given.
             idempotency_key: your own name for this charge. Calling again under it never charges a further period.
+            by: who asks, for the record.
 
         Raises:
             NoActiveSubscription: there is nothing to charge for.
@@ -623,7 +651,7 @@ class Billing:
         selection = Selection(package_id=package_id, features=features, seats=seats) if changed else None
         try:
             return await self._container.charging().charge(
-                self._writer(tenant_id, tenant_name), selection, key=idempotency_key
+                self._writer(tenant_id, tenant_name, by), selection, key=idempotency_key
             )
         finally:
             await self._announce()
@@ -632,9 +660,13 @@ class Billing:
         """What is on sale."""
         return await self._container.views().catalogue()
 
-    async def load_catalogue(self, catalogue: Catalogue) -> Catalogue:
-        """Put a catalogue on sale; returns the version that is on sale now."""
-        return await self._container.load_catalogue().load(catalogue)
+    async def load_catalogue(self, catalogue: Catalogue, *, by: str = LIBRARY) -> Catalogue:
+        """Put a catalogue on sale; returns the version that is on sale now.
+
+        Args:
+            by: who does, for the record.
+        """
+        return await self._container.load_catalogue().load(catalogue, by=by)
 
     async def reconcile(self, *, older_than: timedelta | None = None) -> list[Reconciled]:
         """Ask the bank about orders in doubt.
@@ -669,12 +701,12 @@ class Billing:
         except TimeoutError:
             self._is_slow = True
 
-    def _writer(self, tenant_id: str, tenant_name: str) -> Principal:
+    def _writer(self, tenant_id: str, tenant_name: str, by: str = LIBRARY) -> Principal:
         checked = check_tenant_id(tenant_id, self._container.settings().reserved_tenants)
         return Principal(
             tenant_id=checked,
             tenant_name=tenant_name or checked,
-            user_id=LIBRARY,
+            user_id=by or LIBRARY,
             scopes=frozenset({Scope.READ, Scope.WRITE}),
         )
 

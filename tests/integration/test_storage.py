@@ -128,7 +128,7 @@ async def test_a_tenant_has_one_subscription(storage: Storage) -> None:
 async def test_the_newest_catalogue_is_on_sale(storage: Storage) -> None:
     assert (await storage.read(lambda uow: uow.catalogues.current())).version == 0
     for version in (1, 2):
-        await storage.transact(lambda uow, version=version: uow.catalogues.add(catalogue(version), NOW))  # type: ignore[misc]
+        await storage.transact(lambda uow, version=version: uow.catalogues.add(catalogue(version), NOW, "cli:root"))  # type: ignore[misc]
     assert await storage.read(lambda uow: uow.catalogues.current()) == catalogue(2)
 
 
@@ -177,8 +177,8 @@ async def test_tokens_are_found_by_digest_and_revoked_by_prefix(storage: Storage
     await storage.transact(lambda uow: uow.tokens.add(token))
     assert await storage.read(lambda uow: uow.tokens.by_digest("0" * 64)) == token
     assert await storage.read(lambda uow: uow.tokens.by_digest("1" * 64)) is None
-    assert await storage.transact(lambda uow: uow.tokens.revoke("abcdefgh", LATER)) == 1
-    assert await storage.transact(lambda uow: uow.tokens.revoke("abcdefgh", LATER)) == 0
+    assert await storage.transact(lambda uow: uow.tokens.revoke("abcdefgh", LATER, "cli:root")) == 1
+    assert await storage.transact(lambda uow: uow.tokens.revoke("abcdefgh", LATER, "cli:root")) == 0
     (listed,) = await storage.read(lambda uow: uow.tokens.listed("acme"))
     assert listed.revoked_at == LATER
     assert list(await storage.read(lambda uow: uow.tokens.listed("globex"))) == []

@@ -233,7 +233,7 @@ def _outbox(patch: Patch) -> None:
 
         def without_events(uow: Any) -> Any:
             held.clear()
-            uow.outbox.add = lambda events: held.extend(events) or events
+            uow.outbox.add = lambda events, _by="": held.extend(events) or events
             return work(uow)
 
         result = await transact(self, without_events)

@@ -82,7 +82,7 @@ class SavedCards:
                     card.is_default = False
                     uow.cards.save(card)
             if not chosen.is_default:
-                chosen.choose(now)
+                uow.outbox.add(chosen.choose(now), who.name)
                 uow.cards.save(chosen)
             return chosen
 
@@ -104,7 +104,7 @@ class SavedCards:
             if card.state is not CardState.ACTIVE:
                 return card, False
             was_default = card.is_default
-            uow.outbox.add(card.forget(now, as_default=card_id is None))
+            uow.outbox.add(card.forget(now, as_default=card_id is None), who.name)
             uow.cards.save(card)
             others = uow.cards.active_of(who.tenant_id)
             if was_default and others:

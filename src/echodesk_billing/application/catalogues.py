@@ -20,8 +20,11 @@ class LoadCatalogue:
         self._storage = storage
         self._clock = clock
 
-    async def load(self, catalogue: Catalogue) -> Catalogue:
+    async def load(self, catalogue: Catalogue, *, by: str = "") -> Catalogue:
         """Put `catalogue` on sale.
+
+        Args:
+            by: who does, for the record.
 
         Returns:
             The version that is on sale now. Running subscriptions keep the plan they bought.
@@ -38,9 +41,9 @@ class LoadCatalogue:
             if current.version and evolve(catalogue, version=current.version) == current:
                 return current
             new = evolve(catalogue, version=current.version + 1)
-            uow.catalogues.add(new, now)
+            uow.catalogues.add(new, now, by)
             return new
 
         loaded = await self._storage.transact(work)
-        log.info("catalogue.loaded", version=loaded.version, packages=len(loaded.packages))
+        log.info("catalogue.loaded", version=loaded.version, packages=len(loaded.packages), by=by)
         return loaded

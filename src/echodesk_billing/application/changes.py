@@ -210,7 +210,7 @@ class ChangePlan:
                 raise ChangeRefused(f"{plan.name} with the same seats is what runs, or is scheduled, already")
             day = _day(effective, subscription.time_zone)
             replaced = subscription.would_replace(plan, now, day)
-            uow.outbox.add(subscription.schedule(plan, now, day, catalogue))
+            uow.outbox.add(subscription.schedule(plan, now, day, catalogue), who.name)
             subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)
             preview = evolve(subscription.scheduled(plan, now), replaces=replaced)
@@ -281,7 +281,7 @@ class StartTrial:
             plan = pricing.plan(uow.catalogues.current(), selection, currency)
             uow.subscriptions.add(self._shop.subscription(who))
             subscription = uow.subscriptions.lock(who.tenant_id)
-            uow.outbox.add(subscription.start_trial(plan, self._policy, now))
+            uow.outbox.add(subscription.start_trial(plan, self._policy, now), who.name)
             subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)
             return subscription
@@ -302,7 +302,7 @@ async def _on_subscription(
 
     def work(uow: UnitOfWork) -> Subscription:
         subscription = _locked(uow, who)
-        uow.outbox.add(change(subscription, now))
+        uow.outbox.add(change(subscription, now), who.name)
         subscription.plan_next(now, policy)
         uow.subscriptions.save(subscription)
         return subscription

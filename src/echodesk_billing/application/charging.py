@@ -96,7 +96,7 @@ class ChargeSavedCard:
             charge, events = self.start(uow, who, subscription, evolve(owed, purpose=Purpose.RENEWAL), now, key)
             subscription.plan_next(now, self._policy)
             uow.subscriptions.save(subscription)
-            uow.outbox.add(events)
+            uow.outbox.add(events, who.name)
             return charge
 
         charge = await self._storage.transact(work)

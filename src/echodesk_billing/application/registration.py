@@ -157,7 +157,7 @@ def _buyer(applicant: Applicant) -> Principal:
     return Principal(
         tenant_id=applicant.schema_name,
         tenant_name=applicant.name,
-        user_id=applicant.admin_email,
+        user_id="registration",
         scopes=frozenset(),
         full_name=f"{applicant.admin_first_name} {applicant.admin_last_name}".strip(),
         email=applicant.admin_email,

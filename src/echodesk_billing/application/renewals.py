@@ -170,6 +170,6 @@ def _tenant(subscription: Subscription) -> Principal:
     return Principal(
         tenant_id=subscription.tenant_id,
         tenant_name=subscription.tenant_name or subscription.tenant_id,
-        user_id="",
+        user_id="worker",
         scopes=frozenset({Scope.WRITE}),
     )

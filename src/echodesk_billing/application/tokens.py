@@ -6,11 +6,15 @@ import hashlib
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
+import structlog
+
 from echodesk_billing.domain.tenant import tenant_id
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Storage, StoredToken
+
+log = structlog.get_logger()
 
 PREFIX_LENGTH = 8
 DEFAULT_LIFETIME = timedelta(days=400)
@@ -47,7 +51,7 @@ class Tokens:
 
     async def open_session(self, principal: Principal, token: str, lifetime: timedelta) -> str:
         """A session of the console for who has shown `token`; it never outlives that, and opens no other."""
-        return await self._store(principal, lifetime, parent=_digest(token))
+        return await self._store(principal, lifetime, parent=_digest(token), by=principal.name)
 
     async def _valid(self, digest: str) -> StoredToken | None:
         stored = await self._storage.read(lambda uow: uow.tokens.by_digest(digest))
@@ -59,11 +63,12 @@ class Tokens:
         return stored.expires_at is None or await self._clock.now() < stored.expires_at
 
     async def issue(
-        self, principal: Principal, *, lifetime: timedelta | None = DEFAULT_LIFETIME, secret: str = ""
+        self, principal: Principal, *, by: str = "", lifetime: timedelta | None = DEFAULT_LIFETIME, secret: str = ""
     ) -> str:
         """A new token for `principal`; this is the only time it can be seen.
 
         Args:
+            by: who makes it, for the record.
             lifetime: how long it is good for; for ever where None.
             secret: the token to use instead of a random one, for demonstrations; issuing it twice is issuing it once.
 
@@ -71,10 +76,12 @@ class Tokens:
             InvalidTenant: the tenant's id is none, or reserved.
         """
         tenant_id(principal.tenant_id, self._reserved)
-        return await self._store(principal, lifetime, secret=secret)
+        token = await self._store(principal, lifetime, secret=secret, by=by)
+        log.info("token.issued", tenant_id=principal.tenant_id, user_id=principal.user_id, by=by)
+        return token
 
     async def _store(
-        self, principal: Principal, lifetime: timedelta | None, *, secret: str = "", parent: str | None = None
+        self, principal: Principal, lifetime: timedelta | None, *, by: str, secret: str = "", parent: str | None = None
     ) -> str:
         token = secret or self._ids.token()
         now = await self._clock.now()
@@ -85,6 +92,7 @@ class Tokens:
             created_at=now,
             expires_at=now + lifetime if lifetime else None,
             parent=parent,
+            issued_by=by,
         )
         await self._storage.transact(lambda uow: uow.tokens.add(stored))
         return token
@@ -98,10 +106,16 @@ class Tokens:
         """Tokens, newest first."""
         return await self._storage.read(lambda uow: uow.tokens.listed(tenant_id))
 
-    async def revoke(self, prefix: str) -> int:
-        """Revoke the tokens that begin with `prefix`; returns how many."""
+    async def revoke(self, prefix: str, *, by: str = "") -> int:
+        """Revoke the tokens that begin with `prefix`; returns how many.
+
+        Args:
+            by: who does, for the record.
+        """
         now = await self._clock.now()
-        return await self._storage.transact(lambda uow: uow.tokens.revoke(prefix, now))
+        revoked = await self._storage.transact(lambda uow: uow.tokens.revoke(prefix, now, by))
+        log.info("token.revoked", prefix=prefix, tokens=revoked, by=by)
+        return revoked
 
 
 def _digest(token: str) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import define
 
-from echodesk_billing.domain.events import CardForgotten, CardSaved, ReminderDue
+from echodesk_billing.domain.events import CardForgotten, CardSaved, DefaultCardChosen, ReminderDue
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.order import Order
 from echodesk_billing.domain.payment_request import Capture, SaveCard
@@ -143,9 +143,11 @@ class Card:
         )
         return mine == theirs
 
-    def choose(self, at: datetime) -> None:
+    def choose(self, at: datetime) -> list[DefaultCardChosen]:
         """Its owner makes it the default."""
         self.is_default, self.chosen_at = True, at
+        number = self.masked_number
+        return [DefaultCardChosen(tenant_id=self.tenant_id, at=at, order_id=self.order_id, masked_number=number)]
 
     def forget(self, at: datetime, *, as_default: bool = False) -> list[CardForgotten]:
         """Make it unusable; the bank is told next. Forgetting twice is forgetting once.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from echodesk_billing.domain.money import Money
 
@@ -18,12 +18,18 @@ class Event:
         tenant_id: whose it is.
         at: when it happened (UTC).
         id: sorts by time; given when the event is recorded, the same at every delivery.
+        by: who asked for what led to it, `user@tenant`, or an operator's name; empty where the bank or time did.
     """
 
     version: ClassVar[int] = 1
     tenant_id: str
     at: datetime
     id: str = ""
+    by: str = ""
+
+    def recorded(self, event_id: str, by: str) -> Self:
+        """The event as it is stored."""
+        return evolve(self, id=event_id, by=self.by or by)
 
     @property
     def name(self) -> str:
@@ -89,18 +95,23 @@ class OrderAttentionResolved(OrderEvent):
 
     Args:
         reasons: why it did.
-        by: the operator who resolved it; empty where a later report of the bank proved it settled.
         note: what the operator found, or what proved it.
     """
 
     reasons: tuple[str, ...]
-    by: str
     note: str
 
 
 @frozen(kw_only=True)
 class CardSaved(OrderEvent):
     """The bank keeps the card that paid the order."""
+
+    masked_number: str
+
+
+@frozen(kw_only=True)
+class DefaultCardChosen(OrderEvent):
+    """Another saved card is charged from now on; `order_id` is of the order that saved it."""
 
     masked_number: str
 
@@ -275,6 +286,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         OrderAttentionResolved,
         CardSaved,
         CardForgotten,
+        DefaultCardChosen,
         InvoiceIssued,
         PaymentActionRequired,
         SubscriptionActivated,

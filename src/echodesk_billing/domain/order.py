@@ -136,8 +136,12 @@ class Order:
         plan: Plan | None = None,
         period: int | None = None,
         ask: str | None = None,
+        by: str = "",
     ) -> tuple[Order, OrderCreated]:
         """A new order, to be stored before the bank hears of it: for one period of a plan, or to save a card.
+
+        Args:
+            by: who asked for it.
 
         Raises:
             InvalidPaymentOption: an option of the request does not fit the amount.
@@ -157,8 +161,8 @@ class Order:
             ask=ask,
             check_at=at + FIRST_CHECK_AFTER,
         )
-        order.steps.append(Step(at=at, event="create", source=Source.REQUEST, before="", after=order.state))
-        return order, OrderCreated(tenant_id=tenant_id, at=at, order_id=order_id, amount=order.amount)
+        order.steps.append(Step(at=at, event="create", source=Source.REQUEST, before="", after=order.state, by=by))
+        return order, OrderCreated(tenant_id=tenant_id, at=at, order_id=order_id, amount=order.amount, by=by)
 
     @property
     def subject(self) -> str:
@@ -628,6 +632,9 @@ class Order:
         before, known = self.refunded, {one.id: one.state for one in self.refunds}
         self.refunds = refund.merged(self.refunds, report, self.captured)
         events: list[OrderEvent] = []
+        done = [
+            one for one in self.refunds if one.state is RefundState.COMPLETED and known.get(one.id) is not one.state
+        ]
         for one in self.refunds:
             if one.state is RefundState.FAILED and known.get(one.id) is not RefundState.FAILED:
                 events += self.mark(f"refund {one.id} of {one.amount} failed: {one.failure}", report.source, at)
@@ -641,7 +648,12 @@ class Order:
             self._move("refund" if self.refunded == self.captured else "refund_partially", report.source, at)
             events.append(
                 OrderRefunded(
-                    tenant_id=self.tenant_id, at=at, order_id=self.id, amount=went_back, refunded=self.refunded
+                    tenant_id=self.tenant_id,
+                    at=at,
+                    order_id=self.id,
+                    amount=went_back,
+                    refunded=self.refunded,
+                    by=", ".join(sorted({one.by for one in done if one.by})),
                 )
             )
         return events

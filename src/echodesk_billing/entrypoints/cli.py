@@ -635,7 +635,7 @@ def catalogue_load(file: Path, as_json: AsJson = False) -> None:
     """Put a catalogue on sale, from a TOML or JSON file."""
 
     async def work(container: Container, _settings: Settings) -> None:
-        loaded = await container.load_catalogue().load(read_catalogue(file))
+        loaded = await container.load_catalogue().load(read_catalogue(file), by=OPERATOR.name)
         value = {"version": loaded.version, "packages": len(loaded.packages), "features": len(loaded.features)}
         _print(value, lambda: f"Version {loaded.version} is on sale: {len(loaded.packages)} packages", as_json=as_json)
 
@@ -719,7 +719,7 @@ def token_create(
 
     async def work(container: Container, _settings: Settings) -> None:
         lifetime = None if never else timedelta(days=days)
-        token = await container.tokens().issue(principal, lifetime=lifetime)
+        token = await container.tokens().issue(principal, by=OPERATOR.name, lifetime=lifetime)
         _print({"token": token, "tenant": tenant}, lambda: token, as_json=as_json)
 
     _run(work)
@@ -740,6 +740,8 @@ def token_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
                 "created_at": token.created_at,
                 "expires_at": token.expires_at,
                 "revoked_at": token.revoked_at,
+                "issued_by": token.issued_by,
+                "revoked_by": token.revoked_by,
             }
             for token in tokens
         ]
@@ -764,7 +766,7 @@ def token_revoke(prefix: str, as_json: AsJson = False) -> None:
     """Revoke the tokens that begin with PREFIX, as `token list` shows it."""
 
     async def work(container: Container, _settings: Settings) -> int:
-        revoked = await container.tokens().revoke(prefix)
+        revoked = await container.tokens().revoke(prefix, by=OPERATOR.name)
         _print({"revoked": revoked}, lambda: f"{revoked} revoked", as_json=as_json)
         return 0 if revoked else FAILED
 

@@ -57,6 +57,8 @@ class StoredToken:
 
     Args:
         prefix: its first characters, to tell tokens apart.
+        issued_by: who made it; empty for those of before that was recorded.
+        revoked_by: who ended it.
         digest: SHA-256 of the secret, hexadecimal.
         parent: of a session in the console, the digest of the token that opened it; None for an access token.
     """
@@ -68,6 +70,8 @@ class StoredToken:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     parent: str | None = None
+    issued_by: str = ""
+    revoked_by: str = ""
 
 
 @frozen(kw_only=True)
@@ -305,8 +309,8 @@ class Catalogues(Protocol):
         """The newest version; an empty one, version 0, where none was loaded."""
         ...
 
-    def add(self, catalogue: Catalogue, at: datetime) -> None:
-        """Store a version."""
+    def add(self, catalogue: Catalogue, at: datetime, by: str) -> None:
+        """Store a version, and who put it on sale."""
         ...
 
 
@@ -329,8 +333,12 @@ class Inbox(Protocol):
 class Outbox(Protocol):
     """Events on their way out."""
 
-    def add(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Record events in order; returns them with their ids."""
+    def add(self, events: Sequence[Event], by: str = "") -> Sequence[Event]:
+        """Record events in order; returns them with their ids.
+
+        Args:
+            by: who asked for what led to them; empty where the bank or time did.
+        """
         ...
 
     def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Event]:
@@ -392,7 +400,7 @@ class Tokens(Protocol):
         """Revoke the token with this digest."""
         ...
 
-    def revoke(self, prefix: str, at: datetime) -> int:
+    def revoke(self, prefix: str, at: datetime, by: str) -> int:
         """Revoke the tokens with this prefix; returns how many."""
         ...
 

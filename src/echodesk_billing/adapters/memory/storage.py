@@ -353,7 +353,7 @@ class _Catalogues:
     def current(self) -> Catalogue:
         return self._catalogues[-1] if self._catalogues else Catalogue()
 
-    def add(self, catalogue: Catalogue, at: datetime) -> None:  # noqa: ARG002 - the port's signature
+    def add(self, catalogue: Catalogue, at: datetime, by: str) -> None:  # noqa: ARG002 - the port's signature
         self._catalogues.append(catalogue)
 
 
@@ -379,8 +379,8 @@ class _Outbox:
         self._memory = memory
         self._ids = ids
 
-    def add(self, events: Sequence[Event]) -> Sequence[Event]:
-        recorded = [evolve(event, id=self._ids.event_id(event.at)) for event in events]
+    def add(self, events: Sequence[Event], by: str = "") -> Sequence[Event]:
+        recorded = [event.recorded(self._ids.event_id(event.at), by) for event in events]
         self._memory.outbox.extend(_Sent(event) for event in recorded)
         return recorded
 
@@ -442,10 +442,10 @@ class _Tokens:
         if digest in self._tokens:
             self._tokens[digest] = evolve(self._tokens[digest], revoked_at=at)
 
-    def revoke(self, prefix: str, at: datetime) -> int:
+    def revoke(self, prefix: str, at: datetime, by: str) -> int:
         chosen = [token for token in self._tokens.values() if token.prefix == prefix and token.revoked_at is None]
         for token in chosen:
-            self._tokens[token.digest] = evolve(token, revoked_at=at)
+            self._tokens[token.digest] = evolve(token, revoked_at=at, revoked_by=by)
         return len(chosen)
 
 

@@ -370,6 +370,8 @@ def token_values(token: StoredToken) -> Values:
         "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,
         "parent": token.parent,
+        "issued_by": token.issued_by,
+        "revoked_by": token.revoked_by,
     }
 
 
@@ -383,6 +385,8 @@ def token(row: Row[Any]) -> StoredToken:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         parent=row.parent,
+        issued_by=row.issued_by,
+        revoked_by=row.revoked_by,
     )
 
 

@@ -251,6 +251,7 @@ catalogues = Table(
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("document", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("loaded_by", Text, nullable=False, server_default=""),
 )
 
 inbox = Table(
@@ -313,6 +314,8 @@ tokens = Table(
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
     Column("parent", String(64)),
+    Column("issued_by", Text, nullable=False, server_default=""),
+    Column("revoked_by", Text, nullable=False, server_default=""),
 )
 _ENDS = text("expires_at IS NOT NULL")
 Index("ix_tokens_expires", tokens.c.expires_at, postgresql_where=_ENDS, sqlite_where=_ENDS)

@@ -504,11 +504,12 @@ class SqlCatalogues:
         row = self._session.execute(query).first()
         return Catalogue() if row is None else rows.catalogue(row)
 
-    def add(self, catalogue: Catalogue, at: datetime) -> None:
+    def add(self, catalogue: Catalogue, at: datetime, by: str) -> None:
         """Insert a version."""
+        document = rows.catalogue_document(catalogue)
         self._session.execute(
             tables.catalogues.insert(),
-            {"version": catalogue.version, "document": rows.catalogue_document(catalogue), "created_at": at},
+            {"version": catalogue.version, "document": document, "created_at": at, "loaded_by": by},
         )
 
 
@@ -539,9 +540,9 @@ class SqlOutbox:
         self._session = session
         self._ids = ids
 
-    def add(self, events: Sequence[Event]) -> Sequence[Event]:
+    def add(self, events: Sequence[Event], by: str = "") -> Sequence[Event]:
         """Insert events in order, with ids that sort the same way."""
-        recorded = [evolve(event, id=self._ids.event_id(event.at)) for event in events]
+        recorded = [event.recorded(self._ids.event_id(event.at), by) for event in events]
         self._session.insert(tables.outbox, [rows.event_values(event) for event in recorded])
         return recorded
 
@@ -678,12 +679,12 @@ class SqlTokens:
             update(table).where(table.c.digest == digest, table.c.revoked_at.is_(None)).values(revoked_at=at)
         )
 
-    def revoke(self, prefix: str, at: datetime) -> int:
+    def revoke(self, prefix: str, at: datetime, by: str) -> int:
         """By the index on prefix."""
         return self._session.execute(
             update(tables.tokens)
             .where(tables.tokens.c.prefix == prefix, tables.tokens.c.revoked_at.is_(None))
-            .values(revoked_at=at)
+            .values(revoked_at=at, revoked_by=by)
         ).rowcount
 
 
