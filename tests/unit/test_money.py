@@ -106,3 +106,8 @@ def test_amounts_of_one_currency_are_ordered() -> None:
     assert large >= small
     assert not gel("0.00")
     assert str(large) == "2.00 GEL"
+
+
+def test_text_with_too_many_decimals_is_a_number_and_no_money() -> None:
+    with pytest.raises(InvalidMoney, match="more than two decimals"):
+        Money.parse("10.001")

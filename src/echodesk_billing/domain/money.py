@@ -71,9 +71,10 @@ class Money:
             InvalidMoney: the text is not a decimal number, or not money.
         """
         try:
-            return cls(Decimal(text), _currency(currency))
+            amount = Decimal(text)
         except (InvalidOperation, TypeError, ValueError):
             raise InvalidMoney(f"{text!r} is not a decimal number") from None
+        return cls(amount, _currency(currency))
 
     @classmethod
     def from_minor(cls, minor: int, currency: Currency) -> Money:

@@ -1,0 +1,88 @@
+"""Comparing what we believe of an order with what the bank says and what the books hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from echodesk_billing.domain.accounting.journal import BANK, Entry
+from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.orders import refund
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.report import BankReport, BankStatus
+
+
+@frozen(kw_only=True)
+class Comparison:
+    """One order, three times: as we have it, as the bank has it, and as the books have it.
+
+    Args:
+        differences: what does not agree, in words; empty when all is well.
+    """
+
+    order_id: str
+    tenant_id: str
+    state: str
+    bank_status: str
+    captured: Money
+    refunded: Money
+    at_the_bank: Money
+    in_the_books: Money
+    differences: tuple[str, ...]
+
+
+def compare(order: Order, receipt: BankReport | None, entries: Sequence[Entry]) -> Comparison:
+    """Compare an order with the bank's receipt and its entries in the journal.
+
+    Args:
+        receipt: None where the bank gave no id of the order, and does not find it by ours.
+
+    Source: domain.md, Books: the bank's balance is what was captured less what was refunded.
+    """
+    zero = Money.zero(order.amount.currency)
+    captured = order.captured or zero
+    taken = returned = zero
+    if receipt is not None:
+        receipt = evolve(receipt, transferred=order.gross(receipt))
+        taken, returned = _taken(receipt, zero), _returned(receipt, zero)
+    held = sum((entry.amount for entry in entries if entry.debit == BANK), zero)
+    given = sum((entry.amount for entry in entries if entry.credit == BANK), zero)
+    differences = [
+        f"{what}: {ours} here, {theirs} {where}"
+        for what, ours, theirs, where in (
+            ("captured", captured, taken, "at the bank"),
+            ("refunded", order.refunded, returned, "at the bank"),
+            ("balance", captured - order.refunded, held - given, "in the books"),
+        )
+        if ours != theirs
+    ]
+    if receipt is None and order.state is OrderState.CREATED:
+        differences.append("the bank's answer to its creation is not known")
+    return Comparison(
+        order_id=order.id,
+        tenant_id=order.tenant_id,
+        state=order.state,
+        bank_status=str(receipt.status) if receipt else "not found",
+        captured=captured,
+        refunded=order.refunded,
+        at_the_bank=taken - returned,
+        in_the_books=held - given,
+        differences=(*differences, *order.attention),
+    )
+
+
+def _taken(receipt: BankReport, zero: Money) -> Money:
+    """What the bank has taken for us; money that is only held is not taken."""
+    if not receipt.claims_money or receipt.status is BankStatus.BLOCKED:
+        return zero
+    taken = receipt.transferred or zero
+    return taken if taken.currency is zero.currency else zero
+
+
+def _returned(receipt: BankReport, zero: Money) -> Money:
+    if not receipt.claims_money:
+        return zero
+    paid = _taken(receipt, zero)
+    return refund.completed(refund.merged((), receipt, paid), zero.currency) if paid else zero

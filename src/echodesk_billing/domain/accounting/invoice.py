@@ -1,0 +1,64 @@
+"""Invoices: one for every completed payment, numbered without a gap per series."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from attrs import frozen
+
+from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.orders.order import Order
+
+
+def series_of(moment: datetime, time_zone: str) -> str:
+    """The series of invoices issued at `moment`: one a year, by the calendar of `time_zone`."""
+    return f"INV-{moment.astimezone(ZoneInfo(time_zone)).year}"
+
+
+@frozen(kw_only=True)
+class Invoice:
+    """What was paid, for what, under which number.
+
+    Args:
+        id: a number for the frontend, 0 before it is stored.
+        series: for example `INV-2026`.
+        serial: counts up from 1 within the series.
+        amount: what the card paid.
+        buyer: the tenant's name as it was when the order was made; empty on invoices of older versions.
+
+    Source: domain.md, Books.
+    """
+
+    id: int = 0
+    series: str
+    serial: int
+    tenant_id: str
+    order_id: str
+    amount: Money
+    description: str
+    package_name: str
+    seats: int
+    issued_at: datetime
+    buyer: str = ""
+
+    @property
+    def number(self) -> str:
+        """As printed: `INV-2026-000123`."""
+        return f"{self.series}-{self.serial:06}"
+
+    @classmethod
+    def of(cls, order: Order, captured: Money, at: datetime, *, series: str, serial: int) -> Invoice:
+        """The invoice for an order that was just paid."""
+        return cls(
+            series=series,
+            serial=serial,
+            tenant_id=order.tenant_id,
+            order_id=order.id,
+            amount=captured,
+            description=order.request.description,
+            package_name=order.plan.name if order.plan else "",
+            seats=order.plan.selection.seats if order.plan else 0,
+            issued_at=at,
+            buyer=order.request.tenant_name,
+        )

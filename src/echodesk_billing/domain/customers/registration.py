@@ -1,0 +1,102 @@
+"""A tenant that is to come to life when its first order is paid."""
+
+from __future__ import annotations
+
+import enum
+import re
+from datetime import datetime
+
+from attrs import Attribute, define, field, frozen
+
+from echodesk_billing.domain.arguments import typed
+from echodesk_billing.domain.errors import InvalidSelection
+from echodesk_billing.domain.events import TenantRegistered
+
+_SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_-]{1,61}[a-z0-9]")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+LONGEST_NAME = 200
+
+
+class RegistrationState(enum.StrEnum):
+    """`pending` reserves the name until it expires; `registered` is for good."""
+
+    PENDING = "pending"
+    REGISTERED = "registered"
+
+
+def _schema_name(_applicant: object, _field: Attribute[str], value: str) -> None:
+    if not _SCHEMA_NAME.fullmatch(value):
+        raise InvalidSelection(
+            "schema_name", "3 to 63 of a-z, 0-9, hyphen and underscore, beginning with a letter, ending with neither"
+        )
+
+
+def _email(_applicant: object, _field: Attribute[str], value: str) -> None:
+    if not _EMAIL.fullmatch(value) or len(value) > LONGEST_NAME:
+        raise InvalidSelection("admin_email", f"{value[:50]!r} is not an e-mail address")
+
+
+@frozen(kw_only=True, field_transformer=typed)
+class Applicant:
+    """Who registers.
+
+    Args:
+        schema_name: becomes the tenant's id.
+        name: of the company, on the payment page.
+
+    Raises:
+        InvalidSelection: the schema's name or the e-mail address is none.
+    """
+
+    schema_name: str = field(validator=_schema_name)
+    name: str
+    admin_email: str = field(validator=_email)
+    admin_first_name: str = ""
+    admin_last_name: str = ""
+    language: str = "ka"
+
+
+@define(kw_only=True)
+class Registration:
+    """One attempt to register, with the order that pays for it.
+
+    Args:
+        sealed_payload: what the CRM passed along, encrypted; None once it was erased.
+        expires_at: until when the name is reserved.
+        version: counts the saved changes.
+
+    Source: domain.md, Subscription, "Registration".
+    """
+
+    order_id: str
+    applicant: Applicant
+    sealed_payload: bytes | None
+    created_at: datetime
+    expires_at: datetime
+    state: RegistrationState = RegistrationState.PENDING
+    version: int = 0
+
+    def reserves_against(self, applicant: Applicant, now: datetime) -> bool:
+        """Whether the name is not free for `applicant`: it is used, or somebody else has reserved it."""
+        if self.state is RegistrationState.REGISTERED:
+            return True
+        return now < self.expires_at and self.applicant.admin_email.lower() != applicant.admin_email.lower()
+
+    def on_payment(self, at: datetime) -> list[TenantRegistered]:
+        """The order is paid, in time or late: the tenant comes to life, once."""
+        if self.state is RegistrationState.REGISTERED:
+            return []
+        self.state = RegistrationState.REGISTERED
+        who = self.applicant
+        return [
+            TenantRegistered(
+                tenant_id=who.schema_name,
+                at=at,
+                order_id=self.order_id,
+                tenant_name=who.name,
+                admin_email=who.admin_email,
+                admin_first_name=who.admin_first_name,
+                admin_last_name=who.admin_last_name,
+                language=who.language,
+            )
+        ]

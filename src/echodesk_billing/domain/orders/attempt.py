@@ -1,0 +1,57 @@
+"""What a refusal of the bank says of an order or a refund, which depends on who else asked for the same."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from datetime import datetime
+
+from echodesk_billing.domain.orders.order import LONGEST_CHECK_INTERVAL, Step
+
+
+class Attempt(enum.Enum):
+    """Which attempt at creating an order at the bank it is.
+
+    Every attempt but the first is noted in the order's history before the bank hears of it.
+    """
+
+    FIRST = "nobody can have asked before"
+    AGAIN = "somebody did, and nobody knows what came of it"
+    LAST = "somebody did, and the bank, which has forgotten the key by now, does not find the order"
+
+    def is_settled_by_refusal(self, history: Iterable[Step], now: datetime) -> bool:
+        """Whether the bank's refusal of this attempt means that nothing was done, and that nothing will be.
+
+        Not where another process asked too, and may be waiting for its answer: two attempts under one key can end
+        differently, when the bank refuses one of them without looking at the key.
+
+        Args:
+            history: the order's steps.
+            now: when the refusal came.
+        """
+        steps = list(history)
+        match self:
+            case Attempt.FIRST:
+                return not repetitions(steps, "create")
+            case Attempt.AGAIN:
+                return False
+            case Attempt.LAST:
+                return is_alone(steps, "create", "", now)
+
+
+def is_alone(history: Iterable[Step], call: str, detail: str, now: datetime) -> bool:
+    """Whether a repeated attempt, which is noted, is the only one of the last hour, and none was in doubt.
+
+    Args:
+        history: the order's steps, the note of the attempt among them.
+        call: `create` or `refund`.
+        detail: which refund; empty for `create`.
+    """
+    recent = [step for step in history if step.at > now - LONGEST_CHECK_INTERVAL]
+    in_doubt = [step for step in recent if call == "create" and step.event == "create_in_doubt"]
+    return len(repetitions(recent, call, detail)) == 1 and not in_doubt
+
+
+def repetitions(history: Iterable[Step], call: str, detail: str = "") -> list[Step]:
+    """The notes of repeated attempts at a call; see `is_alone` for the arguments."""
+    return [step for step in history if (step.event, step.detail) == (f"{call}_repeated", detail)]
