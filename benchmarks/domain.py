@@ -11,8 +11,8 @@ from transitions import Machine
 
 from benchmarks import machine
 from benchmarks.figures import Figure
-from echodesk_billing.domain.lifecycle import ORDER_TRANSITIONS, OrderState
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.orders.lifecycle import ORDER_TRANSITIONS, OrderState
+from echodesk_billing.domain.orders.report import BankStatus
 
 FRESH = an_order()
 PAID = report(BankStatus.COMPLETED)

@@ -15,10 +15,10 @@ from tests.builders import BANK_ID, a_plan, an_order, report
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing.adapters.sql import rows, tables
-from echodesk_billing.domain.lifecycle import SubscriptionState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.report import BankStatus
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 WEBHOOK = "/api/payments/webhook/"

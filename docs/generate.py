@@ -6,8 +6,10 @@ import re
 import sys
 from pathlib import Path
 
-from echodesk_billing.domain.lifecycle import ORDER_TRANSITIONS, SUBSCRIPTION_TRANSITIONS, mermaid
-from echodesk_billing.domain.response_codes import RESPONSE_CODES
+from echodesk_billing.domain.orders.lifecycle import ORDER_TRANSITIONS
+from echodesk_billing.domain.orders.response_codes import RESPONSE_CODES
+from echodesk_billing.domain.state_machine import mermaid
+from echodesk_billing.domain.subscriptions.lifecycle import SUBSCRIPTION_TRANSITIONS
 
 ROOT = Path(__file__).parent.parent
 

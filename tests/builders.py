@@ -8,14 +8,14 @@ from typing import Any
 
 from attrs import evolve
 
-from echodesk_billing.domain.catalogue import Catalogue, Feature, Limits, Package, PricingModel
+from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Limits, Package, PricingModel
+from echodesk_billing.domain.catalogue.pricing import Plan, Selection, plan
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.payment_request import Capture, PaymentRequest
-from echodesk_billing.domain.pricing import Plan, Selection, plan
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus, Source
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.payment_request import Capture, PaymentRequest
+from echodesk_billing.domain.orders.report import BankRefund, BankReport, BankStatus, Source
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)

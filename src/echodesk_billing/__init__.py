@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         InvoiceNotFound,
         OrderNotFound,
     )
-    from echodesk_billing.domain.catalogue import Catalogue, Feature, Limits, Package, PricingModel
+    from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Limits, Package, PricingModel
+    from echodesk_billing.domain.customers.registration import Applicant
     from echodesk_billing.domain.errors import (
         AmountTooLarge,
         BillingError,
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
         TrialStarted,
     )
     from echodesk_billing.domain.money import Currency, Money
-    from echodesk_billing.domain.payment_request import (
+    from echodesk_billing.domain.orders.payment_request import (
         BasketItem,
         Campaign,
         Capture,
@@ -75,7 +76,6 @@ if TYPE_CHECKING:
         Theme,
         Wallet,
     )
-    from echodesk_billing.domain.registration import Applicant
     from echodesk_billing.facade import Billing
     from echodesk_billing.ports.gateway import (
         GatewayError,
@@ -101,7 +101,7 @@ _WHERE = {
         "InvoiceNotFound",
         "OrderNotFound",
     ),
-    "domain.catalogue": ("Catalogue", "Feature", "Limits", "Package", "PricingModel"),
+    "domain.catalogue.catalogue": ("Catalogue", "Feature", "Limits", "Package", "PricingModel"),
     "domain.errors": (
         "AmountTooLarge",
         "BillingError",
@@ -145,7 +145,7 @@ _WHERE = {
         "TrialStarted",
     ),
     "domain.money": ("Currency", "Money"),
-    "domain.payment_request": (
+    "domain.orders.payment_request": (
         "BasketItem",
         "Campaign",
         "Capture",
@@ -158,7 +158,7 @@ _WHERE = {
         "Theme",
         "Wallet",
     ),
-    "domain.registration": ("Applicant",),
+    "domain.customers.registration": ("Applicant",),
     "facade": ("Billing",),
     "ports.gateway": (
         "GatewayError",

@@ -28,21 +28,21 @@ from echodesk_billing.application.settlement import Settled
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import SubscriptionView
 from echodesk_billing.container import Container
+from echodesk_billing.domain.accounting.audit import Comparison
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.arguments import require
-from echodesk_billing.domain.audit import Comparison
-from echodesk_billing.domain.books import Entry
-from echodesk_billing.domain.card import Card
-from echodesk_billing.domain.catalogue import LARGEST_ID, Catalogue
+from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, Catalogue
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.customers.registration import Applicant
+from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.domain.errors import BillingError, InvalidArgument, InvalidSelection
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import Capture, PaymentOptions, SaveCard, Wallet
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.registration import Applicant
-from echodesk_billing.domain.subscription import Subscription
-from echodesk_billing.domain.tenant import tenant_id as check_tenant_id
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import Capture, PaymentOptions, SaveCard, Wallet
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.gateway import require_configured
 from echodesk_billing.ports.storage import StorageUnavailable

@@ -17,8 +17,8 @@ from echodesk_billing import GatewayNonsense, GatewayRefused, GatewayTimeout, Ga
 from echodesk_billing.adapters.bog.client import BankAccess, BogGateway
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys
 from echodesk_billing.adapters.bog.tokens import MOST_BYTES, lifetime
-from echodesk_billing.domain.payment_request import SaveCard
-from echodesk_billing.domain.report import BankStatus, Source
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.report import BankStatus, Source
 from tests.builders import BANK_ID, NOW, a_request, an_order
 from tests.fake_bank import FakeClock
 from tests.integration.parts import Bank

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from echodesk_billing.domain.report import Source
+from echodesk_billing.domain.orders.report import Source
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.integration.conftest import Service
 from tests.integration.parts import START_WITHIN_SECONDS, Bank, Client, Forge, free_port, start

@@ -12,7 +12,7 @@ import pytest
 from attrs import define
 from playwright.async_api import Page
 
-from echodesk_billing.domain.report import Source
+from echodesk_billing.domain.orders.report import Source
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.integration.conftest import Service

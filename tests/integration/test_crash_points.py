@@ -18,10 +18,10 @@ from attrs import define
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
 from echodesk_billing.container import Container
-from echodesk_billing.domain.audit import compare
+from echodesk_billing.domain.accounting.audit import compare
 from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.serving import packaged
 from echodesk_billing.facade import open_container

@@ -27,8 +27,8 @@ from echodesk_billing import (
     GatewayUnavailable,
     Money,
 )
-from echodesk_billing.domain.books import BANK
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.accounting.journal import BANK
+from echodesk_billing.domain.orders.order import Order
 from tests.builders import catalogue
 from tests.integration.conftest import service_environment
 from tests.integration.parts import Bank

@@ -41,7 +41,7 @@ from echodesk_billing import (
     StorageUnavailable,
     Usage,
 )
-from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.sync import Billing as SyncBilling
 from tests.builders import catalogue
 from tests.integration.conftest import service_environment

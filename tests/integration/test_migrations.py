@@ -19,8 +19,8 @@ from echodesk_billing.adapters.sql.rows import catalogue_document
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.tables import metadata
 from echodesk_billing.adapters.sql.unit_of_work import SqlSubscriptions
+from echodesk_billing.domain.catalogue.pricing import Plan, Selection, plan
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.pricing import Plan, Selection, plan
 from tests.builders import catalogue
 
 

@@ -10,12 +10,12 @@ from attrs import evolve
 from echodesk_billing import Applicant
 from echodesk_billing.application.pruning import Prune, Pruned
 from echodesk_billing.application.settlement import Settlement
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.registration import Registration, RegistrationState
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.registration import Registration, RegistrationState
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
 from tests.builders import NOW, an_order, principal
 from tests.fake_bank import FakeBank, FakeClock

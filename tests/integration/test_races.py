@@ -12,12 +12,12 @@ from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.card import CardState
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.card import CardState
+from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.events import OrderMismatch
-from echodesk_billing.domain.payment_request import SaveCard
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.registration import Applicant
-from echodesk_billing.domain.report import ReportedCard
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.report import ReportedCard
 from echodesk_billing.ports.gateway import GatewayUnavailable
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 from tests.builders import NOW, principal

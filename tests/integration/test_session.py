@@ -7,8 +7,8 @@ from typing import Any
 from attrs import evolve
 from sqlalchemy import event
 
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
 from tests.builders import NOW, an_order, gel, report
 from tests.unit.conftest import World

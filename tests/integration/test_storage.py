@@ -9,13 +9,13 @@ from attrs import evolve
 
 from echodesk_billing import Currency, Event, OrderCompleted, OrderCreated, SaveCard, StorageUnavailable
 from echodesk_billing.adapters.memory import MemoryStorage
-from echodesk_billing.domain.books import BANK, entries
-from echodesk_billing.domain.card import Card
-from echodesk_billing.domain.invoice import Invoice
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Purpose
-from echodesk_billing.domain.report import BankStatus
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import BANK, entries
+from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
 from tests.builders import BANK_ID, NOW, a_plan, an_order, catalogue, gel, principal, refund, report
 

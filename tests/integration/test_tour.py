@@ -13,7 +13,7 @@ from attrs import define
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import Billing, Event, Money, PaymentActionRequired
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.ports.access import Scope
 from tests.builders import catalogue
 from tests.integration.conftest import Service, service_environment

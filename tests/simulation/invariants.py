@@ -7,14 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from echodesk_billing.domain import books, refund
-from echodesk_billing.domain.card import CardState
+from echodesk_billing.domain.accounting import journal as books
+from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
-from echodesk_billing.domain.lifecycle import ORDER_TRANSITIONS, OrderState, SubscriptionState, order_path
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.refund import RefundState
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.orders import refund
+from echodesk_billing.domain.orders.lifecycle import ORDER_TRANSITIONS, OrderState, order_path
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.refund import RefundState
+from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 
 if TYPE_CHECKING:
     from tests.simulation.run import Simulation

@@ -17,13 +17,13 @@ from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.errors import CallbackRefused
 from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.errors import BillingError
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import Capture, SaveCard
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.registration import Applicant
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import Capture, SaveCard
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.gateway import MalformedCallback
 from echodesk_billing.ports.storage import StorageUnavailable

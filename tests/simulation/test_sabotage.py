@@ -21,13 +21,13 @@ from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.views import Views
-from echodesk_billing.domain.attempt import Attempt
-from echodesk_billing.domain.card import Card
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.refund import Refund, RefundState
-from echodesk_billing.domain.registration import Applicant
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.customers.registration import Applicant
+from echodesk_billing.domain.orders.attempt import Attempt
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.refund import Refund, RefundState
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.gateway import Verdict
 from tests.builders import principal

@@ -34,13 +34,13 @@ from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.shop import Shop, Terms
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import SaveCard
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.report import BankStatus
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.storage import Storage
 from tests.builders import catalogue, gel, principal
 from tests.fake_bank import CountingIds, FakeBank, FakeClock

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from echodesk_billing import InvalidSelection, OrderAttentionResolved, OrderNotFound
-from echodesk_billing.domain.report import BankStatus, Source
+from echodesk_billing.domain.orders.report import BankStatus, Source
 from echodesk_billing.ports.access import Scope
 from tests.builders import NOW, an_order, gel, paid, principal, refund, report
 from tests.unit.conftest import World

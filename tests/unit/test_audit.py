@@ -8,10 +8,10 @@ import pytest
 from attrs import evolve
 
 from echodesk_billing.application.audit import Audit
-from echodesk_billing.domain.audit import Comparison, compare
-from echodesk_billing.domain.books import entries
+from echodesk_billing.domain.accounting.audit import Comparison, compare
+from echodesk_billing.domain.accounting.journal import entries
 from echodesk_billing.domain.events import OrderCompleted
-from echodesk_billing.domain.report import BankStatus, Source
+from echodesk_billing.domain.orders.report import BankStatus, Source
 from tests.builders import NOW, an_order, gel, principal, report
 from tests.unit.conftest import World
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from echodesk_billing import Currency, InvalidMoney, Money
-from echodesk_billing.domain.books import BANK, REVENUE, Entry, EntryKind, entries, tenant_account
+from echodesk_billing.domain.accounting.invoice import series_of
+from echodesk_billing.domain.accounting.journal import BANK, REVENUE, Entry, EntryKind, entries, tenant_account
 from echodesk_billing.domain.events import OrderCompleted, OrderCreated
-from echodesk_billing.domain.invoice import series_of
 from echodesk_billing.ports.access import Scope
 from tests.builders import NOW, gel, principal
 from tests.unit.conftest import World

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echodesk_billing.domain.calendar import days_after, months_after, period, period_at
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from tests.builders import an_order
 
 TBILISI = "Asia/Tbilisi"

@@ -13,9 +13,9 @@ from echodesk_billing import (
 )
 from echodesk_billing.application.callbacks import HINT_EVERY
 from echodesk_billing.application.settlement import Outcome
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.report import BankReport, BankStatus
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.report import BankReport, BankStatus
 from tests.builders import gel, report
 from tests.unit.conftest import World
 

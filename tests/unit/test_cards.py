@@ -13,11 +13,11 @@ from echodesk_billing import (
     SaveCard,
 )
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.card import Card, CardState, obstacle
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Purpose
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.card import Card, CardState, obstacle
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.report import BankStatus
 from tests.builders import NOW, gel, principal
 from tests.unit.conftest import World
 

@@ -6,11 +6,11 @@ import pytest
 
 from echodesk_billing import Applicant, CardSaved, InvalidSelection
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.card import CardState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import Capture, SaveCard
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.report import ReportedCard
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.card import CardState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import Capture, SaveCard
+from echodesk_billing.domain.orders.report import ReportedCard
 from echodesk_billing.ports.access import Scope
 from tests.builders import principal
 from tests.unit.conftest import World

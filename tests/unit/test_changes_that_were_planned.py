@@ -13,14 +13,14 @@ from echodesk_billing import (
     SubscriptionChangeScheduled,
 )
 from echodesk_billing.application.changes import When
-from echodesk_billing.domain import pricing
-from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.catalogue import pricing
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.lifecycle import SubscriptionState
-from echodesk_billing.domain.order import Purpose
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.subscription import PaidPeriod, Subscription
+from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, Subscription
 from tests.builders import NOW, a_plan, an_order, catalogue, gel, paid, principal, running
 from tests.unit.conftest import World
 
@@ -211,7 +211,7 @@ def test_every_offer_says_until_when_it_pays() -> None:
 
 async def test_a_charge_ahead_that_a_cancellation_overtook_keeps_no_period_from_being_charged(world: World) -> None:
     from echodesk_billing.application.shop import Terms  # noqa: PLC0415
-    from echodesk_billing.domain.payment_request import SaveCard  # noqa: PLC0415
+    from echodesk_billing.domain.orders.payment_request import SaveCard  # noqa: PLC0415
 
     await world.buy_and_pay(terms=Terms(save_card=SaveCard.AUTOMATIC))
     charge = await world.charging.charge(ACME)

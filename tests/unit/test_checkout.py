@@ -12,9 +12,9 @@ from echodesk_billing import (
     GatewayUnavailable,
     InvalidSelection,
 )
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Purpose
-from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Purpose
 from tests.builders import catalogue, gel, principal
 from tests.unit.conftest import World
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from echodesk_billing import Currency, Money
 from echodesk_billing.adapters.bog import codec
-from echodesk_billing.domain.report import BankRefund, BankStatus, Source
+from echodesk_billing.domain.orders.report import BankRefund, BankStatus, Source
 from tests.builders import BANK_ID, ORDER_ID, an_order, gel
 
 RECEIPT: dict[str, Any] = {

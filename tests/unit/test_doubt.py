@@ -6,7 +6,7 @@ import pytest
 
 from echodesk_billing import GatewayRefused, GatewayTimeout, SaveCard
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.ports.access import Scope
 from tests.builders import an_order, principal
 from tests.unit.conftest import World

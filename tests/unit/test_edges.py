@@ -15,17 +15,17 @@ from echodesk_billing import (
     PaymentActionRequired,
     SaveCard,
 )
-from echodesk_billing.domain.card import Card, CardState
-from echodesk_billing.domain.catalogue import Limits
-from echodesk_billing.domain.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.catalogue.catalogue import Limits
+from echodesk_billing.domain.catalogue.pricing import Plan, Selection
+from echodesk_billing.domain.customers.card import Card, CardState
+from echodesk_billing.domain.customers.registration import Registration
 from echodesk_billing.domain.keys import derived_key
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.pricing import Plan, Selection
-from echodesk_billing.domain.refund import RefundState
-from echodesk_billing.domain.registration import Registration
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.report import BankStatus, ReportedCard, Source
-from echodesk_billing.domain.response_codes import RetryAdvice
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.refund import RefundState
+from echodesk_billing.domain.orders.report import BankStatus, ReportedCard, Source
+from echodesk_billing.domain.orders.response_codes import RetryAdvice
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from tests.builders import NOW, a_manual_order, a_plan, an_order, catalogue, gel, paid, refund, report
 
 

@@ -8,18 +8,9 @@ from attrs import define, fields
 
 from echodesk_billing import IllegalTransition
 from echodesk_billing.domain.events import EVENT_TYPES
-from echodesk_billing.domain.lifecycle import (
-    ORDER_TRANSITIONS,
-    SUBSCRIPTION_TRANSITIONS,
-    OrderState,
-    SubscriptionState,
-    Transition,
-    fire,
-    machine,
-    mermaid,
-    order_path,
-    paths,
-)
+from echodesk_billing.domain.orders.lifecycle import ORDER_TRANSITIONS, OrderState, order_path
+from echodesk_billing.domain.state_machine import Transition, fire_event, machine, mermaid, paths
+from echodesk_billing.domain.subscriptions.lifecycle import SUBSCRIPTION_TRANSITIONS, SubscriptionState
 
 TABLES = [(OrderState, ORDER_TRANSITIONS), (SubscriptionState, SUBSCRIPTION_TRANSITIONS)]
 CASES = [
@@ -33,6 +24,10 @@ CASES = [
 class Thing:
     state: OrderState | SubscriptionState
     subject: str = "the thing"
+
+
+def fire(thing: Thing, event: str) -> None:
+    fire_event(machine(type(thing.state), dict(TABLES)[type(thing.state)]), thing, event)
 
 
 @pytest.mark.parametrize(("state", "event", "targets"), CASES)

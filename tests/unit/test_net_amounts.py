@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from echodesk_billing.domain import audit, books
-from echodesk_billing.domain.lifecycle import OrderState
+from echodesk_billing.domain.accounting import audit
+from echodesk_billing.domain.accounting import journal as books
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.report import BankReport, BankStatus, Source
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.report import BankReport, BankStatus, Source
 from tests.builders import NOW, a_manual_order, gel, paid, refund, report
 
 S = BankStatus

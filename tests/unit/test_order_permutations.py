@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.report import BankReport, BankStatus, Source
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.report import BankReport, BankStatus, Source
 from tests.builders import NOW, a_manual_order, an_order, gel, refund, report
 
 S = BankStatus

@@ -6,7 +6,7 @@ import pypdfium2
 import pytest
 
 from echodesk_billing.adapters.pdf import PdfPrinter
-from echodesk_billing.domain.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import Invoice
 from tests.builders import NOW, gel
 
 SELLER = ("EchoDesk LLC", "Rustaveli 1, 0108 Tbilisi, a building with a long name on its second floor", "405 123 456")

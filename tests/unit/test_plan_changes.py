@@ -22,12 +22,13 @@ from echodesk_billing import (
 )
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain import calendar, proration
-from echodesk_billing.domain.catalogue import Package
-from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain import calendar
+from echodesk_billing.domain.catalogue.catalogue import Package
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.subscriptions import proration
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.entrypoints.web.schemas import PlanChanged, SubscriptionCancelled
 from tests.builders import NOW, catalogue, gel, principal
 from tests.unit.conftest import World

@@ -16,9 +16,9 @@ from echodesk_billing import (
     SaveCard,
 )
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.ports.access import Scope
 from tests.builders import gel, principal
 from tests.unit.conftest import World

@@ -4,9 +4,9 @@ import pytest
 from attrs import evolve
 
 from echodesk_billing import Catalogue, Currency, InvalidSelection, PricingModel
-from echodesk_billing.domain.catalogue import Feature, Package
+from echodesk_billing.domain.catalogue.catalogue import Feature, Package
+from echodesk_billing.domain.catalogue.pricing import MOST_SEATS, Selection, feature_item, plan
 from echodesk_billing.domain.errors import InvalidCatalogue, InvalidMoney
-from echodesk_billing.domain.pricing import MOST_SEATS, Selection, feature_item, plan
 from tests.builders import catalogue, gel
 
 

@@ -15,12 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from echodesk_billing import BillingError, SaveCard, SubscriptionRenewed
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain import books, proration
-from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
+from echodesk_billing.domain.accounting import journal as books
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.subscriptions import proration
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Scope
 from tests.builders import catalogue, principal
 from tests.unit.conftest import World

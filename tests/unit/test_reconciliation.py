@@ -6,8 +6,8 @@ import pytest
 
 from echodesk_billing import GatewayNotConfigured, GatewayTimeout, GatewayUnavailable
 from echodesk_billing.application.reconciliation import Reconciled
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.report import BankStatus
 from tests.unit.conftest import World
 
 

@@ -17,10 +17,10 @@ from echodesk_billing import (
     OrderNotFound,
 )
 from echodesk_billing.domain.errors import CurrencyMismatch
-from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.refund import RefundState
-from echodesk_billing.domain.report import BankRefund, BankStatus
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.refund import RefundState
+from echodesk_billing.domain.orders.report import BankRefund, BankStatus
 from echodesk_billing.ports.access import Scope
 from tests.builders import NOW, an_order, gel, principal, refund, report
 from tests.unit.conftest import World

@@ -9,13 +9,13 @@ import pytest
 
 from echodesk_billing import GatewayInDoubt, GatewayRefused, GatewayTimeout, OrderMismatch
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.attempt import Attempt, is_alone
-from echodesk_billing.domain.card import CardState
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import SaveCard
-from echodesk_billing.domain.refund import RefundState
-from echodesk_billing.domain.report import BankReport
+from echodesk_billing.domain.customers.card import CardState
+from echodesk_billing.domain.orders.attempt import Attempt, is_alone
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.refund import RefundState
+from echodesk_billing.domain.orders.report import BankReport
 from echodesk_billing.ports.access import Scope
 from tests.builders import NOW, an_order, gel, principal
 from tests.unit.conftest import World

@@ -10,9 +10,9 @@ import pytest
 from echodesk_billing import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidSelection, Wallet
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.payment_request import SaveCard
-from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.payment_request import SaveCard
 from echodesk_billing.ports.access import Scope
 from tests.builders import gel, principal
 from tests.unit.conftest import World

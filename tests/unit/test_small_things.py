@@ -7,7 +7,7 @@ import pytest
 from docs import generate
 
 from echodesk_billing.domain.masking import mask_email, mask_name
-from echodesk_billing.domain.response_codes import RESPONSE_CODES, RetryAdvice, response_code
+from echodesk_billing.domain.orders.response_codes import RESPONSE_CODES, RetryAdvice, response_code
 
 PAYMENTS = ["100", "200", *map(str, range(101, 113)), "122", "199"]
 REFUNDS = [*map(str, range(161, 170)), "179"]
@@ -50,7 +50,7 @@ def test_an_unknown_code_survives() -> None:
     assert code.advice is RetryAdvice.CUSTOMER_PRESENT
 
 
-@pytest.mark.parametrize("module", ["echodesk_billing.domain", "echodesk_billing.domain.order"])
+@pytest.mark.parametrize("module", ["echodesk_billing.domain", "echodesk_billing.domain.orders.order"])
 def test_the_domain_loads_no_adapter(module: str) -> None:
     code = f"import sys, {module}; print(*[m for m in sys.argv[1:] if m in sys.modules])"
     unwanted = ["aiohttp", "sqlalchemy", "dependency_injector", "msgspec", "structlog"]

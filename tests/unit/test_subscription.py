@@ -14,10 +14,10 @@ from echodesk_billing import (
     SubscriptionRenewed,
     SubscriptionResumed,
 )
-from echodesk_billing.domain.lifecycle import SubscriptionState
-from echodesk_billing.domain.order import Purpose
-from echodesk_billing.domain.report import BankStatus
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from tests.builders import NOW, a_plan, an_order, paid, report, running
 
 FEBRUARY = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)

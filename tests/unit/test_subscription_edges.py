@@ -21,14 +21,14 @@ from echodesk_billing import (
     SubscriptionRenewed,
     SubscriptionSuspended,
 )
-from echodesk_billing.domain import proration
-from echodesk_billing.domain.lifecycle import SubscriptionState
-from echodesk_billing.domain.order import Purpose
-from echodesk_billing.domain.pricing import Plan, Selection
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.report import BankStatus
-from echodesk_billing.domain.response_codes import RetryAdvice
-from echodesk_billing.domain.subscription import PlanChange, Purchase
+from echodesk_billing.domain.catalogue.pricing import Plan, Selection
+from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.orders.response_codes import RetryAdvice
+from echodesk_billing.domain.subscriptions import proration
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import PlanChange, Purchase
 from tests.builders import NOW, a_plan, an_order, catalogue, gel, paid, report, running, trial
 from tests.unit.conftest import World
 

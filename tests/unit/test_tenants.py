@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from echodesk_billing import Applicant, InvalidTenant
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.tenant import tenant_id
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.tenant import tenant_id
 from tests.builders import principal
 from tests.unit.conftest import World
 

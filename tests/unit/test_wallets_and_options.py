@@ -20,9 +20,9 @@ from echodesk_billing import (
 from echodesk_billing.adapters.bog import codec
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain.errors import InvalidPaymentOption
-from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.report import BankStatus
 from tests.builders import BANK_ID, a_request, an_order, gel, principal
 from tests.unit.conftest import World
 from tests.unit.test_codec import RECEIPT
@@ -177,7 +177,7 @@ def test_a_whole_refund_leaves_the_amount_out_except_in_the_test_environment(
     states_amount: bool,
     sent: dict[str, Decimal],
 ) -> None:
-    from echodesk_billing.domain.refund import Refund  # noqa: PLC0415
+    from echodesk_billing.domain.orders.refund import Refund  # noqa: PLC0415
 
     order = an_order(captured=gel("145.00"))
     assert codec.refund(order, Refund(id="r", amount=gel(asked)), states_amount=states_amount) == sent

@@ -19,7 +19,7 @@ from echodesk_billing import (
 )
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.ports.access import Scope
 from tests.builders import principal
 from tests.unit.conftest import World

@@ -23,9 +23,11 @@ from echodesk_billing import (
     SubscriptionPastDue,
     TenantRegistered,
 )
-from echodesk_billing.domain.audit import Comparison, compare
-from echodesk_billing.domain.books import entries
-from echodesk_billing.domain.catalogue import Limits
+from echodesk_billing.domain.accounting.audit import Comparison, compare
+from echodesk_billing.domain.accounting.journal import entries
+from echodesk_billing.domain.catalogue.catalogue import Limits
+from echodesk_billing.domain.catalogue.pricing import Selection, feature_item, plan
+from echodesk_billing.domain.customers.registration import Applicant, Registration, RegistrationState
 from echodesk_billing.domain.errors import (
     ChangeRefused,
     InvalidPaymentOption,
@@ -35,16 +37,15 @@ from echodesk_billing.domain.errors import (
     TrialRefused,
 )
 from echodesk_billing.domain.keys import derived_key
-from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
-from echodesk_billing.domain.order import Order, Purpose, Step
-from echodesk_billing.domain.payment_request import PaymentMethod, PaymentOptions, Split, SplitPart
-from echodesk_billing.domain.pricing import Selection, feature_item, plan
-from echodesk_billing.domain.refund import Refund, RefundState, merged
-from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.report import BankStatus, Source
-from echodesk_billing.domain.response_codes import RetryAdvice
-from echodesk_billing.domain.subscription import Purchase, Subscription
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order, Purpose, Step
+from echodesk_billing.domain.orders.payment_request import PaymentMethod, PaymentOptions, Split, SplitPart
+from echodesk_billing.domain.orders.refund import Refund, RefundState, merged
+from echodesk_billing.domain.orders.report import BankStatus, Source
+from echodesk_billing.domain.orders.response_codes import RetryAdvice
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import Purchase, Subscription
 from tests.builders import (
     NOW,
     a_manual_order,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from echodesk_billing.domain.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import Invoice
 
 _FONTS = Path(__file__).parent.parent / "data" / "fonts"
 _WORDS = {

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from echodesk_billing.domain import audit
-from echodesk_billing.domain.audit import Comparison
-from echodesk_billing.domain.books import Entry
+from echodesk_billing.domain.accounting import audit
+from echodesk_billing.domain.accounting.audit import Comparison
+from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.errors import InvalidSelection
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.report import BankReport
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.report import BankReport
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, find_receipt, require_configured
 from echodesk_billing.ports.storage import Storage

@@ -9,8 +9,8 @@ import structlog
 
 from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused
 from echodesk_billing.application.settlement import Outcome, Settled, Settlement
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.report import BankReport
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.report import BankReport
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, GatewayRefused, MalformedCallback, Verdict, require_configured
 from echodesk_billing.ports.storage import InboxEntry, Storage

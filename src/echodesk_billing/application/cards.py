@@ -12,9 +12,9 @@ from echodesk_billing.application.errors import CardNotFound
 from echodesk_billing.application.ordering import Ordering, tell_created
 from echodesk_billing.application.placement import Placement, carry
 from echodesk_billing.application.shop import Shop
-from echodesk_billing.domain.card import Card, CardState
+from echodesk_billing.domain.customers.card import Card, CardState
 from echodesk_billing.domain.keys import derived_key
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused, require_configured

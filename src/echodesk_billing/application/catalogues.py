@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from attrs import evolve
 
-from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.errors import InvalidCatalogue
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import Storage, UnitOfWork

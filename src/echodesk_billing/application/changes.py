@@ -12,16 +12,16 @@ from attrs import evolve, frozen
 
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.shop import Shop
-from echodesk_billing.domain import pricing
 from echodesk_billing.domain.calendar import local_date
-from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.catalogue import pricing
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.pricing import Item, Plan, Selection
 from echodesk_billing.domain.errors import ChangeRefused, NoActiveSubscription
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.pricing import Item, Plan, Selection
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.subscription import Preview, Purchase, Subscription
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import Preview, Purchase, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import Storage, UnitOfWork

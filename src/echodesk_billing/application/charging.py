@@ -11,14 +11,14 @@ from echodesk_billing.application.cards import default_card
 from echodesk_billing.application.ordering import Ordering
 from echodesk_billing.application.placement import Placement, carry
 from echodesk_billing.application.shop import ASKED, Shop, Terms
-from echodesk_billing.domain import pricing
-from echodesk_billing.domain.card import obstacle
+from echodesk_billing.domain.catalogue import pricing
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.card import obstacle
 from echodesk_billing.domain.errors import NoActiveSubscription
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.subscription import Purchase, Subscription
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import Purchase, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, require_configured

@@ -13,14 +13,14 @@ from echodesk_billing.application.ordering import Ordering, tell_created
 from echodesk_billing.application.placement import Placement, carry
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.shop import Shop, Terms
-from echodesk_billing.domain.card import Card
-from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.errors import NoActiveSubscription
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import SaveCard, Wallet
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.subscription import Purchase, Subscription
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import SaveCard, Wallet
+from echodesk_billing.domain.subscriptions.subscription import Purchase, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, require_configured

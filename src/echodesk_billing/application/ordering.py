@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 import structlog
 from attrs import evolve
 
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.events import OrderCreated
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.payment_request import PaymentRequest, Wallet
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.subscription import Purchase
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.payment_request import PaymentRequest, Wallet
+from echodesk_billing.domain.subscriptions.subscription import Purchase
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import UnitOfWork

@@ -8,13 +8,13 @@ import structlog
 from attrs import evolve
 
 from echodesk_billing.application.settlement import Settlement
-from echodesk_billing.domain.attempt import Attempt
-from echodesk_billing.domain.card import CardState
+from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.keys import derived_key
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import SaveCard
-from echodesk_billing.domain.report import BankStatus
+from echodesk_billing.domain.orders.attempt import Attempt
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused
 from echodesk_billing.ports.storage import Storage
 

@@ -11,7 +11,7 @@ from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import CallOutcome, Order
+from echodesk_billing.domain.orders.order import CallOutcome, Order
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused
 from echodesk_billing.ports.storage import Storage

@@ -13,9 +13,9 @@ from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Outcome, Settlement
-from echodesk_billing.domain.attempt import Attempt
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.refund import Refund
+from echodesk_billing.domain.orders.attempt import Attempt
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import (
     Gateway,

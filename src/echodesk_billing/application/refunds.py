@@ -10,12 +10,12 @@ import structlog
 
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.settlement import Settlement
-from echodesk_billing.domain.attempt import is_alone, repetitions
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.refund import Refund, RefundState
+from echodesk_billing.domain.orders.attempt import is_alone, repetitions
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.refund import Refund, RefundState
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused, require_configured

@@ -12,14 +12,14 @@ from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.ordering import Ordering, tell_created
 from echodesk_billing.application.placement import Placement, carry
 from echodesk_billing.application.shop import Shop, Terms
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.registration import Applicant, Registration
+from echodesk_billing.domain.customers.tenant import tenant_id
 from echodesk_billing.domain.errors import NameTaken
-from echodesk_billing.domain.lifecycle import SubscriptionState
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.order import Order, Purpose
-from echodesk_billing.domain.pricing import Selection
-from echodesk_billing.domain.registration import Applicant, Registration
-from echodesk_billing.domain.subscription import Subscription
-from echodesk_billing.domain.tenant import tenant_id
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, require_configured

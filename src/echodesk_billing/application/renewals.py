@@ -10,12 +10,12 @@ from attrs import frozen
 
 from echodesk_billing.application.cards import default_card
 from echodesk_billing.application.charging import DECLINED, Charge, ChargeSavedCard
-from echodesk_billing.domain.card import obstacle
+from echodesk_billing.domain.customers.card import obstacle
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Purpose
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import GatewayError

@@ -11,9 +11,11 @@ import structlog
 from attrs import evolve, frozen
 
 from echodesk_billing.application.errors import OrderNotFound
-from echodesk_billing.domain import books, invoice
-from echodesk_billing.domain.attempt import Attempt
-from echodesk_billing.domain.card import Card
+from echodesk_billing.domain.accounting import invoice
+from echodesk_billing.domain.accounting import journal as books
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.customers.registration import Registration, RegistrationState
 from echodesk_billing.domain.events import (
     Event,
     InvoiceIssued,
@@ -23,14 +25,13 @@ from echodesk_billing.domain.events import (
     OrderRefunded,
     OrderRejected,
 )
-from echodesk_billing.domain.invoice import Invoice
-from echodesk_billing.domain.lifecycle import OrderState
-from echodesk_billing.domain.order import CallOutcome, Order, Purpose
-from echodesk_billing.domain.registration import Registration, RegistrationState
-from echodesk_billing.domain.renewal import RenewalPolicy
-from echodesk_billing.domain.report import BankReport, ReportedCard
-from echodesk_billing.domain.response_codes import RetryAdvice, response_code
-from echodesk_billing.domain.subscription import Subscription, give_back
+from echodesk_billing.domain.orders.attempt import Attempt
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import CallOutcome, Order, Purpose
+from echodesk_billing.domain.orders.report import BankReport, ReportedCard
+from echodesk_billing.domain.orders.response_codes import RetryAdvice, response_code
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import Subscription, give_back
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import InboxEntry, Storage, StorageUnavailable, UnitOfWork

@@ -6,19 +6,19 @@ from datetime import timedelta
 
 from attrs import evolve, frozen
 
-from echodesk_billing.domain.card import Card
+from echodesk_billing.domain.catalogue.pricing import Plan
+from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.errors import InvalidPaymentOption
 from echodesk_billing.domain.masking import mask_email, mask_name
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.payment_request import (
+from echodesk_billing.domain.orders.payment_request import (
     Capture,
     PaymentOptions,
     PaymentRequest,
     SaveCard,
     Wallet,
 )
-from echodesk_billing.domain.pricing import Plan
-from echodesk_billing.domain.subscription import DEFAULT_GRACE, Subscription
+from echodesk_billing.domain.subscriptions.subscription import DEFAULT_GRACE, Subscription
 from echodesk_billing.ports.access import Principal
 
 AS_USUAL = PaymentOptions()

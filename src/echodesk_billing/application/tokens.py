@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from echodesk_billing.domain.tenant import tenant_id
+from echodesk_billing.domain.customers.tenant import tenant_id
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.ids import Ids

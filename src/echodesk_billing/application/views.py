@@ -11,15 +11,15 @@ from attrs import frozen
 
 from echodesk_billing.application.errors import InvoiceNotFound, OrderNotFound
 from echodesk_billing.application.reconciliation import FAR_FUTURE
-from echodesk_billing.domain import books
-from echodesk_billing.domain.books import Entry
-from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.accounting import journal as books
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.invoice import Invoice
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Order, Step
-from echodesk_billing.domain.pricing import Plan
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.order import Order, Step
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.printer import InvoicePrinter

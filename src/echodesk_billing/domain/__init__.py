@@ -1,5 +1,5 @@
 """The rules of billing, without a database, a network or a clock.
 
-Read `order.py` and `lifecycle.py` for how money moves, `subscription.py` and `calendar.py` for what it buys,
-`catalogue.py` and `pricing.py` for what it costs.
+Read `orders/` for how money moves, `subscriptions/` for what it buys, `catalogue/` for what it costs, `accounting/` for
+the journal and invoices, `customers/` for who buys.
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from echodesk_billing.domain.catalogue import Catalogue, Feature, Limits, Package, PricingModel
+from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Limits, Package, PricingModel
 from echodesk_billing.domain.errors import BillingError, InvalidCatalogue
 from echodesk_billing.domain.money import Currency, Money
 

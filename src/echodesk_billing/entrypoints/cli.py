@@ -24,6 +24,7 @@ from rich.text import Text
 
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.container import Container
+from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.domain.errors import (
     BillingError,
     InvalidCatalogue,
@@ -33,11 +34,10 @@ from echodesk_billing.domain.errors import (
     NoActiveSubscription,
 )
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.subscription import Subscription
-from echodesk_billing.domain.tenant import tenant_id as check_tenant_id
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints import story
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev

@@ -7,9 +7,9 @@ from datetime import datetime
 from attrs import frozen
 
 from echodesk_billing.application.views import OrderTimeline
-from echodesk_billing.domain.order import Order, Step
-from echodesk_billing.domain.refund import Refund
-from echodesk_billing.domain.response_codes import response_code
+from echodesk_billing.domain.orders.order import Order, Step
+from echodesk_billing.domain.orders.refund import Refund
+from echodesk_billing.domain.orders.response_codes import response_code
 
 
 @frozen

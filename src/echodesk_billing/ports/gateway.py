@@ -7,10 +7,10 @@ from typing import Protocol
 
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import SaveCard
-from echodesk_billing.domain.refund import Refund
-from echodesk_billing.domain.report import BankReport
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.refund import Refund
+from echodesk_billing.domain.orders.report import BankReport
 
 
 class GatewayError(BillingError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from echodesk_billing.domain.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import Invoice
 
 
 class InvoicePrinter(Protocol):

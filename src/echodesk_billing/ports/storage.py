@@ -13,17 +13,17 @@ from typing import Protocol, TypeVar
 
 from attrs import frozen
 
-from echodesk_billing.domain.books import Entry
-from echodesk_billing.domain.card import Card
-from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.customers.registration import Registration
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.invoice import Invoice
-from echodesk_billing.domain.lifecycle import OrderState
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order, Step
-from echodesk_billing.domain.registration import Registration
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order, Step
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 
 T = TypeVar("T")

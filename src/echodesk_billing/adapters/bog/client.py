@@ -19,10 +19,10 @@ from echodesk_billing.adapters.bog import codec, signature
 from echodesk_billing.adapters.bog.tokens import TokenServiceDown, TokenSource, read_bounded
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import SaveCard
-from echodesk_billing.domain.refund import Refund
-from echodesk_billing.domain.report import BankReport, Source
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.refund import Refund
+from echodesk_billing.domain.orders.report import BankReport, Source
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import (
     GatewayError,

@@ -16,10 +16,10 @@ from attrs import evolve
 
 from echodesk_billing.domain.errors import InvalidMoney
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import BasketItem, PaymentRequest, SaveCard, Split, Wallet
-from echodesk_billing.domain.refund import Refund
-from echodesk_billing.domain.report import BankRefund, BankReport, BankStatus, ReportedCard, Source
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import BasketItem, PaymentRequest, SaveCard, Split, Wallet
+from echodesk_billing.domain.orders.refund import Refund
+from echodesk_billing.domain.orders.report import BankRefund, BankReport, BankStatus, ReportedCard, Source
 
 Json = Mapping[str, Any]
 

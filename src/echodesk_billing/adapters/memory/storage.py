@@ -10,16 +10,17 @@ from typing import TypeVar
 
 from attrs import Factory, define, evolve, frozen
 
-from echodesk_billing.domain.books import Entry
-from echodesk_billing.domain.card import Card, CardState
-from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.customers.card import Card, CardState
+from echodesk_billing.domain.customers.registration import Registration, RegistrationState
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.invoice import Invoice
-from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order, Purpose, Step
-from echodesk_billing.domain.registration import Registration, RegistrationState
-from echodesk_billing.domain.subscription import Subscription
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order, Purpose, Step
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken, UnitOfWork
 

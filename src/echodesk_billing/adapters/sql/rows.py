@@ -8,19 +8,20 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Row
 
-from echodesk_billing.domain.books import Entry, EntryKind
-from echodesk_billing.domain.card import Card, CardState
-from echodesk_billing.domain.catalogue import Catalogue
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry, EntryKind
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.pricing import Plan
+from echodesk_billing.domain.customers.card import Card, CardState
+from echodesk_billing.domain.customers.registration import Applicant, Registration, RegistrationState
 from echodesk_billing.domain.events import EVENT_TYPES, Event
-from echodesk_billing.domain.invoice import Invoice
-from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order, Purpose, Step
-from echodesk_billing.domain.payment_request import PaymentRequest, SaveCard
-from echodesk_billing.domain.pricing import Plan
-from echodesk_billing.domain.refund import Refund
-from echodesk_billing.domain.registration import Applicant, Registration, RegistrationState
-from echodesk_billing.domain.subscription import PaidPeriod, PlanChange, Subscription
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order, Purpose, Step
+from echodesk_billing.domain.orders.payment_request import PaymentRequest, SaveCard
+from echodesk_billing.domain.orders.refund import Refund
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, PlanChange, Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
 

@@ -21,8 +21,8 @@ import structlog
 from aiohttp import hdrs, web
 from attrs import frozen
 
+from echodesk_billing.domain.customers.tenant import tenant_id
 from echodesk_billing.domain.errors import InvalidTenant
-from echodesk_billing.domain.tenant import tenant_id
 from echodesk_billing.entrypoints.web import metrics, openapi, problems
 from echodesk_billing.entrypoints.web.calls import STOPPING, USE_CASES, Call, Route, UseCases, raw_body
 from echodesk_billing.entrypoints.web.console import HOME as CONSOLE

@@ -20,7 +20,7 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
-from echodesk_billing.domain.catalogue import LARGEST_ID
+from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID
 from echodesk_billing.entrypoints.web.problems import Refused
 from echodesk_billing.ports.access import Access, Principal, Scope
 from echodesk_billing.ports.clock import Clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from echodesk_billing.application.changes import When
-from echodesk_billing.domain.pricing import Selection
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.entrypoints.web.calls import Call, whole_number
 from echodesk_billing.entrypoints.web.schemas import (
     AddFeature,

@@ -22,7 +22,7 @@ from attrs import frozen
 
 from echodesk_billing.application.views import OrderTimeline, Overview
 from echodesk_billing.domain.errors import BillingError
-from echodesk_billing.domain.order import Order
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints import story
 from echodesk_billing.entrypoints.web import problems
 from echodesk_billing.entrypoints.web.calls import USE_CASES, UseCases, raw_body

@@ -13,17 +13,19 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from echodesk_billing.application.changes import Changed
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.application.views import OrderTimeline, SubscriptionView
-from echodesk_billing.domain.books import Entry
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.calendar import local_date
-from echodesk_billing.domain.card import Card, CardState
-from echodesk_billing.domain.catalogue import LARGEST_ID, LONGEST_KEY, Catalogue, Feature, Package
+from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, LONGEST_KEY, Catalogue, Feature, Package
+from echodesk_billing.domain.catalogue.pricing import MOST_SEATS, Item, Plan, Selection, feature_item
+from echodesk_billing.domain.customers.card import Card, CardState
+from echodesk_billing.domain.customers.registration import LONGEST_NAME, Applicant
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.invoice import Invoice
-from echodesk_billing.domain.lifecycle import OrderState, SubscriptionState
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.order import Order
-from echodesk_billing.domain.payment_request import (
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import (
     Capture,
     PaymentMethod,
     PaymentOptions,
@@ -31,11 +33,10 @@ from echodesk_billing.domain.payment_request import (
     Theme,
     Wallet,
 )
-from echodesk_billing.domain.pricing import MOST_SEATS, Item, Plan, Selection, feature_item
-from echodesk_billing.domain.refund import RefundState
-from echodesk_billing.domain.registration import LONGEST_NAME, Applicant
-from echodesk_billing.domain.response_codes import response_code
-from echodesk_billing.domain.subscription import Preview, Subscription
+from echodesk_billing.domain.orders.refund import RefundState
+from echodesk_billing.domain.orders.response_codes import response_code
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.subscription import Preview, Subscription
 from echodesk_billing.ports.usage import Usage
 
 Id = Annotated[int, Meta(ge=1, le=LARGEST_ID)]

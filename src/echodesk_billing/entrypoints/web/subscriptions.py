@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from echodesk_billing.domain.calendar import local_date
-from echodesk_billing.domain.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.entrypoints.web.calls import Call, whole_number
 from echodesk_billing.entrypoints.web.schemas import (
     CancelSubscription,

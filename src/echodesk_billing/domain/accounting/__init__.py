@@ -1,0 +1,1 @@
+"""The journal, invoices, and the comparison with the bank."""

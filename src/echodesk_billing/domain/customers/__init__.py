@@ -1,0 +1,1 @@
+"""Who buys: tenants, their registration, their cards."""

@@ -1,0 +1,1 @@
+"""What a tenant has: terms, changes of plan, dunning."""
