@@ -18,7 +18,9 @@ from echodesk_billing.adapters.sql import rows, tables
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.plans import Plans
 from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 WEBHOOK = "/api/payments/webhook/"
@@ -52,7 +54,7 @@ async def orders(storage: Storage, number: int) -> Sequence[Waiting]:
 
     def store(uow: UnitOfWork) -> None:
         for waiting in made:
-            uow.subscriptions.add(Subscription(tenant_id=waiting.tenant_id, time_zone="Asia/Tbilisi"))
+            uow.subscriptions.add(Subscription(tenant_id=waiting.tenant_id, term=Term(time_zone="Asia/Tbilisi")))
         for waiting in made:
             uow.orders.add(_order(waiting))
 
@@ -64,7 +66,7 @@ async def many_orders(database_url: str, number: int) -> Sequence[Waiting]:
     """So many, copied inside PostgreSQL."""
     prefix = secrets.token_hex(4).upper()
     order = _order(_names(prefix, 0))
-    subscription = Subscription(tenant_id=order.tenant_id, time_zone="Asia/Tbilisi")
+    subscription = Subscription(tenant_id=order.tenant_id, term=Term(time_zone="Asia/Tbilisi"))
     changed = {
         "id": f"'SUB-{prefix}' || lpad(n::text, 8, '0')",
         "bank_order_id": f"'bank-{prefix}-' || n",
@@ -85,10 +87,8 @@ async def many_due(database_url: str, number: int, *, one_in: int) -> None:
     now = datetime.now(UTC)
     running = Subscription(
         tenant_id="x",
-        time_zone="UTC",
-        plan=a_plan(),
-        anchor=now,
-        next_period=1,
+        term=Term(time_zone="UTC", anchor=now, next_period=1),
+        plans=Plans(plan=a_plan()),
         state=SubscriptionState.ACTIVE,
         due_at=now,
     )
@@ -105,10 +105,8 @@ async def many_renewals(database_url: str, number: int) -> None:
     parent = _order(_names(prefix, 0))
     running = Subscription(
         tenant_id="x",
-        time_zone="Asia/Tbilisi",
-        plan=parent.plan,
-        anchor=now - timedelta(days=40),
-        next_period=1,
+        term=Term(time_zone="Asia/Tbilisi", anchor=now - timedelta(days=40), next_period=1),
+        plans=Plans(plan=parent.plan),
         state=SubscriptionState.ACTIVE,
         started_at=now - timedelta(days=40),
         due_at=now,

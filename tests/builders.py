@@ -14,8 +14,11 @@ from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.order import Order, Purpose
 from echodesk_billing.domain.orders.payment_request import Capture, PaymentRequest
 from echodesk_billing.domain.orders.report import BankRefund, BankReport, BankStatus, Source
+from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Term
+from echodesk_billing.domain.subscriptions.trials import start_trial
 from echodesk_billing.ports.access import Principal, Scope
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
@@ -110,16 +113,16 @@ def paid(**changes: Any) -> Order:
 
 def running(*, periods: int = 1) -> Subscription:
     """A subscription at 145.00 GEL, paid for some periods from `NOW` on."""
-    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     for period in range(periods):
-        subscription.on_payment(an_order(order_id=f"SUB-00000000000{period}", period=period), NOW)
+        take_payment(subscription, an_order(order_id=f"SUB-00000000000{period}", period=period), NOW)
     return subscription
 
 
 def trial() -> Subscription:
     """A trial of two weeks from `NOW` on."""
-    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
-    subscription.start_trial(a_plan(), RenewalPolicy(trial=timedelta(days=14)), NOW)
+    subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
+    start_trial(subscription, a_plan(), RenewalPolicy(trial=timedelta(days=14)), NOW)
     return subscription
 
 

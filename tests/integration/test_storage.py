@@ -15,7 +15,9 @@ from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
 from tests.builders import BANK_ID, NOW, a_plan, an_order, catalogue, gel, principal, refund, report
 
@@ -109,13 +111,13 @@ async def test_lists_filter_sort_and_stop(storage: Storage) -> None:
 
 
 async def test_a_tenant_has_one_subscription(storage: Storage) -> None:
-    new = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    new = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     await storage.transact(lambda uow: uow.subscriptions.add(new))
     await storage.transact(lambda uow: uow.subscriptions.add(evolve(new, time_zone="UTC")))
 
     def pay(uow: UnitOfWork) -> None:
         subscription = uow.subscriptions.lock("acme")
-        subscription.on_payment(an_order(plan=a_plan(1, 3)), NOW)
+        take_payment(subscription, an_order(plan=a_plan(1, 3)), NOW)
         uow.subscriptions.save(subscription)
 
     await storage.transact(pay)

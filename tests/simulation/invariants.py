@@ -104,7 +104,7 @@ def _access(simulation: Simulation) -> Iterator[str]:
         if until is None or state in (_S.SUSPENDED, _S.ENDED, _S.INCOMPLETE):
             expected = False
         elif state in (_S.ACTIVE, _S.PAST_DUE):
-            expected = now < max(until, subscription.first_failed_at or until) + subscription.grace
+            expected = now < max(until, subscription.dunning.first_failed_at or until) + subscription.grace
         else:
             expected = now < until
         if subscription.has_access(now) is not expected:
@@ -116,7 +116,7 @@ def _anchors_stay(simulation: Simulation) -> Iterator[str]:
     for tenant in {order.tenant_id for order in simulation.orders()}:
         now = simulation.database.read(lambda uow, tenant=tenant: uow.subscriptions.get(tenant))
         before = simulation.anchors.get(tenant)
-        same_count = before is not None and before.anchor_period == now.anchor_period
+        same_count = before is not None and before.term.anchor_period == now.term.anchor_period
         if same_count and now.anchor != before.anchor and before.anchor not in (None, before.trial_ends_at):
             yield f"4: the anchor of {tenant} moved from {before.anchor} to {now.anchor}"
         simulation.anchors[tenant] = copy.copy(now)

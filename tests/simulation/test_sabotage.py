@@ -27,6 +27,7 @@ from echodesk_billing.domain.orders.attempt import Attempt
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.refund import Refund, RefundState
+from echodesk_billing.domain.subscriptions import payments, renewals
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.gateway import Verdict
@@ -115,7 +116,7 @@ def _amount(patch: Patch) -> None:
 
 @sabotage("a payment that buys nothing is kept", "2")
 def _give_back(patch: Patch) -> None:
-    patch.setattr(Subscription, "_give_back", lambda *_: [])
+    patch.setattr(payments, "give_back", lambda *_: [])
 
 
 @sabotage("a refusal after an attempt in doubt is believed", "1 3 7", 580)
@@ -170,13 +171,13 @@ def _removed(patch: Patch) -> None:
 
 @sabotage("a subscription whose charge is under way is due at no time", "10")
 def _due(patch: Patch) -> None:
-    plan = Subscription.plan_next
+    plan = renewals.plan_next
 
-    def forgetful(self: Subscription, now: Any, policy: Any) -> None:
-        plan(self, now, policy)
-        self.due_at = None if self.charged_period is not None else self.due_at
+    def forgetful(one: Subscription, now: Any, policy: Any) -> None:
+        plan(one, now, policy)
+        one.due_at = None if one.dunning.charged_period is not None else one.due_at
 
-    patch.setattr(Subscription, "plan_next", forgetful)
+    patch.setattr(renewals, "plan_next", forgetful)
 
 
 @sabotage("an unpaid registration names the tenant", "13")
@@ -200,21 +201,21 @@ def _name(patch: Patch) -> None:
 def _period(patch: Patch) -> None:
     """The mark of the charge under way stands before the database's constraint, giving back behind both."""
     patch.setattr(memory._Orders, "open_renewal", lambda *_: None)
-    patch.setattr(Subscription, "charging", lambda *_: None)
-    patch.setattr(Subscription, "_give_back", lambda *_: [])
+    patch.setattr(renewals, "start_charge", lambda *_: None)
+    patch.setattr(payments, "give_back", lambda *_: [])
 
 
 @sabotage("the anchor moves to the day of the payment", "4")
 def _anchor(patch: Patch) -> None:
-    take = Subscription.on_payment
+    take = payments.take_payment
 
-    def drifting(self: Subscription, order: Order, at: Any, catalogue: Any = None) -> Any:
-        events = take(self, order, at, catalogue)
-        if order.plan is not None and self.anchor is not None and self.next_period - self.anchor_period > 1:
-            self.anchor = at
+    def drifting(one: Subscription, order: Order, at: Any, catalogue: Any = None) -> Any:
+        events = take(one, order, at, catalogue)
+        if order.plan is not None and one.anchor is not None and one.next_period - one.term.anchor_period > 1:
+            one.term = evolve(one.term, anchor=at)
         return events
 
-    patch.setattr(Subscription, "on_payment", drifting)
+    patch.setattr(payments, "take_payment", drifting)
 
 
 @sabotage("any tenant's order is shown", "8")

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echodesk_billing.domain.calendar import days_after, months_after, period, period_at
+from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Term
 from tests.builders import an_order
 
 TBILISI = "Asia/Tbilisi"
@@ -85,10 +87,10 @@ def test_every_moment_lies_in_the_period_that_is_found_for_it(
 def test_a_subscription_keeps_its_day_through_leap_years_and_year_ends(zone: str, day: int) -> None:
     """Paid on its last moment each month for five years: no gap, no overlap, the anchor's day or the month's last."""
     begun = datetime(2027, 1, day, 23, 30, tzinfo=ZoneInfo(zone))
-    subscription = Subscription(tenant_id="acme", time_zone=zone)
+    subscription = Subscription(tenant_id="acme", term=Term(time_zone=zone))
     paid_at = begun.astimezone(UTC)
     for number in range(60):
-        subscription.on_payment(an_order(order_id=f"SUB-{number:012X}", period=number), paid_at)
+        take_payment(subscription, an_order(order_id=f"SUB-{number:012X}", period=number), paid_at)
         assert subscription.paid_until is not None
         paid_at = subscription.paid_until
         local_end = paid_at.astimezone(ZoneInfo(zone))

@@ -18,9 +18,14 @@ from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.subscriptions import changes, offers
+from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.renewals import plan_next
 from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, Subscription
+from echodesk_billing.domain.subscriptions.term import Term
 from tests.builders import NOW, a_plan, an_order, catalogue, gel, paid, principal, running
 from tests.unit.conftest import World
 
@@ -35,77 +40,79 @@ def dropped(events: list[Event]) -> list[str]:
 
 
 def of_agents(seats: int) -> Subscription:
-    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
-    subscription.on_payment(an_order(plan=a_plan(1, seats)), NOW)
+    subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
+    take_payment(subscription, an_order(plan=a_plan(1, seats)), NOW)
     return subscription
 
 
 def test_more_seats_in_the_grace_hold_from_the_payment_that_pays_them() -> None:
     subscription = of_agents(2)
     subscription.on_time(IN_GRACE)
-    subscription.schedule(a_plan(1, 10), IN_GRACE, catalogue=catalogue())
+    changes.schedule(subscription, a_plan(1, 10), IN_GRACE, catalogue=catalogue())
     assert subscription.plan_at(IN_GRACE) == a_plan(1, 2)
     subscription.on_time(IN_GRACE + timedelta(hours=1))
     assert subscription.plan == a_plan(1, 2)
-    owed = subscription.renewal(IN_GRACE)
+    owed = offers.renewal(subscription, IN_GRACE)
     assert owed.plan == a_plan(1, 10)
-    subscription.on_payment(an_order(order_id="MAN-000000000001", plan=owed.plan, period=owed.period), IN_GRACE)
+    take_payment(subscription, an_order(order_id="MAN-000000000001", plan=owed.plan, period=owed.period), IN_GRACE)
     assert (subscription.plan, subscription.plan_at(IN_GRACE)) == (a_plan(1, 10), a_plan(1, 10))
 
 
 def test_fewer_seats_in_the_grace_hold_at_once_for_the_period_that_is_owed() -> None:
     subscription = of_agents(5)
     subscription.on_time(IN_GRACE)
-    subscription.schedule(a_plan(1, 2), IN_GRACE, catalogue=catalogue())
+    changes.schedule(subscription, a_plan(1, 2), IN_GRACE, catalogue=catalogue())
     assert subscription.plan == a_plan(1, 2)
-    assert subscription.renewal(IN_GRACE).plan == a_plan(1, 2)
+    assert offers.renewal(subscription, IN_GRACE).plan == a_plan(1, 2)
 
 
 def test_a_scheduled_upgrade_does_not_begin_with_its_period_but_with_its_payment() -> None:
     subscription = of_agents(2)
-    subscription.schedule(a_plan(1, 5), NOW, catalogue=catalogue())
+    changes.schedule(subscription, a_plan(1, 5), NOW, catalogue=catalogue())
     subscription.on_time(FEBRUARY)
     assert subscription.plan == a_plan(1, 2)
     order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, plan=a_plan(1, 5), period=1)
-    subscription.on_payment(order, FEBRUARY)
+    take_payment(subscription, order, FEBRUARY)
     assert subscription.plan == a_plan(1, 5)
 
 
 def test_a_payment_of_an_older_order_puts_a_planned_change_off_and_keeps_it() -> None:
     subscription = of_agents(5)
-    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
-    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 5), period=1), NOW)
+    changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
+    take_payment(subscription, an_order(order_id="SUB-000000000001", plan=a_plan(1, 5), period=1), NOW)
     assert (subscription.plan_of(1), subscription.plan_of(2)) == (a_plan(1, 5), a_plan(1, 2))
 
 
 def test_an_upgrade_tells_of_the_downgrade_that_it_replaces() -> None:
     subscription = of_agents(5)
-    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
-    preview = subscription.preview(a_plan(1, 8), NOW, catalogue())
+    changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
+    preview = offers.preview(subscription, a_plan(1, 8), NOW, catalogue())
     assert preview.replaces == ((a_plan(1, 2), FEBRUARY),)
     upgrade = paid(
         order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(1, 8), period=1, amount=a_plan(1, 8).price
     )
-    assert dropped(subscription.on_payment(upgrade, NOW, catalogue())) == ["Team"]
+    assert dropped(take_payment(subscription, upgrade, NOW, catalogue())) == ["Team"]
 
 
 def test_another_choice_and_a_change_of_mind_tell_of_what_they_drop() -> None:
     subscription = of_agents(5)
-    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
-    events = subscription.schedule(a_plan(1, 3), NOW, catalogue=catalogue())
+    changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
+    events = changes.schedule(subscription, a_plan(1, 3), NOW, catalogue=catalogue())
     assert dropped(events) == ["Team"]
     assert isinstance(events[-1], SubscriptionChangeScheduled)
-    assert dropped(subscription.schedule(a_plan(1, 5), NOW, catalogue=catalogue())) == ["Team"]  # what runs now
+    assert dropped(changes.schedule(subscription, a_plan(1, 5), NOW, catalogue=catalogue())) == [
+        "Team"
+    ]  # what runs now
     assert subscription.changes == ()
-    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
-    assert dropped(subscription.drop_schedule(NOW)) == ["Team"]
+    changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
+    assert dropped(changes.drop_schedule(subscription, NOW)) == ["Team"]
 
 
 def test_buying_anew_after_an_end_tells_of_what_was_planned() -> None:
     subscription = of_agents(5)
-    subscription.schedule(a_plan(1, 2), NOW, catalogue=catalogue())
+    changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
     subscription.cancel(NOW, immediately=True)
-    assert dropped(subscription.on_payment(an_order(order_id="SUB-000000000001", period=1), NOW)) == ["Team"]
+    assert dropped(take_payment(subscription, an_order(order_id="SUB-000000000001", period=1), NOW)) == ["Team"]
 
 
 async def test_taking_a_change_back_by_choosing_what_runs_is_possible_and_said(world: World) -> None:
@@ -133,11 +140,15 @@ def test_more_is_more_and_less_is_less_whatever_became_of_prices(price: str) -> 
     def of(seats: int) -> pricing.Plan:
         return pricing.plan(today, Selection(package_id=1, seats=seats), Currency.GEL)
 
-    assert subscription.preview(of(4), NOW, today).is_immediate
-    assert not subscription.preview(of(2), NOW, today).is_immediate
-    assert subscription.purchase(today, Selection(package_id=1, seats=4), Currency.GEL, NOW).purpose is Purpose.UPGRADE
+    assert offers.preview(subscription, of(4), NOW, today).is_immediate
+    assert not offers.preview(subscription, of(2), NOW, today).is_immediate
     assert (
-        subscription.purchase(today, Selection(package_id=1, seats=2), Currency.GEL, NOW).purpose is not Purpose.UPGRADE
+        offers.purchase(subscription, today, Selection(package_id=1, seats=4), Currency.GEL, NOW).purpose
+        is Purpose.UPGRADE
+    )
+    assert (
+        offers.purchase(subscription, today, Selection(package_id=1, seats=2), Currency.GEL, NOW).purpose
+        is not Purpose.UPGRADE
     )
 
 
@@ -147,7 +158,7 @@ def test_packages_are_compared_on_one_price_list() -> None:
         of_agents(1),
     )  # agreed at 50.00; today 150.00, and the other package 145.00
     company = pricing.plan(today, Selection(package_id=2), Currency.GEL)
-    assert not subscription.preview(company, NOW, today).is_immediate
+    assert not offers.preview(subscription, company, NOW, today).is_immediate
 
 
 def test_more_features_are_more_though_they_cost_less_by_now() -> None:
@@ -169,11 +180,11 @@ def test_what_is_not_sold_any_more_is_compared_at_what_was_agreed() -> None:
 
 
 def test_the_unused_value_of_a_discounted_month_is_what_was_paid() -> None:
-    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     order = an_order(plan=a_plan(1, 2), captured=gel("10.00"))
-    subscription.on_payment(order, NOW)
+    take_payment(subscription, order, NOW)
     assert subscription.paid == (PaidPeriod(period=0, amount=gel("10.00")),)
-    assert subscription.preview(a_plan(1, 4), NOW, catalogue()).extra_days == 2  # 10.00 of 200.00 a month
+    assert offers.preview(subscription, a_plan(1, 4), NOW, catalogue()).extra_days == 2  # 10.00 of 200.00 a month
 
 
 def test_used_grace_counts_when_time_is_bought_anew() -> None:
@@ -188,10 +199,12 @@ def test_used_grace_counts_when_time_is_bought_anew() -> None:
         subscription.cancel(moment, immediately=True)
         assert subscription.state is SubscriptionState.ENDED
         order = an_order(order_id=f"SUB-00000000001{bought}", period=subscription.next_period)
-        assert subscription.pays_until(
-            subscription.purchase(catalogue(), Selection(package_id=2), Currency.GEL, moment), moment
+        assert offers.pays_until(
+            subscription,
+            offers.purchase(subscription, catalogue(), Selection(package_id=2), Currency.GEL, moment),
+            moment,
         ) < moment + timedelta(days=26)
-        subscription.on_payment(order, moment)
+        take_payment(subscription, order, moment)
         bought += 1
     assert subscription.paid_until is not None
     assert subscription.paid_until - NOW < timedelta(days=bought * 31)
@@ -203,9 +216,9 @@ def test_every_offer_says_until_when_it_pays() -> None:
     subscription.on_time(suspended)
     subscription.on_time(suspended)
     assert subscription.state is SubscriptionState.SUSPENDED
-    owed = subscription.renewal(suspended)
-    promised = subscription.pays_until(owed, suspended)
-    subscription.on_payment(an_order(order_id="MAN-000000000001", period=owed.period), suspended)
+    owed = offers.renewal(subscription, suspended)
+    promised = offers.pays_until(subscription, owed, suspended)
+    take_payment(subscription, an_order(order_id="MAN-000000000001", period=owed.period), suspended)
     assert promised == subscription.paid_until == datetime(2026, 4, 27, 9, 30, tzinfo=UTC)
 
 
@@ -228,11 +241,11 @@ async def test_a_charge_ahead_that_a_cancellation_overtook_keeps_no_period_from_
 @pytest.mark.parametrize("charged", [None, 1])
 def test_whatever_runs_is_looked_at_again(charged: int | None) -> None:
     subscription = running()
-    subscription.charged_period = charged
+    subscription.dunning = Dunning(charged_period=charged)
     for days in (0, 20, 29, 36, 37, 60, 400):
         moment = NOW + timedelta(days=days)
         subscription.on_time(moment, POLICY)
-        subscription.plan_next(moment, POLICY)
+        plan_next(subscription, moment, POLICY)
         live = subscription.state not in (SubscriptionState.SUSPENDED, SubscriptionState.ENDED)
         assert (subscription.due_at is not None) is live, days
     assert subscription.state is SubscriptionState.SUSPENDED

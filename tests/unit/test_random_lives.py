@@ -201,7 +201,7 @@ class Lives(RuleBasedStateMachine):
             if until is None or state in (SubscriptionState.SUSPENDED, SubscriptionState.ENDED):
                 expected = False
             elif state in (SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE):
-                expected = now < max(until, subscription.first_failed_at or until) + grace
+                expected = now < max(until, subscription.dunning.first_failed_at or until) + grace
             else:
                 expected = now < until
             assert subscription.has_access(now) is expected
@@ -267,10 +267,8 @@ def _is_kept(order: Order) -> bool:
 
 def _worth(subscription: Subscription, now: Any) -> Fraction:
     """What the paid time that is left is worth at the prices it was paid at."""
-    numbers = range(subscription._number_at(now), subscription.next_period)
-    paid = [
-        (subscription._period(subscription._anchor(), number), subscription.plan_of(number).price) for number in numbers
-    ]
+    numbers = range(subscription.term.number_at(now), subscription.next_period)
+    paid = [(subscription.term.period(number), subscription.plan_of(number).price) for number in numbers]
     return proration.unused_value(paid, now)
 
 

@@ -112,10 +112,10 @@ async def test_incident_9_a_retry_counts_as_a_retry(world: World) -> None:
     await with_card(world)
     world.clock.moment = FEBRUARY
     await world.charge_due("107")
-    assert (await world.subscription()).failures == 1
+    assert (await world.subscription()).dunning.failures == 1
     world.clock.advance(hours=4)
     await world.charge_due("107")
-    assert (await world.subscription()).failures == 2
+    assert (await world.subscription()).dunning.failures == 2
 
 
 async def test_a_job_that_runs_all_the_time_charges_a_period_once(world: World) -> None:
@@ -186,7 +186,7 @@ async def test_a_payment_on_day_6_brings_it_back_with_the_anchor_unmoved(world: 
     await world.hear(order)
     subscription = await world.subscription()
     assert (subscription.state, subscription.anchor) == (SubscriptionState.ACTIVE, NOW)
-    assert (subscription.paid_until, subscription.failures, subscription.retry_at) == (MARCH, 0, None)
+    assert (subscription.paid_until, subscription.dunning.failures, subscription.dunning.retry_at) == (MARCH, 0, None)
 
 
 async def test_a_suspended_subscription_comes_back_at_any_time_for_a_full_month(world: World) -> None:
@@ -211,14 +211,14 @@ async def test_a_paid_retry_ends_the_dunning(world: World) -> None:
     world.clock.advance(hours=4)
     await world.charge_due()
     subscription = await world.subscription()
-    assert (subscription.state, subscription.failures, subscription.due_at is not None) == (
+    assert (subscription.state, subscription.dunning.failures, subscription.due_at is not None) == (
         SubscriptionState.ACTIVE,
         0,
         True,
     )
     world.clock.moment = MARCH
     await world.charge_due("107")
-    assert (await world.subscription()).failures == 1
+    assert (await world.subscription()).dunning.failures == 1
 
 
 async def test_a_charge_that_was_rejected_and_turns_out_paid_is_given_back_when_the_retry_was_paid(
@@ -299,7 +299,7 @@ async def test_missed_tries_are_not_made_up_for(world: World) -> None:
     world.clock.advance(days=5)
     await world.charge_due("107")
     subscription = await world.subscription()
-    assert (subscription.failures, subscription.retry_at) == (2, FEBRUARY + timedelta(days=7))
+    assert (subscription.dunning.failures, subscription.dunning.retry_at) == (2, FEBRUARY + timedelta(days=7))
 
 
 async def test_reminders_come_7_and_3_days_before_a_period_that_nothing_will_pay(world: World) -> None:

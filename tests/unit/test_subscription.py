@@ -16,8 +16,11 @@ from echodesk_billing import (
 )
 from echodesk_billing.domain.orders.order import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions import changes
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Term
 from tests.builders import NOW, a_plan, an_order, paid, report, running
 
 FEBRUARY = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)
@@ -25,13 +28,13 @@ MARCH = datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
 
 
 def new() -> Subscription:
-    return Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    return Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
 
 
 def test_the_first_payment_activates_and_sets_the_anchor() -> None:
     subscription = new()
     assert not subscription.has_access(NOW)
-    events = subscription.on_payment(an_order(), NOW)
+    events = take_payment(subscription, an_order(), NOW)
     assert [type(event) for event in events] == [SubscriptionActivated]
     assert subscription.state is SubscriptionState.ACTIVE
     assert (subscription.anchor, subscription.paid_until) == (NOW, FEBRUARY)
@@ -50,7 +53,7 @@ def test_paying_ahead_adds_a_period_counted_from_the_anchor() -> None:
     subscription = running()
     middle = NOW + timedelta(days=10)
     assert subscription.first_unpaid(middle) == 1
-    events = subscription.on_payment(an_order(order_id="SUB-000000000001", period=1), middle)
+    events = take_payment(subscription, an_order(order_id="SUB-000000000001", period=1), middle)
     assert [type(event) for event in events] == [SubscriptionRenewed]
     assert subscription.paid_until == MARCH
 
@@ -59,7 +62,7 @@ def test_a_period_paid_twice_buys_nothing_and_is_told() -> None:
     subscription = running()
     twin = an_order(order_id="SUB-000000000001", period=0)
     twin.observe(report(BankStatus.COMPLETED, external_order_id=twin.id), NOW)
-    events = subscription.on_payment(twin, NOW)
+    events = take_payment(subscription, twin, NOW)
     assert [type(event) for event in events] == [OrderMismatch]
     assert [one.amount for one in twin.pending_refunds] == [twin.amount]
     assert twin.check_at == NOW
@@ -70,7 +73,7 @@ def test_after_a_gap_longer_than_the_grace_a_payment_starts_a_new_anchor() -> No
     subscription = running()
     may = datetime(2026, 5, 10, tzinfo=UTC)
     period = subscription.first_unpaid(may)
-    subscription.on_payment(an_order(period=period), may)
+    take_payment(subscription, an_order(period=period), may)
     assert subscription.anchor == may
     assert subscription.paid_until == datetime(2026, 6, 10, tzinfo=UTC)
 
@@ -78,7 +81,7 @@ def test_after_a_gap_longer_than_the_grace_a_payment_starts_a_new_anchor() -> No
 def test_within_the_grace_the_running_period_is_paid_and_the_anchor_stays() -> None:
     subscription = running()
     late = FEBRUARY + timedelta(days=6)
-    subscription.on_payment(an_order(period=subscription.first_unpaid(late)), late)
+    take_payment(subscription, an_order(period=subscription.first_unpaid(late)), late)
     assert (subscription.anchor, subscription.paid_until) == (NOW, datetime(2026, 3, 31, 9, 30, tzinfo=UTC))
 
 
@@ -134,7 +137,7 @@ def test_an_automatic_charge_that_a_cancellation_overtook_is_given_back() -> Non
         subscription = running()
         charge = paid(order_id="REN-000000000001", period=1, purpose=Purpose.RENEWAL)
         subscription.cancel(NOW, immediately=immediately)
-        (told,) = subscription.on_payment(charge, NOW + timedelta(minutes=1))
+        (told,) = take_payment(subscription, charge, NOW + timedelta(minutes=1))
         assert isinstance(told, OrderMismatch)
         cancelled = "the subscription was cancelled before this charge went through"
         assert told.reason == f"{cancelled}: this payment is refunded"
@@ -155,7 +158,7 @@ def test_buying_after_the_end_starts_a_new_anchor_with_a_new_period_number() -> 
     subscription.cancel(NOW, immediately=False)
     june = datetime(2026, 6, 15, 8, tzinfo=UTC)
     period = subscription.first_unpaid(june)
-    events = subscription.on_payment(an_order(plan=a_plan(1, 2), period=period), june)
+    events = take_payment(subscription, an_order(plan=a_plan(1, 2), period=period), june)
     assert [type(event) for event in events] == [SubscriptionEnded, SubscriptionActivated]
     assert (subscription.anchor, subscription.paid_until) == (june, datetime(2026, 7, 15, 8, tzinfo=UTC))
     assert subscription.plan == a_plan(1, 2)
@@ -165,15 +168,15 @@ def test_buying_after_the_end_starts_a_new_anchor_with_a_new_period_number() -> 
 def test_paying_a_cancelled_subscription_lets_it_run_on() -> None:
     subscription = running()
     subscription.cancel(NOW, immediately=False)
-    subscription.on_payment(an_order(period=1), NOW + timedelta(days=3))
+    take_payment(subscription, an_order(period=1), NOW + timedelta(days=3))
     assert (subscription.state, subscription.paid_until) == (SubscriptionState.ACTIVE, MARCH)
 
 
 def test_the_plan_at_a_moment_is_the_one_that_holds_in_its_period() -> None:
     subscription = new()
     assert subscription.plan_at(NOW) is None
-    subscription.on_payment(an_order(), NOW)
-    subscription.schedule(a_plan(1, 2), NOW)
+    take_payment(subscription, an_order(), NOW)
+    changes.schedule(subscription, a_plan(1, 2), NOW)
     assert subscription.plan_at(FEBRUARY - timedelta(seconds=1)) == a_plan()
     assert subscription.plan_at(FEBRUARY) == a_plan(1, 2)
     subscription.cancel(NOW, immediately=False)

@@ -25,10 +25,19 @@ from echodesk_billing.domain.catalogue.pricing import Plan, Selection
 from echodesk_billing.domain.orders.order import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.orders.response_codes import RetryAdvice
-from echodesk_billing.domain.subscriptions import proration
+from echodesk_billing.domain.subscriptions import changes, offers, proration
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.payments import take_payment
+from echodesk_billing.domain.subscriptions.plans import PlanChange
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
-from echodesk_billing.domain.subscriptions.subscription import PlanChange, Purchase
+from echodesk_billing.domain.subscriptions.purchase import Purchase
+from echodesk_billing.domain.subscriptions.renewals import (
+    ask_customer,
+    owed_purchase,
+    plan_next,
+    start_charge,
+    take_decline,
+)
 from tests.builders import NOW, a_plan, an_order, catalogue, gel, paid, report, running, trial
 from tests.unit.conftest import World
 
@@ -45,7 +54,7 @@ def test_a_plan_that_is_paid_when_its_period_begins_holds_at_once() -> None:
     begins = subscription.paid_until
     assert begins is not None
     order = an_order(order_id="SUB-000000000001", plan=a_plan(1, 2), period=1)
-    changed, renewed = subscription.on_payment(order, begins)
+    changed, renewed = take_payment(subscription, order, begins)
     assert isinstance(changed, SubscriptionChanged)
     assert (changed.order_id, changed.plan_name, changed.extra_days) == (order.id, "Team", 0)
     assert isinstance(renewed, SubscriptionRenewed)
@@ -54,8 +63,8 @@ def test_a_plan_that_is_paid_when_its_period_begins_holds_at_once() -> None:
 
 def test_a_plan_that_is_paid_ahead_puts_off_the_one_that_was_scheduled() -> None:
     subscription = running()
-    subscription.schedule(a_plan(1, 2), NOW)
-    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1), NOW)
+    changes.schedule(subscription, a_plan(1, 2), NOW)
+    take_payment(subscription, an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1), NOW)
     paid_for = PlanChange(period=1, plan=a_plan(1, 3), is_more=False)
     assert subscription.changes == (paid_for, PlanChange(period=2, plan=a_plan(1, 2), is_more=False))
 
@@ -64,20 +73,20 @@ def test_who_was_asked_to_pay_a_period_is_not_asked_again() -> None:
     subscription = running()
     begins = subscription.paid_until
     assert begins is not None
-    assert subscription.owes(begins, RenewalPolicy()) is not None
-    subscription.asked(1, begins)
-    assert subscription.asked_period == 1
-    assert subscription.owes(begins, RenewalPolicy()) is None
+    assert owed_purchase(subscription, begins, RenewalPolicy()) is not None
+    ask_customer(subscription, 1, begins)
+    assert subscription.dunning.asked_period == 1
+    assert owed_purchase(subscription, begins, RenewalPolicy()) is None
 
 
 def test_a_suspended_subscription_waits_for_its_customer_alone() -> None:
     subscription = running()
     begins = subscription.paid_until
     assert begins is not None
-    subscription.asked(1, begins)
+    ask_customer(subscription, 1, begins)
     subscription.on_time(begins + timedelta(days=8))
     assert subscription.state is SubscriptionState.SUSPENDED
-    subscription.plan_next(begins + timedelta(days=8), RenewalPolicy())
+    plan_next(subscription, begins + timedelta(days=8), RenewalPolicy())
     assert subscription.due_at is None
 
 
@@ -85,7 +94,7 @@ def test_a_suspended_subscription_waits_for_its_customer_alone() -> None:
 def test_only_what_is_charged_begins_ahead(state: SubscriptionState, days_before: int) -> None:
     subscription = running()
     subscription.state = state
-    subscription.plan_next(NOW, RenewalPolicy(ahead=timedelta(days=9)))
+    plan_next(subscription, NOW, RenewalPolicy(ahead=timedelta(days=9)))
     assert subscription.paid_until is not None
     assert subscription.due_at == subscription.paid_until - timedelta(days=days_before)
 
@@ -94,7 +103,7 @@ def test_what_came_while_nobody_tended_is_due_at_once() -> None:
     subscription = running()
     assert subscription.paid_until is not None
     weeks_later = subscription.paid_until - timedelta(days=5)
-    subscription.plan_next(weeks_later, RenewalPolicy())
+    plan_next(subscription, weeks_later, RenewalPolicy())
     assert subscription.due_at == subscription.paid_until - timedelta(days=7)
 
 
@@ -109,9 +118,9 @@ def test_a_reminder_is_told_once_however_often_one_looks() -> None:
 def test_a_period_is_being_charged_from_the_moment_the_charge_is_made() -> None:
     subscription = running()
     assert subscription.paid_until is not None
-    subscription.charging(1)
-    assert subscription.charged_period == 1
-    assert subscription.owes(subscription.paid_until, RenewalPolicy()) is None
+    start_charge(subscription, 1)
+    assert subscription.dunning.charged_period == 1
+    assert owed_purchase(subscription, subscription.paid_until, RenewalPolicy()) is None
 
 
 def test_a_decline_without_a_further_try_suspends_as_soon_as_the_paid_time_is_over() -> None:
@@ -124,7 +133,7 @@ def test_a_decline_without_a_further_try_suspends_as_soon_as_the_paid_time_is_ov
         assert subscription.paid_until is not None
         order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, period=1)
         at = subscription.paid_until - early
-        events = subscription.on_decline(order, "107", RetryAdvice.LATER, policy, at)
+        events = take_decline(subscription, order, "107", RetryAdvice.LATER, policy, at)
         assert [type(event) for event in events] == told
 
 
@@ -132,21 +141,21 @@ def test_where_the_card_cannot_help_the_customer_owes_the_period() -> None:
     subscription = running()
     assert subscription.paid_until is not None
     order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, period=1)
-    subscription.on_decline(order, "105", RetryAdvice.NEW_CARD, RenewalPolicy(), subscription.paid_until)
-    owed = subscription.owes(subscription.paid_until, RenewalPolicy())
+    take_decline(subscription, order, "105", RetryAdvice.NEW_CARD, RenewalPolicy(), subscription.paid_until)
+    owed = owed_purchase(subscription, subscription.paid_until, RenewalPolicy())
     assert owed == Purchase(purpose=Purpose.MANUAL, plan=a_plan(), period=1)
 
 
 def test_another_plan_at_the_same_price_is_no_upgrade() -> None:
-    preview = running().preview(evolve(a_plan(1, 3), price=a_plan().price), NOW)
+    preview = offers.preview(running(), evolve(a_plan(1, 3), price=a_plan().price), NOW)
     assert (preview.is_immediate, preview.effective_at) == (False, preview.paid_until)
 
 
 def test_unused_time_counts_at_the_price_of_the_plan_that_it_was_paid_at() -> None:
     subscription = running()
-    subscription.on_payment(an_order(order_id="SUB-000000000001", plan=a_plan(1, 1), period=1), NOW)
+    take_payment(subscription, an_order(order_id="SUB-000000000001", plan=a_plan(1, 1), period=1), NOW)
     dearer = a_plan(1, 4)
-    days = subscription.preview(dearer, NOW).extra_days
+    days = offers.preview(subscription, dearer, NOW).extra_days
     value = Fraction(subscription.plan_of(0).price.minor + subscription.plan_of(1).price.minor)
     assert (subscription.plan_of(0).price, subscription.plan_of(1).price) == (gel("145.00"), gel("50.00"))
     assert days == proration.extra_days(value, dearer.price, NOW, "Asia/Tbilisi")
@@ -155,8 +164,8 @@ def test_unused_time_counts_at_the_price_of_the_plan_that_it_was_paid_at() -> No
 def test_of_two_scheduled_plans_each_begins_in_its_time() -> None:
     subscription = running()
     first, second = PlanChange(period=1, plan=a_plan(1, 2), is_more=False), PlanChange(period=2, plan=a_plan(1, 3))
-    subscription.schedule(first.plan, NOW)
-    subscription.schedule(second.plan, NOW, date(2026, 3, 2))
+    changes.schedule(subscription, first.plan, NOW)
+    changes.schedule(subscription, second.plan, NOW, date(2026, 3, 2))
     assert subscription.changes == (first, second)
     assert subscription.paid_until is not None
     subscription.on_time(subscription.paid_until)
@@ -171,31 +180,31 @@ def test_an_upgrade_that_is_none_when_it_is_paid_goes_back(plan: Plan | None) ->
     order = an_order(order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(), period=1)
     order.observe(report(BankStatus.COMPLETED, external_order_id=order.id), NOW)
     order.plan = plan
-    (told,) = subscription.on_payment(order, NOW)
+    (told,) = take_payment(subscription, order, NOW)
     assert isinstance(told, OrderMismatch)
     assert told.reason == ("the upgrade is not one any more: Company runs at 145.00 GEL: this payment is refunded")
 
 
 def test_paying_by_hand_pays_the_plan_that_holds_in_the_period() -> None:
     subscription = running()
-    subscription.schedule(a_plan(1, 2), NOW)
-    assert subscription.renewal(NOW) == Purchase(purpose=Purpose.MANUAL, plan=a_plan(1, 2), period=1)
+    changes.schedule(subscription, a_plan(1, 2), NOW)
+    assert offers.renewal(subscription, NOW) == Purchase(purpose=Purpose.MANUAL, plan=a_plan(1, 2), period=1)
 
 
 def test_a_change_holds_within_a_year_and_a_day_and_in_the_currency_that_runs() -> None:
     subscription, last = running(), date(2027, 2, 1)
-    subscription.schedule(a_plan(1, 2), NOW, last)
+    changes.schedule(subscription, a_plan(1, 2), NOW, last)
     with pytest.raises(ChangeRefused, match=r"^2027-02-02 is too far off: a change holds within 366 days$"):
-        subscription.schedule(a_plan(1, 2), NOW, last + timedelta(days=1))
+        changes.schedule(subscription, a_plan(1, 2), NOW, last + timedelta(days=1))
     with pytest.raises(ChangeRefused, match=r"^The subscription runs in GEL: a change keeps the currency$"):
-        subscription.schedule(a_plan(1, 2, Currency.EUR), NOW)
+        changes.schedule(subscription, a_plan(1, 2, Currency.EUR), NOW)
 
 
 def test_an_upgrade_is_compared_with_what_runs_and_not_with_what_comes() -> None:
     subscription = running()
-    subscription.schedule(a_plan(1, 2), NOW)
+    changes.schedule(subscription, a_plan(1, 2), NOW)
     order = paid(order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(1, 4), period=1)
-    dropped, changed, renewed = subscription.on_payment(order, NOW)
+    dropped, changed, renewed = take_payment(subscription, order, NOW)
     assert isinstance(dropped, SubscriptionChangeDropped)
     assert dropped.plan_name == "Team"
     assert isinstance(changed, SubscriptionChanged)
@@ -207,7 +216,7 @@ def test_a_payment_settles_debts_up_to_its_moment() -> None:
     subscription = running()
     assert subscription.tended_at == NOW
     assert subscription.paid_until is not None
-    subscription.on_payment(an_order(order_id="SUB-000000000001", period=1), subscription.paid_until)
+    take_payment(subscription, an_order(order_id="SUB-000000000001", period=1), subscription.paid_until)
     assert subscription.tended_at == subscription.paid_until - timedelta(days=31)
 
 
@@ -220,16 +229,18 @@ def test_a_trial_is_not_paid_cancelled_or_not() -> None:
 
 def test_days_of_a_trial_that_are_left_are_not_lost_by_an_upgrade() -> None:
     subscription = trial()
-    subscription.on_payment(an_order(), NOW)  # the first period begins when the trial ends
+    take_payment(subscription, an_order(), NOW)  # the first period begins when the trial ends
     dearer = evolve(a_plan(1, 2), price=gel("290.00"))
-    assert subscription.preview(dearer, NOW).extra_days == 23  # half of a month of 31 days and of 14, rounded up
+    assert (
+        offers.preview(subscription, dearer, NOW).extra_days == 23
+    )  # half of a month of 31 days and of 14, rounded up
 
 
 def test_months_that_passed_after_a_trial_are_no_periods() -> None:
     subscription, summer = trial(), NOW + timedelta(days=150)
     subscription.on_time(summer)
     assert (subscription.state, subscription.first_unpaid(summer)) == (SubscriptionState.SUSPENDED, 0)
-    subscription.on_payment(an_order(), summer)
+    take_payment(subscription, an_order(), summer)
     assert (subscription.anchor, subscription.next_period) == (summer, 1)
 
 
@@ -243,11 +254,11 @@ def test_a_trial_that_a_card_will_pay_goes_on_as_a_subscription() -> None:
 @pytest.mark.parametrize("days", [-9, 0, 8])
 def test_what_runs_out_after_a_change_began_tells_both(days: int) -> None:
     subscription = trial() if days < 0 else running()
-    subscription.schedule(a_plan(1, 2), NOW)
+    changes.schedule(subscription, a_plan(1, 2), NOW)
     assert subscription.paid_until is not None
     begins = subscription.paid_until
     if days == 0:
-        subscription.asked(1, NOW)
+        ask_customer(subscription, 1, NOW)
     events = subscription.on_time(begins + timedelta(days=max(days, 0)))
     assert [type(event) for event in events] == {
         -9: [SubscriptionChanged, SubscriptionSuspended],
@@ -259,10 +270,10 @@ def test_what_runs_out_after_a_change_began_tells_both(days: int) -> None:
 
 def test_a_plan_that_is_paid_for_after_another_began_changes_it_again() -> None:
     subscription = running()
-    subscription.schedule(a_plan(1, 2), NOW)
+    changes.schedule(subscription, a_plan(1, 2), NOW)
     assert subscription.paid_until is not None
     order = an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1)
-    events = subscription.on_payment(order, subscription.paid_until)
+    events = take_payment(subscription, order, subscription.paid_until)
     assert [type(event) for event in events] == [SubscriptionChanged, SubscriptionChanged, SubscriptionRenewed]
 
 
@@ -272,7 +283,7 @@ def test_what_is_paid_after_a_gap_is_the_next_period_and_a_renewal_keeps_its_num
 ) -> None:
     subscription = running()
     order = an_order(order_id="MAN-000000000001", purpose=purpose, period=3)
-    subscription.on_payment(order, NOW + timedelta(days=100))
+    take_payment(subscription, order, NOW + timedelta(days=100))
     assert (order.period, subscription.next_period) == (period, period + 1)
     assert subscription.anchor == NOW + timedelta(days=100)
 
@@ -281,5 +292,5 @@ def test_buying_another_plan_at_the_same_price_is_for_the_next_period() -> None:
     sells = evolve(
         catalogue(), packages=tuple(evolve(one, prices={Currency.GEL: gel("145.00")}) for one in catalogue().packages)
     )
-    bought = running().purchase(sells, Selection(package_id=1), Currency.GEL, NOW)
+    bought = offers.purchase(running(), sells, Selection(package_id=1), Currency.GEL, NOW)
     assert (bought.purpose, bought.period) == (Purpose.SUBSCRIPTION, 1)

@@ -43,9 +43,15 @@ from echodesk_billing.domain.orders.payment_request import PaymentMethod, Paymen
 from echodesk_billing.domain.orders.refund import Refund, RefundState, merged
 from echodesk_billing.domain.orders.report import BankStatus, Source
 from echodesk_billing.domain.orders.response_codes import RetryAdvice
+from echodesk_billing.domain.subscriptions import changes, offers
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
-from echodesk_billing.domain.subscriptions.subscription import Purchase, Subscription
+from echodesk_billing.domain.subscriptions.purchase import Purchase
+from echodesk_billing.domain.subscriptions.renewals import take_decline
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Term
+from echodesk_billing.domain.subscriptions.trials import start_trial
 from tests.builders import (
     NOW,
     a_manual_order,
@@ -118,7 +124,7 @@ def applicant(**changes: str) -> Applicant:
             "Choose either a package or one or more features",
         ),
         (
-            lambda: running().purchase(catalogue(), Selection(package_id=1), Currency.EUR, NOW),
+            lambda: offers.purchase(running(), catalogue(), Selection(package_id=1), Currency.EUR, NOW),
             "currency",
             "Paid time in GEL is left: pay in it until then",
         ),
@@ -432,14 +438,14 @@ def test_a_card_without_a_moment_for_it_is_not_reminded_of() -> None:
 
 def test_without_trials_there_is_none() -> None:
     with pytest.raises(TrialRefused) as refused:
-        Subscription(tenant_id="acme", time_zone="UTC").start_trial(a_plan(), RenewalPolicy(), NOW)
+        start_trial(Subscription(tenant_id="acme", term=Term(time_zone="UTC")), a_plan(), RenewalPolicy(), NOW)
     assert str(refused.value) == "There are no trials"
 
 
 @pytest.mark.parametrize("immediately", [True, False])
 def test_a_cancellation_tells_until_when(*, immediately: bool) -> None:
-    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
-    subscription.on_payment(an_order(), NOW)
+    subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
+    take_payment(subscription, an_order(), NOW)
     cancelled = subscription.cancel(LATER, immediately=immediately)[0]
     assert isinstance(cancelled, SubscriptionCancelled)
     assert cancelled.access_until == (LATER if immediately else subscription.paid_until)
@@ -463,16 +469,16 @@ RUNNING, LAPSED = NOW + timedelta(days=3), NOW + timedelta(days=90)
     ],
 )
 def test_only_what_is_over_is_brought_back(state: SubscriptionState, now: datetime, *, brings_back: bool) -> None:
-    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
-    subscription.on_payment(an_order(), NOW)
+    subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
+    take_payment(subscription, an_order(), NOW)
     subscription.state = state
     if brings_back:
-        assert subscription.reactivation(catalogue(), now) == Purchase(
+        assert offers.reactivation(subscription, catalogue(), now) == Purchase(
             purpose=Purpose.SUBSCRIPTION, plan=a_plan(), period=1
         )
         return
     with pytest.raises(IllegalTransition) as refused:
-        subscription.reactivation(catalogue(), now)
+        offers.reactivation(subscription, catalogue(), now)
     assert (refused.value.subject, refused.value.event, refused.value.state) == (
         subscription.subject,
         "reactivate",
@@ -482,25 +488,25 @@ def test_only_what_is_over_is_brought_back(state: SubscriptionState, now: dateti
 
 def test_a_day_is_a_day_where_the_tenant_lives() -> None:
     """In Tbilisi the period begins on the 11th, while in Greenwich it is still the 10th."""
-    subscription = Subscription(tenant_id="acme", time_zone="Asia/Tbilisi")
+    subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     evening = datetime(2026, 1, 10, 21, 0, tzinfo=UTC)
-    subscription.on_payment(an_order(), evening)
-    subscription.schedule(a_plan(package_id=1), evening, date(2026, 2, 11))
+    take_payment(subscription, an_order(), evening)
+    changes.schedule(subscription, a_plan(package_id=1), evening, date(2026, 2, 11))
     assert [change.period for change in subscription.changes] == [1]
-    subscription.schedule(a_plan(package_id=1, seats=2), evening, date(2026, 2, 12))
+    changes.schedule(subscription, a_plan(package_id=1, seats=2), evening, date(2026, 2, 12))
     assert [change.period for change in subscription.changes] == [1, 2]
 
 
 def test_a_preview_of_what_is_cheaper_begins_where_the_paid_time_ends() -> None:
     subscription = running()
     cheaper, dearer = a_plan(package_id=1), a_plan(package_id=1, seats=5)
-    later = subscription.preview(cheaper, LATER)
+    later = offers.preview(subscription, cheaper, LATER)
     assert (later.plan, later.is_immediate, later.extra_days) == (cheaper, False, 0)
     assert later.effective_at == later.paid_until == subscription.paid_until
-    sooner = subscription.preview(dearer, LATER)
+    sooner = offers.preview(subscription, dearer, LATER)
     assert (sooner.plan, sooner.is_immediate, sooner.effective_at) == (dearer, True, LATER)
     with pytest.raises(ChangeRefused, match="The subscription runs in GEL: a change keeps the currency"):
-        subscription.preview(plan(catalogue(), Selection(package_id=1), Currency.EUR), LATER)
+        offers.preview(subscription, plan(catalogue(), Selection(package_id=1), Currency.EUR), LATER)
 
 
 @pytest.mark.parametrize(
@@ -520,27 +526,27 @@ def test_a_decline_that_is_none_of_its_business_changes_nothing(
     subscription.state = state
     before = copy(subscription)
     order = an_order(order_id="REN-000000000009", purpose=purpose, period=period)
-    assert subscription.on_decline(order, "116", RetryAdvice.LATER, RenewalPolicy(), LATER) == []
+    assert take_decline(subscription, order, "116", RetryAdvice.LATER, RenewalPolicy(), LATER) == []
     assert subscription == before
 
 
 def test_what_falls_due_says_why_and_when_it_is_tried_again() -> None:
     subscription = running(periods=2)
     order = an_order(order_id="REN-000000000009", purpose=Purpose.RENEWAL, period=2)
-    (event,) = subscription.on_decline(order, "116", RetryAdvice.LATER, RenewalPolicy(), LATER)
+    (event,) = take_decline(subscription, order, "116", RetryAdvice.LATER, RenewalPolicy(), LATER)
     assert isinstance(event, SubscriptionPastDue)
-    assert (event.code, event.retry_at) == ("116", subscription.retry_at)
-    assert subscription.retry_at is not None
+    assert (event.code, event.retry_at) == ("116", subscription.dunning.retry_at)
+    assert subscription.dunning.retry_at is not None
 
 
 def test_what_is_paid_twice_goes_back_under_a_key_that_follows_and_ends_the_charge_under_way() -> None:
     subscription, twice = running(), paid()
-    subscription.charged_period = 0
-    (event,) = subscription.on_payment(twice, LATER)
+    subscription.dunning = subscription.dunning.charging(0)
+    (event,) = take_payment(subscription, twice, LATER)
     assert isinstance(event, OrderMismatch)
     assert [one.id for one in twice.refunds] == [derived_key(twice.idempotency_key, "paid twice")]
-    assert (subscription.charged_period, twice.check_at) == (None, LATER)
+    assert (subscription.dunning.charged_period, twice.check_at) == (None, LATER)
     other = running()
-    other.charged_period = 1
-    other.on_payment(paid(), LATER)
-    assert other.charged_period == 1
+    other.dunning = other.dunning.charging(1)
+    take_payment(other, paid(), LATER)
+    assert other.dunning.charged_period == 1

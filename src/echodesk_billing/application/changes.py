@@ -20,8 +20,10 @@ from echodesk_billing.domain.errors import ChangeRefused, NoActiveSubscription
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.subscriptions import changes, offers, renewals, trials
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
-from echodesk_billing.domain.subscriptions.subscription import Preview, Purchase, Subscription
+from echodesk_billing.domain.subscriptions.purchase import Preview, Purchase
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import Storage, UnitOfWork
@@ -151,7 +153,7 @@ class ChangePlan:
             subscription = uow.subscriptions.get(who.tenant_id)
             if subscription is None or not subscription.is_running:
                 raise NoActiveSubscription
-            if (item := subscription.item(feature_id, now)) is not None:
+            if (item := offers.kept_feature(subscription, feature_id, now)) is not None:
                 return item
             catalogue = uow.catalogues.current()
             currency = subscription.running_plan(now).price.currency
@@ -167,7 +169,11 @@ class ChangePlan:
             NothingScheduled: nothing is.
         """
         return await _on_subscription(
-            self._storage, self._clock, self._policy, who, lambda subscription, now: subscription.drop_schedule(now)
+            self._storage,
+            self._clock,
+            self._policy,
+            who,
+            changes.drop_schedule,
         )
 
     async def _known(self, who: Principal, key: str | None) -> Changed | None:
@@ -189,7 +195,7 @@ class ChangePlan:
 
         def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
             foreseen[:] = [_foresee(subscription, catalogue, wanted, now)]
-            return subscription.upgrade(foreseen[0].preview.plan, now, catalogue)
+            return offers.upgrade(subscription, foreseen[0].preview.plan, now, catalogue)
 
         order = await self._checkout.start(who, decide, key=key, known=True)
         return evolve(foreseen[0], order=order)
@@ -199,21 +205,21 @@ class ChangePlan:
 
         def work(uow: UnitOfWork) -> Changed:
             subscription = _locked(uow, who)
-            has = subscription.planned
+            has = changes.planned(subscription)
             if has is None:
                 raise NoActiveSubscription
             before = plan = subscription.running_plan(now)
             catalogue = uow.catalogues.current()
             if not plan.is_of(wanted(has)) or not subscription.changes:
-                plan = pricing.plan(catalogue, wanted(has), before.price.currency, subscription.kept(now))
+                plan = pricing.plan(catalogue, wanted(has), before.price.currency, offers.kept_plans(subscription, now))
             if plan.selection == has:
                 raise ChangeRefused(f"{plan.name} with the same seats is what runs, or is scheduled, already")
             day = _day(effective, subscription.time_zone)
-            replaced = subscription.would_replace(plan, now, day)
-            uow.outbox.add(subscription.schedule(plan, now, day, catalogue), who.name)
-            subscription.plan_next(now, self._policy)
+            replaced = changes.would_replace(subscription, plan, now, day)
+            uow.outbox.add(changes.schedule(subscription, plan, now, day, catalogue), who.name)
+            renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
-            preview = evolve(subscription.scheduled(plan, now), replaces=replaced)
+            preview = evolve(changes.scheduled(subscription, plan, now), replaces=replaced)
             return Changed(before=before, preview=preview, time_zone=subscription.time_zone)
 
         changed = await self._storage.transact(work)
@@ -281,8 +287,8 @@ class StartTrial:
             plan = pricing.plan(uow.catalogues.current(), selection, currency)
             uow.subscriptions.add(self._shop.subscription(who))
             subscription = uow.subscriptions.lock(who.tenant_id)
-            uow.outbox.add(subscription.start_trial(plan, self._policy, now), who.name)
-            subscription.plan_next(now, self._policy)
+            uow.outbox.add(trials.start_trial(subscription, plan, self._policy, now), who.name)
+            renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
             return subscription
 
@@ -303,7 +309,7 @@ async def _on_subscription(
     def work(uow: UnitOfWork) -> Subscription:
         subscription = _locked(uow, who)
         uow.outbox.add(change(subscription, now), who.name)
-        subscription.plan_next(now, policy)
+        renewals.plan_next(subscription, now, policy)
         uow.subscriptions.save(subscription)
         return subscription
 
@@ -318,8 +324,10 @@ def _locked(uow: UnitOfWork, who: Principal) -> Subscription:
 
 def _foresee(subscription: Subscription, catalogue: Catalogue, wanted: Wanted, now: datetime) -> Changed:
     before = subscription.running_plan(now)
-    plan = pricing.plan(catalogue, wanted(before.selection), before.price.currency, subscription.kept(now))
-    preview = subscription.preview(plan, now, catalogue)
+    plan = pricing.plan(
+        catalogue, wanted(before.selection), before.price.currency, offers.kept_plans(subscription, now)
+    )
+    preview = offers.preview(subscription, plan, now, catalogue)
     return Changed(before=before, preview=preview, time_zone=subscription.time_zone)
 
 

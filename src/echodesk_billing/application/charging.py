@@ -17,8 +17,10 @@ from echodesk_billing.domain.customers.card import obstacle
 from echodesk_billing.domain.errors import NoActiveSubscription
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.subscriptions import offers, renewals
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
-from echodesk_billing.domain.subscriptions.subscription import Purchase, Subscription
+from echodesk_billing.domain.subscriptions.purchase import Purchase
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, require_configured
@@ -88,13 +90,15 @@ class ChargeSavedCard:
             subscription = uow.subscriptions.lock(who.tenant_id)
             if (known := self._ordering.known(uow, who, key)) is not None:
                 return Charge(order=known, obstacle=known.ask)
-            owed = subscription.renewal(now)
+            owed = offers.renewal(subscription, now)
             if selection is not None:
                 catalogue = uow.catalogues.current()
-                plan = pricing.plan(catalogue, selection, owed.plan.price.currency, subscription.kept(now))
+                plan = pricing.plan(
+                    catalogue, selection, owed.plan.price.currency, offers.kept_plans(subscription, now)
+                )
                 owed = evolve(owed, plan=plan)
             charge, events = self.start(uow, who, subscription, evolve(owed, purpose=Purpose.RENEWAL), now, key)
-            subscription.plan_next(now, self._policy)
+            renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
             uow.outbox.add(events, who.name)
             return charge
@@ -118,17 +122,17 @@ class ChargeSavedCard:
             owed: `RENEWAL` where the card may be tried, `MANUAL` where it may not.
         """
         if (running := uow.orders.open_renewal(who.tenant_id, owed.period)) is not None:
-            subscription.charging(owed.period)
+            renewals.start_charge(subscription, owed.period)
             return Charge(order=running), []
         card = default_card(uow, who.tenant_id)
         hindrance = obstacle(card, owed.plan.price, now) if owed.purpose is Purpose.RENEWAL else DECLINED
         if hindrance is None:
-            subscription.charging(owed.period)
+            renewals.start_charge(subscription, owed.period)
             request = self._shop.request(who, owed.plan, Terms(), card)
             return Charge(order=self._ordering.add(uow, who, owed, request, now, key=key), is_new=True), []
         asked = evolve(owed, purpose=Purpose.MANUAL)
         is_what_runs = owed.plan == subscription.plan_of(owed.period)
-        events = subscription.asked(owed.period, now) if is_what_runs else []
+        events = renewals.ask_customer(subscription, owed.period, now) if is_what_runs else []
         for earlier in uow.orders.open_of(who.tenant_id):
             if (earlier.purpose, earlier.plan, earlier.period) == (asked.purpose, asked.plan, asked.period):
                 return Charge(order=earlier, obstacle=hindrance), events

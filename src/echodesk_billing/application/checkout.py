@@ -20,7 +20,9 @@ from echodesk_billing.domain.errors import NoActiveSubscription
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import SaveCard, Wallet
-from echodesk_billing.domain.subscriptions.subscription import Purchase, Subscription
+from echodesk_billing.domain.subscriptions import offers
+from echodesk_billing.domain.subscriptions.purchase import Purchase
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, require_configured
@@ -86,7 +88,7 @@ class Checkout:
         """
 
         def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
-            return subscription.purchase(catalogue, selection, currency, now)
+            return offers.purchase(subscription, catalogue, selection, currency, now)
 
         return await self.start(buyer, decide, terms=terms, wallet_token=wallet_token, key=key, selection=selection)
 
@@ -97,7 +99,7 @@ class Checkout:
             NoActiveSubscription: there is nothing that runs on.
             GatewayError: the bank did not give a payment page.
         """
-        return await self.start(buyer, lambda running, _, now: running.renewal(now), key=key, known=True)
+        return await self.start(buyer, lambda running, _, now: offers.renewal(running, now), key=key, known=True)
 
     async def reactivate(self, buyer: Principal, *, key: str | None = None) -> Order:
         """Pay for a suspended or ended subscription to run again.
@@ -110,7 +112,7 @@ class Checkout:
         """
         return await self.start(
             buyer,
-            lambda ended, catalogue, now: ended.reactivation(catalogue, now),
+            offers.reactivation,
             key=key,
             known=True,
         )
@@ -156,7 +158,7 @@ class Checkout:
             if wallet_token:
                 request = evolve(request, wallet_digest=hashlib.sha256(wallet_token.encode()).hexdigest())
             order, is_new = self._ordering.once(uow, buyer, purchase, request, now, key=key)
-            order.pays_until = subscription.pays_until(purchase, order.created_at)
+            order.pays_until = offers.pays_until(subscription, purchase, order.created_at)
             return order, is_new
 
         order, is_new = await self._storage.transact(work)

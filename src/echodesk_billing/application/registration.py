@@ -18,6 +18,7 @@ from echodesk_billing.domain.customers.tenant import tenant_id
 from echodesk_billing.domain.errors import NameTaken
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.subscriptions import offers
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
@@ -95,7 +96,7 @@ class Register:
                 return known, False
             subscription = uow.subscriptions.get(applicant.schema_name) or self._shop.subscription(buyer)
             _require_free(uow, applicant, subscription, now)
-            purchase = subscription.purchase(uow.catalogues.current(), selection, currency, now)
+            purchase = offers.purchase(subscription, uow.catalogues.current(), selection, currency, now)
             purchase = evolve(purchase, purpose=Purpose.REGISTRATION)
             request = self._shop.registration_request(buyer, purchase.plan, Terms(language=applicant.language))
             order, is_new = self._ordering.once(

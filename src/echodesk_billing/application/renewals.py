@@ -14,6 +14,7 @@ from echodesk_billing.domain.customers.card import obstacle
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.subscriptions import renewals
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
@@ -100,7 +101,7 @@ class Renew:
             subscription = uow.subscriptions.lock(tenant_id)
             events = subscription.on_time(now, self._policy, chargeable=_hindrance(uow, subscription, now) is None)
             charge, more = self._start(uow, subscription, now)
-            subscription.plan_next(now, self._policy)
+            renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
             uow.outbox.add([*events, *more])
             return subscription, charge
@@ -140,7 +141,7 @@ class Renew:
         return reminded
 
     def _start(self, uow: UnitOfWork, subscription: Subscription, now: datetime) -> tuple[Charge | None, list[Event]]:
-        owed = subscription.owes(now, self._policy)
+        owed = renewals.owed_purchase(subscription, now, self._policy)
         if owed is None:
             return None, []
         return self._charging.start(uow, _tenant(subscription), subscription, owed, now)
@@ -148,7 +149,7 @@ class Renew:
     def _foresee(self, uow: UnitOfWork, subscription: Subscription, now: datetime) -> Renewed:
         hindrance = _hindrance(uow, subscription, now)
         subscription.on_time(now, self._policy, chargeable=hindrance is None)
-        owed = subscription.owes(now, self._policy)
+        owed = renewals.owed_purchase(subscription, now, self._policy)
         asks = owed is not None and owed.purpose is Purpose.MANUAL
         return Renewed(
             tenant_id=subscription.tenant_id,

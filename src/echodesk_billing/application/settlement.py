@@ -30,8 +30,10 @@ from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import CallOutcome, Order, Purpose
 from echodesk_billing.domain.orders.report import BankReport, ReportedCard
 from echodesk_billing.domain.orders.response_codes import RetryAdvice, response_code
+from echodesk_billing.domain.subscriptions import payments, renewals
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
-from echodesk_billing.domain.subscriptions.subscription import Subscription, give_back
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import InboxEntry, Storage, StorageUnavailable, UnitOfWork
@@ -234,12 +236,12 @@ class Settlement:
         """What a payment buys, and the card it saved."""
         events: list[Event] = []
         if order.purpose is Purpose.REGISTRATION and (reason := self._prepare_tenant(uow, order)):
-            events += give_back(order, reason, now)
+            events += payments.give_back(order, reason, now)
         elif order.plan is not None:
             subscription = uow.subscriptions.lock(order.tenant_id)
             catalogue = uow.catalogues.current() if order.purpose is Purpose.UPGRADE else None
-            events += subscription.on_payment(order, now, catalogue)
-            subscription.plan_next(now, self._policy)
+            events += payments.take_payment(subscription, order, now, catalogue)
+            renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
         if order.purpose is Purpose.REGISTRATION and not order.is_given_back:
             events += _on_registration(uow, order, now)
@@ -262,7 +264,9 @@ class Settlement:
         others = (one for one in uow.registrations.of_name(order.tenant_id) if one.order_id != order.id)
         if uow.tokens.listed(order.tenant_id) or any(one.state is RegistrationState.REGISTERED for one in others):
             return f"the name {order.tenant_id} was taken before this registration was paid"
-        subscription = Subscription(tenant_id=order.tenant_id, time_zone=self._time_zone, grace=self._policy.grace)
+        subscription = Subscription(
+            tenant_id=order.tenant_id, term=Term(time_zone=self._time_zone), grace=self._policy.grace
+        )
         subscription.rename(registration.applicant.name)
         uow.subscriptions.add(subscription)
         return None
@@ -273,8 +277,8 @@ class Settlement:
             return []
         advice = response_code(event.code).advice if event.code else RetryAdvice.CUSTOMER_PRESENT
         subscription = uow.subscriptions.lock(order.tenant_id)
-        events = subscription.on_decline(order, event.code, advice, self._policy, now)
-        subscription.plan_next(now, self._policy)
+        events = renewals.take_decline(subscription, order, event.code, advice, self._policy, now)
+        renewals.plan_next(subscription, now, self._policy)
         uow.subscriptions.save(subscription)
         return events
 

@@ -19,6 +19,7 @@ from echodesk_billing.domain.orders.payment_request import (
     Wallet,
 )
 from echodesk_billing.domain.subscriptions.subscription import DEFAULT_GRACE, Subscription
+from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.access import Principal
 
 AS_USUAL = PaymentOptions()
@@ -99,7 +100,7 @@ class Shop:
         return Subscription(
             tenant_id=buyer.tenant_id,
             tenant_name=buyer.tenant_name,
-            time_zone=self.time_zone,
+            term=Term(time_zone=self.time_zone),
             grace=self.grace,
         )
 

@@ -584,8 +584,8 @@ def subscription_show(tenant: str, as_json: AsJson = False) -> None:
             "next_period": subscription.next_period,
             "access_until": subscription.access_until,
             "changes": subscription.changes,
-            "failures": subscription.failures,
-            "retry_at": subscription.retry_at,
+            "failures": subscription.dunning.failures,
+            "retry_at": subscription.dunning.retry_at,
             "due_at": subscription.due_at,
             "cards": cards,
             "invoices": invoices,
@@ -782,7 +782,7 @@ def _subscription_facts(subscription: Subscription, now: datetime) -> Iterator[t
     for name, moment in (
         ("paid until", subscription.paid_until),
         ("access until", subscription.access_until),
-        ("tried again", subscription.retry_at),
+        ("tried again", subscription.dunning.retry_at),
         ("due next", subscription.due_at),
     ):
         if moment is not None:

@@ -20,8 +20,11 @@ from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order, Purpose, Step
 from echodesk_billing.domain.orders.payment_request import PaymentRequest, SaveCard
 from echodesk_billing.domain.orders.refund import Refund
+from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
-from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, PlanChange, Subscription
+from echodesk_billing.domain.subscriptions.plans import PlanChange, Plans
+from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, Subscription
+from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
 
@@ -133,7 +136,7 @@ def subscription_values(subscription: Subscription) -> Values:
         "plan": _document(subscription.plan) if subscription.plan else None,
         "time_zone": subscription.time_zone,
         "anchor": subscription.anchor,
-        "anchor_period": subscription.anchor_period,
+        "anchor_period": subscription.term.anchor_period,
         "next_period": subscription.next_period,
         "version": subscription.version,
         "tenant_name": subscription.tenant_name,
@@ -141,11 +144,11 @@ def subscription_values(subscription: Subscription) -> Values:
         "changes": _document(subscription.changes),
         "started_at": subscription.started_at,
         "trial_ends_at": subscription.trial_ends_at,
-        "charged_period": subscription.charged_period,
-        "asked_period": subscription.asked_period,
-        "failures": subscription.failures,
-        "first_failed_at": subscription.first_failed_at,
-        "retry_at": subscription.retry_at,
+        "charged_period": subscription.dunning.charged_period,
+        "asked_period": subscription.dunning.asked_period,
+        "failures": subscription.dunning.failures,
+        "first_failed_at": subscription.dunning.first_failed_at,
+        "retry_at": subscription.dunning.retry_at,
         "tended_at": subscription.tended_at,
         "due_at": subscription.due_at,
         "paid": _document(subscription.paid),
@@ -157,27 +160,32 @@ def subscription(row: Row[Any]) -> Subscription:
     """A subscription from its row."""
     return Subscription(
         tenant_id=row.tenant_id,
-        state=SubscriptionState(row.state),
-        plan=_value(row.plan, Plan) if row.plan else None,
-        time_zone=row.time_zone,
-        anchor=row.anchor,
-        anchor_period=row.anchor_period,
-        next_period=row.next_period,
-        version=row.version,
         tenant_name=row.tenant_name,
+        state=SubscriptionState(row.state),
+        term=Term(
+            time_zone=row.time_zone,
+            anchor=row.anchor,
+            anchor_period=row.anchor_period,
+            next_period=row.next_period,
+        ),
         grace=timedelta(seconds=row.grace_seconds),
-        changes=_value(row.changes, tuple[PlanChange, ...]),
+        plans=Plans(
+            plan=_value(row.plan, Plan) if row.plan else None, changes=_value(row.changes, tuple[PlanChange, ...])
+        ),
         started_at=row.started_at,
-        trial_ends_at=row.trial_ends_at,
-        charged_period=row.charged_period,
-        asked_period=row.asked_period,
-        failures=row.failures,
-        first_failed_at=row.first_failed_at,
-        retry_at=row.retry_at,
-        tended_at=row.tended_at,
-        due_at=row.due_at,
         paid=_value(row.paid, tuple[PaidPeriod, ...]),
         grace_used=timedelta(seconds=row.grace_used_seconds),
+        trial_ends_at=row.trial_ends_at,
+        dunning=Dunning(
+            charged_period=row.charged_period,
+            asked_period=row.asked_period,
+            failures=row.failures,
+            first_failed_at=row.first_failed_at,
+            retry_at=row.retry_at,
+        ),
+        tended_at=row.tended_at,
+        due_at=row.due_at,
+        version=row.version,
     )
 
 

@@ -36,7 +36,8 @@ from echodesk_billing.domain.orders.payment_request import (
 from echodesk_billing.domain.orders.refund import RefundState
 from echodesk_billing.domain.orders.response_codes import response_code
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
-from echodesk_billing.domain.subscriptions.subscription import Preview, Subscription
+from echodesk_billing.domain.subscriptions.purchase import Preview
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.usage import Usage
 
 Id = Annotated[int, Meta(ge=1, le=LARGEST_ID)]

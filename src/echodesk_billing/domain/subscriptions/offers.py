@@ -1,0 +1,166 @@
+"""What a tenant may buy or change to, and what that would do. Nothing here changes a subscription.
+
+Source: docs/subscriptions.md, "Changing the plan".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from echodesk_billing.domain.catalogue import pricing
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.pricing import Item, Plan, Selection
+from echodesk_billing.domain.errors import ChangeRefused, IllegalTransition, InvalidSelection, NoActiveSubscription
+from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.subscriptions.changes import effective_period
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.purchase import Preview, Purchase
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+
+_S = SubscriptionState
+
+
+def purchase(
+    subscription: Subscription, catalogue: Catalogue, selection: Selection, currency: Currency, now: datetime
+) -> Purchase:
+    """What buying `selection` now means: a first or further period, an upgrade, or a change that is paid ahead.
+
+    Raises:
+        InvalidSelection: the catalogue has no such thing, or paid time of another currency is left.
+    """
+    period = subscription.first_unpaid(now)
+    kept = kept_plans(subscription, now)
+    for plan in (subscription.plan_of(period), kept[0]) if kept else ():
+        if plan.is_of(selection) and plan.price.currency is currency:
+            return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
+    plan = pricing.plan(catalogue, selection, currency, kept)
+    if not subscription.is_paid(now):
+        return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
+    running = subscription.plan_in_force(now)
+    if running.price.currency is not currency:
+        raise InvalidSelection("currency", f"Paid time in {running.price.currency} is left: pay in it until then")
+    purpose = Purpose.UPGRADE if pricing.is_more(plan, running, catalogue) else Purpose.SUBSCRIPTION
+    return Purchase(purpose=purpose, plan=plan, period=period)
+
+
+def upgrade(subscription: Subscription, plan: Plan, now: datetime, catalogue: Catalogue | None = None) -> Purchase:
+    """What an upgrade to `plan` now has to pay.
+
+    Args:
+        catalogue: today's prices, on which both plans are compared.
+
+    Raises:
+        NoActiveSubscription: it does not run.
+        ChangeRefused: the plan is no more than the running one.
+    """
+    if not preview(subscription, plan, now, catalogue).is_immediate:
+        raise ChangeRefused(f"{plan.name} costs no more than the running plan: change from the next period instead")
+    purpose = Purpose.UPGRADE if subscription.is_paid(now) else Purpose.SUBSCRIPTION
+    return Purchase(purpose=purpose, plan=plan, period=subscription.first_unpaid(now))
+
+
+def renewal(subscription: Subscription, now: datetime) -> Purchase:
+    """What pays the next period by hand: the plan that holds in it.
+
+    Raises:
+        NoActiveSubscription: it does not run on.
+    """
+    if not (subscription.is_running or subscription.state is _S.SUSPENDED):
+        raise NoActiveSubscription
+    period = subscription.first_unpaid(now)
+    return Purchase(purpose=Purpose.MANUAL, plan=subscription.plan_of(period), period=period)
+
+
+def reactivation(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
+    """What brings a suspended or ended subscription back: what it was, at its price, or at today's once it ended.
+
+    Raises:
+        NoActiveSubscription: there never was one.
+        IllegalTransition: it is neither suspended nor ended.
+        InvalidSelection: what it was is not sold any more.
+    """
+    if subscription.plan is None:
+        raise NoActiveSubscription
+    if subscription.state is _S.SUSPENDED:
+        return renewal(subscription, now)
+    is_over = subscription.state is _S.CANCELLED and not subscription.has_access(now)
+    if subscription.state is not _S.ENDED and not is_over:
+        raise IllegalTransition(subscription.subject, "reactivate", subscription.state)
+    plan = pricing.plan(catalogue, subscription.plan.selection, subscription.plan.price.currency)
+    return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=subscription.next_period)
+
+
+def kept_plans(subscription: Subscription, now: datetime) -> tuple[Plan, ...]:
+    """The plans whose unit prices it keeps: what it has, then what is scheduled; none before and after its life."""
+    over = subscription.state is _S.CANCELLED and not subscription.has_access(now)
+    if subscription.plan is None or over or subscription.state in (_S.INCOMPLETE, _S.ENDED):
+        return ()
+    return (subscription.plan_in_force(now), *(change.plan for change in subscription.changes))
+
+
+def kept_feature(subscription: Subscription, feature_id: int, now: datetime) -> Item | None:
+    """The feature with this number that it has or has scheduled; None where it has none such."""
+    items = (item for plan in kept_plans(subscription, now) for item in plan.items)
+    return next((item for item in items if item.key and item.id == feature_id), None)
+
+
+def pays_until(subscription: Subscription, bought: Purchase, now: datetime) -> datetime:
+    """Until when paying a purchase now pays, for every offer to say so before it is paid."""
+    if bought.purpose is Purpose.UPGRADE and subscription.is_paid(now):
+        return subscription.term.month_after(now, subscription.extra_days(bought.plan, now))
+    if subscription.begins_anew(now):
+        return subscription.term.month_after(subscription.new_anchor(now))
+    return subscription.term.period(bought.period).end
+
+
+def preview(subscription: Subscription, plan: Plan, now: datetime, catalogue: Catalogue | None = None) -> Preview:
+    """What changing to `plan` does.
+
+    Args:
+        catalogue: today's prices, on which both plans are compared.
+
+    Raises:
+        NoActiveSubscription: it does not run.
+        ChangeRefused: the plan is the running one and no other is scheduled, or it is of another currency.
+    """
+    running = subscription.running_plan(now)
+    if plan.price.currency is not running.price.currency:
+        raise ChangeRefused(f"The subscription runs in {running.price.currency}: a change keeps the currency")
+    if plan.selection == running.selection:
+        return _preview_of_undoing(subscription, running, now)
+    upcoming = subscription.term.period(subscription.first_unpaid(now))
+    if not pricing.is_more(plan, running, catalogue):
+        return Preview(
+            plan=plan,
+            is_immediate=False,
+            effective_at=max(now, upcoming.start),
+            extra_days=0,
+            paid_until=upcoming.start,
+            replaces=subscription.scheduled_from(upcoming.number),
+        )
+    is_paid = subscription.is_paid(now)
+    days = subscription.extra_days(plan, now) if is_paid else 0
+    return Preview(
+        plan=plan,
+        is_immediate=True,
+        effective_at=now,
+        extra_days=days,
+        paid_until=subscription.term.month_after(now, days) if is_paid else upcoming.end,
+        replaces=subscription.scheduled_from(0 if is_paid else upcoming.number),
+    )
+
+
+def _preview_of_undoing(subscription: Subscription, running: Plan, now: datetime) -> Preview:
+    """What asking for what runs does: it takes back what is scheduled."""
+    replaced = subscription.scheduled_from(effective_period(subscription, now, None))
+    if not replaced:
+        raise ChangeRefused(f"{running.name} with the same seats is what runs now")
+    return Preview(
+        plan=running,
+        is_immediate=False,
+        effective_at=now,
+        extra_days=0,
+        paid_until=subscription.term.end,
+        replaces=replaced,
+    )

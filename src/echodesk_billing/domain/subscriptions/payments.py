@@ -1,0 +1,145 @@
+"""What a payment does to a subscription, and which payments buy nothing.
+
+Source: docs/subscriptions.md, "Periods" and "Changing the plan".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from echodesk_billing.domain.catalogue import pricing
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.pricing import Plan
+from echodesk_billing.domain.events import Event, OrderMismatch, SubscriptionActivated, SubscriptionRenewed
+from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.subscriptions import lifecycle
+from echodesk_billing.domain.subscriptions.changes import change_scheduled
+from echodesk_billing.domain.subscriptions.dunning import Dunning
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.plans import Plans
+from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, Subscription
+
+_S = SubscriptionState
+_MOST_PAID_KEPT = 12
+
+
+def take_payment(
+    subscription: Subscription, order: Order, at: datetime, catalogue: Catalogue | None = None
+) -> list[Event]:
+    """Take the payment of the period that the order carries.
+
+    While a subscription runs, the period is added behind the paid ones, counted from the anchor, also when it is paid
+    late. Otherwise, and after a gap longer than the grace, a new anchor starts at `at`. A cancelled subscription that
+    its customer pays for runs on. What buys nothing is told and refunded: a period that is paid already (two tabs), an
+    automatic charge that a cancellation overtook, an upgrade that a larger one overtook.
+
+    Args:
+        catalogue: today's prices, on which an upgrade is compared with what runs by now.
+    """
+    if reason := _buys_nothing(subscription, order, at, catalogue):
+        if subscription.dunning.charged_period == order.period:
+            subscription.dunning = subscription.dunning.not_charging()
+        return give_back(order, reason, at)
+    events = subscription.on_time(at)
+    if order.purpose is Purpose.UPGRADE and subscription.is_paid(at):
+        return [*events, *_take_upgrade(subscription, order, at)]
+    activates = not subscription.term.has_begun or subscription.state is _S.ENDED or subscription.has_never_paid
+    if subscription.begins_anew(at):
+        _start_anew(subscription, order, at)
+    number = subscription.first_unpaid(at)
+    if order.purpose is not Purpose.RENEWAL:  # whose number is unique in the database already
+        order.period = number
+    _run_on(subscription)
+    subscription.term = subscription.term.paid_through(number)
+    _note_paid(subscription, order, number)
+    if activates:
+        events += subscription.drop_changes(0, f"{order.plan.name if order.plan else ''} was bought anew", at)
+        subscription.plans, subscription.started_at = Plans(plan=order.plan), at
+    elif order.plan is not None:
+        events += _hold(subscription, order.plan, number, at)
+        events += subscription.begin_changes(at, order.id)
+    _settle_debts(subscription, at)
+    kind = SubscriptionActivated if activates else SubscriptionRenewed
+    until = subscription.term.end
+    return [*events, kind(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until)]
+
+
+def give_back(order: Order, reason: str, at: datetime) -> list[Event]:
+    """Tell of a payment that buys nothing and ask for its refund, which reconciliation carries to the bank."""
+    order.give_back(reason, at)
+    told = f"{reason}: this payment is refunded"
+    return [OrderMismatch(tenant_id=order.tenant_id, at=at, order_id=order.id, reason=told)]
+
+
+def _buys_nothing(subscription: Subscription, order: Order, at: datetime, catalogue: Catalogue | None) -> str | None:
+    """Why a payment buys nothing; None where it does."""
+    if order.purpose is Purpose.RENEWAL and subscription.state in (_S.CANCELLED, _S.ENDED):
+        return "the subscription was cancelled before this charge went through"
+    if order.purpose is Purpose.UPGRADE and subscription.is_paid(at):
+        running = subscription.plan_in_force(at)
+        bought = order.plan or running
+        same_currency = bought.price.currency is running.price.currency
+        if same_currency and pricing.is_more(bought, running, catalogue):
+            return None
+        return f"the upgrade is not one any more: {running.name} runs at {running.price}"
+    if order.period is None or order.period < subscription.next_period:
+        return f"period {order.period} was paid before"
+    return None
+
+
+def _take_upgrade(subscription: Subscription, order: Order, at: datetime) -> list[Event]:
+    """The full new price was paid: a new anchor starts behind the days that the unused value buys."""
+    if order.plan is None:
+        raise AssertionError(f"{order.subject} upgrades to nothing")
+    promised = subscription.extra_days(order.plan, max(order.created_at, subscription.started_at or at))
+    days = max(promised, subscription.extra_days(order.plan, at))
+    _run_on(subscription)
+    number = order.period = subscription.next_period
+    dropped = subscription.drop_changes(0, f"the upgrade to {order.plan.name} replaced it", at)
+    term = subscription.term
+    subscription.term = term.anchored(term.days_after(at, days)).paid_through(number)
+    subscription.paid = ()
+    _note_paid(subscription, order, number)
+    subscription.plans, subscription.started_at = Plans(plan=order.plan), at
+    _settle_debts(subscription, at)
+    until = subscription.term.end
+    renewed = SubscriptionRenewed(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until)
+    return [*dropped, subscription.changed(order.plan, order.id, at, days), renewed]
+
+
+def _start_anew(subscription: Subscription, order: Order, at: datetime) -> None:
+    number = order.period if order.purpose is Purpose.RENEWAL and order.period is not None else 0
+    first = max(subscription.next_period, number)
+    subscription.term = subscription.term.anchored(subscription.new_anchor(at), first)
+    subscription.grace_used, subscription.paid = timedelta(0), ()
+
+
+def _run_on(subscription: Subscription) -> None:
+    """Whatever it was, it is paid now."""
+    match subscription.state:
+        case _S.INCOMPLETE | _S.TRIALING | _S.ENDED:
+            lifecycle.fire(subscription, "activate")
+        case _S.PAST_DUE | _S.SUSPENDED:
+            lifecycle.fire(subscription, "recover")
+        case _S.CANCELLED:
+            lifecycle.fire(subscription, "resume")
+
+
+def _hold(subscription: Subscription, plan: Plan, number: int, at: datetime) -> list[Event]:
+    """Have the plan that was paid hold in period `number`."""
+    if plan == subscription.plan_of(number):
+        return []
+    subscription.plans = subscription.plans.hold(plan, number)
+    start = subscription.term.period(number).start
+    return [] if start <= at else [change_scheduled(subscription, plan, start, at)]
+
+
+def _note_paid(subscription: Subscription, order: Order, number: int) -> None:
+    """Remember what was paid for a period, for as long as any of it may be left."""
+    kept = tuple(one for one in subscription.paid if one.period >= number - 1 and one.period != number)
+    paid = PaidPeriod(period=number, amount=order.captured or order.amount)
+    subscription.paid = (*kept[1 - _MOST_PAID_KEPT :], paid)
+
+
+def _settle_debts(subscription: Subscription, at: datetime) -> None:
+    subscription.dunning, subscription.tended_at, subscription.grace_used = Dunning(), at, timedelta(0)

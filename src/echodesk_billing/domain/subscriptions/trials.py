@@ -1,0 +1,33 @@
+"""Trials: access to a plan for nothing, once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from echodesk_billing.domain.catalogue.pricing import Plan
+from echodesk_billing.domain.errors import TrialRefused
+from echodesk_billing.domain.events import Event, TrialStarted
+from echodesk_billing.domain.subscriptions import lifecycle
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.plans import Plans
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+
+
+def start_trial(subscription: Subscription, plan: Plan, policy: RenewalPolicy, at: datetime) -> list[Event]:
+    """Give access to `plan` for nothing, once, for as long as the settings say.
+
+    Raises:
+        TrialRefused: the settings know no trial, or the tenant had its own or a subscription before.
+    """
+    if not policy.trial:
+        raise TrialRefused("There are no trials")
+    if subscription.state is not SubscriptionState.INCOMPLETE:
+        was = f"{subscription.subject} is {subscription.state}"
+        raise TrialRefused(f"{was}: a trial comes before everything else, once")
+    lifecycle.fire(subscription, "start_trial")
+    ends_at = at + policy.trial
+    subscription.plans, subscription.term = Plans(plan=plan), subscription.term.anchored(ends_at)
+    subscription.started_at = subscription.tended_at = at
+    subscription.trial_ends_at = ends_at
+    return [TrialStarted(tenant_id=subscription.tenant_id, at=at, plan_name=plan.name, ends_at=ends_at)]
