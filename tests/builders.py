@@ -11,8 +11,9 @@ from attrs import evolve
 from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Limits, Package, PricingModel
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection, plan
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import Capture, PaymentRequest
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankRefund, BankReport, BankStatus, Source
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from attrs import evolve
 
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.domain.orders.report import BankRefund, BankReport, BankStatus, ReportedCard, Source
 from echodesk_billing.ports.gateway import GatewayError, GatewayRefused, MalformedCallback, Verdict

@@ -13,7 +13,8 @@ from echodesk_billing.adapters.sql import rows, tables
 from echodesk_billing.adapters.sql.unit_of_work import SqlInbox, SqlOrders, SqlSubscriptions
 from echodesk_billing.application.settlement import Outcome
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from tests.builders import principal
 from tests.unit.conftest import World

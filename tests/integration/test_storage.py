@@ -12,8 +12,9 @@ from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.domain.accounting.invoice import Invoice
 from echodesk_billing.domain.accounting.journal import BANK, entries
 from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.orders import refunding
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -284,8 +285,8 @@ async def test_one_open_renewal_per_tenant_and_period(storage: Storage) -> None:
 async def test_refunds_come_back_as_they_were(storage: Storage) -> None:
     order = an_order()
     order.observe(report(BankStatus.COMPLETED), NOW)
-    order.request_refund(gel("10.00"), refund_id="r1", reason="unhappy", at=NOW)
-    order.refund_accepted("r1", "a1", NOW)
+    refunding.request_refund(order, gel("10.00"), refund_id="r1", reason="unhappy", at=NOW)
+    refunding.refund_accepted(order, "r1", "a1", NOW)
     await storage.transact(lambda uow: uow.orders.add(order))
     found = await storage.read(lambda uow: uow.orders.get(order.id, None))
     assert found == order

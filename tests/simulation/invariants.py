@@ -13,7 +13,8 @@ from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders import refund
 from echodesk_billing.domain.orders.lifecycle import ORDER_TRANSITIONS, OrderState, order_path
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.refund import RefundState
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState

@@ -30,7 +30,7 @@ from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.ports.storage import StorageUnavailable, UnitOfWork
 from tests.simulation.bank import SimulatedBank

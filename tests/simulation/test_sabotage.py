@@ -23,6 +23,7 @@ from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.customers.registration import Applicant
+from echodesk_billing.domain.orders import fit, refunding
 from echodesk_billing.domain.orders.attempt import Attempt
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
@@ -102,7 +103,7 @@ def _bound(patch: Patch) -> None:
         self.check_at = at
         return asked
 
-    patch.setattr(Order, "request_refund", request)
+    patch.setattr(refunding, "request_refund", request)
 
 
 @sabotage("the bank's amount is not compared", "1 2")
@@ -110,7 +111,7 @@ def _amount(patch: Patch) -> None:
     """An automatic charge takes the parent's amount: here the mandate is not looked at, and nobody compares."""
     patch.setattr("echodesk_billing.application.charging.obstacle", lambda card, *_: None if card else "no card")
     patch.setattr("echodesk_billing.application.renewals.obstacle", lambda card, *_: None if card else "no card")
-    patch.setattr(Order, "_wrong_amount", lambda *_: None)
+    patch.setattr(fit, "_wrong_amount", lambda *_: None)
     patch.setattr(Order, "_paid_amount", lambda self, _: self.amount)
 
 
@@ -152,7 +153,7 @@ def _merchant(patch: Patch) -> None:
 
 @sabotage("the bank's net amounts are not understood", "1 7")
 def _net(patch: Patch) -> None:
-    patch.setattr(Order, "gross", lambda _, report: report.transferred)
+    patch.setattr(fit, "gross", lambda _, report: report.transferred)
 
 
 @sabotage("a payment that is refunded keeps its card", "11")
@@ -303,7 +304,7 @@ def _payload(patch: Patch) -> None:
 @sabotage("an order with a reported mismatch is completed", "1 3 7")
 def _mismatch(patch: Patch) -> None:
     _amount(patch)
-    patch.setattr(Order, "_misfit", lambda *_: None)
+    patch.setattr(fit, "misfit", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.card import Card, CardState, obstacle
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
 from tests.builders import NOW, gel, principal
 from tests.unit.conftest import World

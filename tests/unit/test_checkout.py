@@ -14,7 +14,7 @@ from echodesk_billing import (
 )
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from tests.builders import catalogue, gel, principal
 from tests.unit.conftest import World
 

@@ -11,7 +11,8 @@ from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain.catalogue.catalogue import Limits
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection, is_more, plan
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.entrypoints.web.schemas import AvailableFeatures
 from tests.builders import catalogue, gel, principal
 from tests.unit.conftest import World

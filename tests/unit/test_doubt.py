@@ -6,6 +6,7 @@ import pytest
 
 from echodesk_billing import GatewayRefused, GatewayTimeout, SaveCard
 from echodesk_billing.application.shop import Terms
+from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.ports.access import Scope
 from tests.builders import an_order, principal
@@ -19,11 +20,11 @@ async def test_an_order_the_bank_did_not_answer_to(world: World) -> None:
     with pytest.raises(GatewayTimeout):
         await world.buy()
     (order,) = (await world.views.overview()).in_doubt
-    assert order.doubt == "the bank's answer to its creation is not known"
+    assert unknown_outcome(order) == "the bank's answer to its creation is not known"
     history = await world.storage.read(lambda uow: uow.orders.history(order.id))
     assert [(step.event, step.detail) for step in history][-1] == ("create_in_doubt", "silence")
     (found,) = [one async for one in world.reconcile.run(older_than=order.created_at - order.created_at)]
-    assert (found.doubt, found.since) == (order.doubt, order.created_at)
+    assert (found.doubt, found.since) == (unknown_outcome(order), order.created_at)
 
 
 async def test_an_order_that_waits_for_its_customer_is_not_in_doubt(world: World) -> None:
@@ -36,22 +37,22 @@ async def test_a_refund_on_its_way(world: World) -> None:
     world.bank.failures_of["refund"] = [GatewayTimeout("silence")]
     with pytest.raises(GatewayTimeout):
         await world.refunds.refund(OPERATOR, order.id)
-    assert (await world.order(order.id)).doubt == "a refund may not have reached the bank"
+    assert unknown_outcome(await world.order(order.id)) == "a refund may not have reached the bank"
     async for _ in world.reconcile.run():
         pass
     world.clock.advance(hours=1)
     async for _ in world.reconcile.run():
         pass
-    assert (await world.order(order.id)).doubt == "the bank has not finished a refund"
+    assert unknown_outcome(await world.order(order.id)) == "the bank has not finished a refund"
     world.bank.give_back(await world.order(order.id))
     await world.hear(order)
-    assert (await world.order(order.id)).doubt is None
+    assert unknown_outcome(await world.order(order.id)) is None
 
 
 async def test_a_charge_without_an_answer(world: World) -> None:
     await world.buy_and_pay(terms=Terms(save_card=SaveCard.AUTOMATIC))
     charge = await world.charging.charge(principal("acme"))
-    assert (await world.order(charge.order.id)).doubt == "the charge of the saved card has no answer"
+    assert unknown_outcome(await world.order(charge.order.id)) == "the charge of the saved card has no answer"
 
 
 async def test_a_rejection_that_was_taken_back_is_asked_about_until_the_receipt_is_read(world: World) -> None:
@@ -62,10 +63,10 @@ async def test_a_rejection_that_was_taken_back_is_asked_about_until_the_receipt_
     world.bank.failures_of["receipt"] = [GatewayTimeout("silence"), GatewayTimeout("silence")]
     with pytest.raises(GatewayTimeout):
         await world.hear(order)
-    assert "took its rejection back" in ((await world.order(order.id)).doubt or "")
+    assert "took its rejection back" in (unknown_outcome(await world.order(order.id)) or "")
     async for _ in world.reconcile.run():
         pass
-    assert (await world.order(order.id)).doubt is not None
+    assert unknown_outcome(await world.order(order.id)) is not None
     world.clock.advance(hours=1)
     async for _ in world.reconcile.run():
         pass
@@ -75,7 +76,7 @@ async def test_a_rejection_that_was_taken_back_is_asked_about_until_the_receipt_
 def test_what_the_bank_refused_is_not_in_doubt() -> None:
     order = an_order()
     order.refuse(str(GatewayRefused(400, "no")), order.created_at)
-    assert order.doubt is None
+    assert unknown_outcome(order) is None
 
 
 async def test_the_history_tells_each_time_the_bank_was_asked(world: World) -> None:

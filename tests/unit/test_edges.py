@@ -21,6 +21,7 @@ from echodesk_billing.domain.catalogue.pricing import Plan, Selection
 from echodesk_billing.domain.customers.card import Card, CardState
 from echodesk_billing.domain.customers.registration import Registration
 from echodesk_billing.domain.keys import derived_key
+from echodesk_billing.domain.orders import refunding
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.refund import RefundState
 from echodesk_billing.domain.orders.report import BankStatus, ReportedCard, Source
@@ -120,7 +121,7 @@ def test_an_action_is_taken_for_the_request_of_its_very_amount() -> None:
     order = an_order()
     order.observe(report(BankStatus.COMPLETED), NOW)
     for refund_id, amount in (("small", "20.00"), ("large", "30.00")):
-        order.request_refund(gel(amount), refund_id=refund_id, reason="", at=NOW)
+        refunding.request_refund(order, gel(amount), refund_id=refund_id, reason="", at=NOW)
     listed = (refund("action", "30.00"),)
     order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=listed, refunded=gel("30.00")), NOW)
     assert {one.id: one.action_id for one in order.refunds} == {"small": None, "large": "action"}
@@ -214,7 +215,9 @@ def test_each_refund_that_fails_is_told_once() -> None:
 
 def test_a_refund_that_fails_keeps_why_it_was_asked_for_and_by_whom() -> None:
     order = paid()
-    asked = order.request_refund(gel("10.00"), refund_id="ours", reason="a day without service", at=NOW, by="cli:nino")
+    asked = refunding.request_refund(
+        order, gel("10.00"), refund_id="ours", reason="a day without service", at=NOW, by="cli:nino"
+    )
     order.observe(report(BankStatus.COMPLETED, refunds=(refund("a1", "10.00", failed="999"),)), NOW)
     (failed,) = order.refunds
     assert (failed.id, failed.reason, failed.by) == (asked.id, "a day without service", "cli:nino")
@@ -237,16 +240,16 @@ def test_a_refund_that_goes_after_all_has_not_failed() -> None:
 
 def test_an_action_is_not_taken_for_a_request_that_has_its_own() -> None:
     order = paid()
-    order.request_refund(gel("10.00"), refund_id="ours", reason="", at=NOW)
-    order.refund_accepted("ours", "a1", NOW)
+    refunding.request_refund(order, gel("10.00"), refund_id="ours", reason="", at=NOW)
+    refunding.refund_accepted(order, "ours", "a1", NOW)
     order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a2", "10.00"),)), NOW)
     assert [one.id for one in order.refunds] == ["ours", "a2"]
 
 
 def test_an_action_that_the_bank_lists_is_the_refund_that_it_refused_to_hear_of_again() -> None:
     order = paid()
-    order.request_refund(gel("10.00"), refund_id="ours", reason="", at=NOW)
-    order.refund_refused("ours", "no", NOW)
+    refunding.request_refund(order, gel("10.00"), refund_id="ours", reason="", at=NOW)
+    refunding.refund_refused(order, "ours", "no", NOW)
     order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a2", "10.00"),)), NOW)
     assert [(one.id, one.action_id, one.state) for one in order.refunds] == [("ours", "a2", RefundState.COMPLETED)]
     assert order.attention == ()

@@ -13,7 +13,8 @@ from echodesk_billing import (
     OrderRejected,
 )
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import LONGEST_CHECK_INTERVAL, MOST_ATTENTION_REASONS, Purpose
+from echodesk_billing.domain.orders.order import LONGEST_CHECK_INTERVAL, MOST_ATTENTION_REASONS
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus, Source
 from tests.builders import BANK_ID, NOW, a_manual_order, a_plan, an_order, gel, refund, report
 

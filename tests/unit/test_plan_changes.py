@@ -26,7 +26,8 @@ from echodesk_billing.domain import calendar
 from echodesk_billing.domain.catalogue.catalogue import Package
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions import proration
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.entrypoints.web.schemas import PlanChanged, SubscriptionCancelled

@@ -12,7 +12,8 @@ from cryptography.fernet import Fernet
 from echodesk_billing import Applicant, InvalidSelection, NameTaken, OrderNotFound, TenantRegistered, VaultClosed
 from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.domain.catalogue.pricing import Selection
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from tests.builders import gel, principal
 from tests.unit.conftest import World

@@ -20,7 +20,7 @@ from echodesk_billing.application.changes import When
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy, reminder
 from tests.builders import NOW, catalogue, gel, principal

@@ -14,7 +14,7 @@ from echodesk_billing import (
     SubscriptionRenewed,
     SubscriptionResumed,
 )
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions import changes
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState

@@ -22,7 +22,7 @@ from echodesk_billing import (
     SubscriptionSuspended,
 )
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.orders.response_codes import RetryAdvice
 from echodesk_billing.domain.subscriptions import changes, offers, proration

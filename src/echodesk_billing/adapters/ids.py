@@ -7,7 +7,7 @@ import secrets
 import uuid
 from datetime import datetime
 
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 
 _COUNTER_BITS = 32
 

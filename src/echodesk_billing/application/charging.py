@@ -16,7 +16,8 @@ from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.card import obstacle
 from echodesk_billing.domain.errors import NoActiveSubscription
 from echodesk_billing.domain.events import Event
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions import offers, renewals
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.purchase import Purchase

@@ -13,8 +13,9 @@ from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.events import OrderCreated
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import PaymentRequest, Wallet
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.purchase import Purchase
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.ids import Ids

@@ -11,7 +11,9 @@ from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.orders.order import CallOutcome, Order
+from echodesk_billing.domain.orders import holds
+from echodesk_billing.domain.orders.history import CallOutcome
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused
 from echodesk_billing.ports.storage import Storage
@@ -38,9 +40,9 @@ class Preauthorisation:
         """
         order = await self._found(who, order_id)
         wanted = None if amount is None else Money(amount, order.amount.currency)
-        if order.was_captured(wanted):
+        if holds.was_captured(order, wanted):
             return order
-        order.require_held("capture", wanted)
+        holds.require_held(order, "capture", wanted)
         key = derived_key(order.idempotency_key, f"capture {wanted or 'all'}")
         await self._ask(who, order, "capture", self._gateway.capture(order, wanted, key))
         after = await self._outcome(order)
@@ -56,9 +58,9 @@ class Preauthorisation:
             GatewayError: the bank refused, or did not answer; the receipt will tell.
         """
         order = await self._found(who, order_id)
-        if order.was_released:
+        if holds.was_released(order):
             return order
-        order.require_held("release")
+        holds.require_held(order, "release")
         key = derived_key(order.idempotency_key, "release")
         await self._ask(who, order, "release", self._gateway.release(order, key))
         after = await self._outcome(order)

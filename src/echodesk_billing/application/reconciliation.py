@@ -14,6 +14,7 @@ from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Outcome, Settlement
 from echodesk_billing.domain.orders.attempt import Attempt
+from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.ports.clock import Clock
@@ -111,7 +112,7 @@ class Reconcile:
         return Reconciled(
             order_id=order.id,
             tenant_id=order.tenant_id,
-            doubt=order.doubt,
+            doubt=unknown_outcome(order),
             since=order.created_at,
             before=order.state,
             after=after,

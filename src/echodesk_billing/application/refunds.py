@@ -13,6 +13,7 @@ from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.orders import refunding
 from echodesk_billing.domain.orders.attempt import is_alone, repetitions
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.refund import Refund, RefundState
@@ -71,11 +72,11 @@ class RefundPayment:
                 raise OrderNotFound
             named = derived_key(refund_id, order.id) if refund_id else None  # the same of two orders is two refunds
             wanted = None if amount is None else Money(amount, order.amount.currency)
-            repeated = order.same_refund(wanted, now) if named is None else None
+            repeated = refunding.repeated_refund(order, wanted, now) if named is None else None
             chosen_id = repeated.id if repeated else named or self._ids.idempotency_key()
             known = {one.id for one in order.refunds}
-            refund = order.request_refund(
-                repeated.amount if repeated else wanted, refund_id=chosen_id, reason=reason, at=now, by=who.name
+            refund = refunding.request_refund(
+                order, repeated.amount if repeated else wanted, refund_id=chosen_id, reason=reason, at=now, by=who.name
             )
             if refund.id not in known:
                 uow.orders.save(order)
@@ -128,7 +129,7 @@ class RefundPayment:
             locked = _locked(uow, order.id)
             if not is_alone(uow.orders.history(order.id), "refund", refund.id, now):
                 return
-            if events := locked.refund_not_listed(refund.id, reason, now):
+            if events := refunding.refund_not_listed(locked, refund.id, reason, now):
                 uow.outbox.add(events)
                 uow.orders.save(locked)
 
@@ -142,7 +143,7 @@ class RefundPayment:
             order = _locked(uow, order_id)
             if repetitions(uow.orders.history(order_id), "refund", refund_id):
                 return False
-            uow.outbox.add(order.refund_refused(refund_id, reason, now))
+            uow.outbox.add(refunding.refund_refused(order, refund_id, reason, now))
             uow.orders.save(order)
             return True
 
@@ -154,9 +155,9 @@ class RefundPayment:
         def work(uow: UnitOfWork) -> Order:
             order = _locked(uow, order_id)
             if doubt:
-                order.refund_in_doubt(refund_id, doubt, now)
+                refunding.refund_in_doubt(order, refund_id, doubt, now)
             else:
-                uow.outbox.add(order.refund_accepted(refund_id, action_id, now))
+                uow.outbox.add(refunding.refund_accepted(order, refund_id, action_id, now))
             uow.orders.save(order)
             return order
 

@@ -17,7 +17,8 @@ from echodesk_billing.domain.customers.registration import Applicant, Registrati
 from echodesk_billing.domain.customers.tenant import tenant_id
 from echodesk_billing.domain.errors import NameTaken
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions import offers
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription

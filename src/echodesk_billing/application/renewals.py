@@ -13,7 +13,7 @@ from echodesk_billing.application.charging import DECLINED, Charge, ChargeSavedC
 from echodesk_billing.domain.customers.card import obstacle
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions import renewals
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.subscription import Subscription

@@ -25,9 +25,12 @@ from echodesk_billing.domain.events import (
     OrderRefunded,
     OrderRejected,
 )
+from echodesk_billing.domain.orders import attention, refunding
 from echodesk_billing.domain.orders.attempt import Attempt
+from echodesk_billing.domain.orders.history import CallOutcome
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import CallOutcome, Order, Purpose
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankReport, ReportedCard
 from echodesk_billing.domain.orders.response_codes import RetryAdvice, response_code
 from echodesk_billing.domain.subscriptions import payments, renewals
@@ -133,7 +136,7 @@ class Settlement:
         def work(uow: UnitOfWork) -> None:
             order = uow.orders.lock(order_id, "")
             if order is not None and order.state is OrderState.CREATED:
-                uow.outbox.add(order.not_found(now))
+                uow.outbox.add(attention.not_found(order, now))
                 uow.orders.save(order)
 
         await self._storage.transact(work)
@@ -155,7 +158,7 @@ class Settlement:
             order = uow.orders.lock(found.id, "") if found else None
             if order is None:
                 raise OrderNotFound
-            events = self._follow(uow, order, None, order.resolve(note, who.name, now), now)
+            events = self._follow(uow, order, None, attention.resolve(order, note, who.name, now), now)
             if events:
                 uow.orders.save(order)
                 uow.outbox.add(events)
@@ -250,7 +253,7 @@ class Settlement:
         elif reported is not None:  # no card is kept, here or at the bank, from a payment that is refunded
             uow.cards.add(Card.unwanted(order, reported, now))
         if order.purpose is Purpose.CARD:
-            order.give_back_card_check(now)
+            refunding.give_back_card_check(order, now)
         return events
 
     def _prepare_tenant(self, uow: UnitOfWork, order: Order) -> str | None:

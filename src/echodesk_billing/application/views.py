@@ -18,7 +18,9 @@ from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.orders.order import Order, Step
+from echodesk_billing.domain.orders.attention import unknown_outcome
+from echodesk_billing.domain.orders.history import Step
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
@@ -135,7 +137,7 @@ class Views:
                 subscriptions_due=len(uow.subscriptions.due(now, MOST_DUE)),
                 bank_balance=tuple(uow.books.balance(books.BANK).values()),
                 never_due=uow.subscriptions.never_due(MOST_NEEDING_ATTENTION),
-                in_doubt=[one for one in uow.orders.due(FAR_FUTURE, MOST_IN_DOUBT) if one.doubt is not None],
+                in_doubt=[one for one in uow.orders.due(FAR_FUTURE, MOST_IN_DOUBT) if unknown_outcome(one) is not None],
                 needs_attention=uow.orders.needing_attention(MOST_NEEDING_ATTENTION),
             )
         )

@@ -35,6 +35,7 @@ from echodesk_billing.domain.errors import (
 )
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -279,7 +280,12 @@ def status(as_json: AsJson = False) -> None:
             "subscriptions_due": now.subscriptions_due,
             "bank_balance": now.bank_balance,
             "in_doubt": [
-                {"order_id": order.id, "why": order.doubt, "since": order.created_at, "asked_at": order.check_at}
+                {
+                    "order_id": order.id,
+                    "why": unknown_outcome(order),
+                    "since": order.created_at,
+                    "asked_at": order.check_at,
+                }
                 for order in now.in_doubt
             ],
             "never_due": now.never_due,
@@ -298,7 +304,7 @@ def status(as_json: AsJson = False) -> None:
             for tenant in now.never_due[:20]:
                 table.add_row(f"the subscription of {tenant} is never due", "", "this is a bug: please report it")
             for order in now.in_doubt[:20]:
-                why = f"{order.doubt}, since {order.created_at:%Y-%m-%d %H:%M}"
+                why = f"{unknown_outcome(order)}, since {order.created_at:%Y-%m-%d %H:%M}"
                 table.add_row(f"{order.id} in doubt", "", f"{why}: echodesk-billing reconcile asks the bank")
             for order in now.needs_attention[:20]:
                 what = "; ".join(order.attention)

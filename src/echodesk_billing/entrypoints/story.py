@@ -7,7 +7,9 @@ from datetime import datetime
 from attrs import frozen
 
 from echodesk_billing.application.views import OrderTimeline
-from echodesk_billing.domain.orders.order import Order, Step
+from echodesk_billing.domain.orders.attention import unknown_outcome
+from echodesk_billing.domain.orders.history import Step
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.domain.orders.response_codes import response_code
 
@@ -39,7 +41,7 @@ def facts(order: Order) -> list[tuple[str, str]]:
         *(("refund", _refund(one)) for one in order.refunds),
         ("bank's id", order.bank_order_id or "not known"),
         ("code", f"{code} {response_code(code).meaning}" if code else "none"),
-        ("in doubt", order.doubt or "no"),
+        ("in doubt", unknown_outcome(order) or "no"),
     ]
 
 

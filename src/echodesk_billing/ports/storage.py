@@ -21,8 +21,9 @@ from echodesk_billing.domain.customers.registration import Registration
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.orders.history import Step
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import Order, Step
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 

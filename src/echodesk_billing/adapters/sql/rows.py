@@ -16,9 +16,11 @@ from echodesk_billing.domain.customers.card import Card, CardState
 from echodesk_billing.domain.customers.registration import Applicant, Registration, RegistrationState
 from echodesk_billing.domain.events import EVENT_TYPES, Event
 from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.orders.history import Step
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import Order, Purpose, Step
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import PaymentRequest, SaveCard
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState

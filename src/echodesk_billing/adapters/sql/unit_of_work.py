@@ -37,8 +37,10 @@ from echodesk_billing.domain.customers.card import Card, CardState
 from echodesk_billing.domain.customers.registration import Registration, RegistrationState
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.orders.history import Step
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import Order, Purpose, Step
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from echodesk_billing.domain.accounting.journal import BANK, Entry
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.orders import refund
+from echodesk_billing.domain.orders import fit, refund
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.report import BankReport, BankStatus
@@ -45,7 +45,7 @@ def compare(order: Order, receipt: BankReport | None, entries: Sequence[Entry]) 
     captured = order.captured or zero
     taken = returned = zero
     if receipt is not None:
-        receipt = evolve(receipt, transferred=order.gross(receipt))
+        receipt = evolve(receipt, transferred=fit.gross(order, receipt))
         taken, returned = _taken(receipt, zero), _returned(receipt, zero)
     held = sum((entry.amount for entry in entries if entry.debit == BANK), zero)
     given = sum((entry.amount for entry in entries if entry.credit == BANK), zero)

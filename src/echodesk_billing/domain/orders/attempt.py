@@ -6,7 +6,8 @@ import enum
 from collections.abc import Iterable
 from datetime import datetime
 
-from echodesk_billing.domain.orders.order import LONGEST_CHECK_INTERVAL, Step
+from echodesk_billing.domain.orders.history import Step
+from echodesk_billing.domain.orders.order import LONGEST_CHECK_INTERVAL
 
 
 class Attempt(enum.Enum):

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
-from echodesk_billing.domain.keys import KEY_TRUSTED_FOR
+from echodesk_billing.domain.keys import KEY_TRUSTED_FOR, derived_key
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.report import BankRefund, BankReport, BankStatus
 from echodesk_billing.domain.orders.response_codes import response_code
@@ -135,3 +135,12 @@ def _advanced(refund: Refund, listed: BankRefund) -> Refund:
         failure = f"{meaning} (code {code})" if code else "the bank gave no code"
         return evolve(known, state=RefundState.FAILED, failure=failure)
     return known
+
+
+def give_back_id(order_key: str) -> str:
+    """The id of the refund of a payment that buys nothing.
+
+    Args:
+        order_key: the order's idempotency key.
+    """
+    return derived_key(order_key, "paid twice")

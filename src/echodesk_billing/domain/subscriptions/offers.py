@@ -12,7 +12,7 @@ from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Item, Plan, Selection
 from echodesk_billing.domain.errors import ChangeRefused, IllegalTransition, InvalidSelection, NoActiveSubscription
 from echodesk_billing.domain.money import Currency
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.changes import effective_period
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.purchase import Preview, Purchase

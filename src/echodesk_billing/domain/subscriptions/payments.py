@@ -11,7 +11,9 @@ from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.events import Event, OrderMismatch, SubscriptionActivated, SubscriptionRenewed
-from echodesk_billing.domain.orders.order import Order, Purpose
+from echodesk_billing.domain.orders import refunding
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions import lifecycle
 from echodesk_billing.domain.subscriptions.changes import change_scheduled
 from echodesk_billing.domain.subscriptions.dunning import Dunning
@@ -66,7 +68,7 @@ def take_payment(
 
 def give_back(order: Order, reason: str, at: datetime) -> list[Event]:
     """Tell of a payment that buys nothing and ask for its refund, which reconciliation carries to the bank."""
-    order.give_back(reason, at)
+    refunding.give_back(order, reason, at)
     told = f"{reason}: this payment is refunded"
     return [OrderMismatch(tenant_id=order.tenant_id, at=at, order_id=order.id, reason=told)]
 

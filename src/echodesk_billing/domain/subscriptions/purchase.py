@@ -7,7 +7,7 @@ from datetime import datetime
 from attrs import frozen
 
 from echodesk_billing.domain.catalogue.pricing import Plan
-from echodesk_billing.domain.orders.order import Purpose
+from echodesk_billing.domain.orders.purpose import Purpose
 
 
 @frozen(kw_only=True)

@@ -22,6 +22,7 @@ from attrs import frozen
 
 from echodesk_billing.application.views import OrderTimeline, Overview
 from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints import story
 from echodesk_billing.entrypoints.web import problems
@@ -212,7 +213,7 @@ def _overview(overview: Overview) -> str:
             "In doubt",
             ("order", "tenant", "why", "since", "asked next"),
             (
-                (_link(one), one.tenant_id, one.doubt or "", _moment(one.created_at), _moment(one.check_at))
+                (_link(one), one.tenant_id, unknown_outcome(one) or "", _moment(one.created_at), _moment(one.check_at))
                 for one in overview.in_doubt
             ),
         )

@@ -1,0 +1,66 @@
+"""Orders that need attention: what nobody but a person can settle, and its being settled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from echodesk_billing.domain.errors import InvalidSelection
+from echodesk_billing.domain.events import OrderAttentionResolved, OrderEvent
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import MOST_ATTENTION_REASONS, NO_ANSWER, Order
+from echodesk_billing.domain.orders.report import Source
+
+
+def resolve(order: Order, note: str, by: str, at: datetime) -> list[OrderEvent]:
+    """Take an operator's word that what the order was marked for is dealt with. Twice is once.
+
+    An automatic charge of which the bank gave no answer, and that it does not find, is rejected by this: the
+    operator has looked at the bank. Should the bank report money all the same, that is merged as ever.
+
+    Args:
+        note: what was found and done.
+        by: who says so.
+
+    Raises:
+        InvalidSelection: there is no note.
+    """
+    if not note.strip():
+        raise InvalidSelection("note", "Say what was found and done")
+    if not order.attention:
+        return []
+    reasons, order.attention = order.attention, ()
+    order.resolved = (*order.resolved, *reasons)[-MOST_ATTENTION_REASONS:]
+    order.note("resolved", Source.REQUEST, at, note, by=by)
+    told = OrderAttentionResolved(
+        tenant_id=order.tenant_id, at=at, order_id=order.id, reasons=reasons, by=by, note=note
+    )
+    closed: list[OrderEvent] = []
+    if order.state is OrderState.CREATED and order.is_old(at):
+        closed = order.refuse(f"resolved by {by}: {note}", at)
+    return [told, *closed]
+
+
+def not_found(order: Order, at: datetime) -> list[OrderEvent]:
+    """The bank does not find an automatic charge of ours whose key is too old to ask under again."""
+    since = f"{order.created_at:%Y-%m-%d %H:%M} UTC"
+    return order.mark(
+        f"{NO_ANSWER} since {since}, and the bank does not find it by our id: "
+        "look for it in the bank's business manager, then resolve this order",
+        Source.RECEIPT,
+        at,
+    )
+
+
+def unknown_outcome(order: Order) -> str | None:
+    """What is not known of it, for an operator; None where nothing is, or only its customer is awaited."""
+    if order.state is OrderState.CREATED:
+        return "the bank's answer to its creation is not known"
+    if any(one.action_id is None for one in order.pending_refunds):
+        return "a refund may not have reached the bank"
+    if order.pending_refunds:
+        return "the bank has not finished a refund"
+    if order.state is OrderState.PROCESSING and order.request.is_automatic:
+        return "the charge of the saved card has no answer"
+    if order.state is OrderState.REJECTED and order.check_at is not None:
+        return "the bank took its rejection back, and its receipt is not read yet"
+    return None

@@ -1,0 +1,164 @@
+"""Refunds of an order: asking for them, and what the bank answers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import evolve
+
+from echodesk_billing.domain.errors import AmountTooLarge, IllegalTransition, InvalidSelection
+from echodesk_billing.domain.events import OrderEvent
+from echodesk_billing.domain.keys import derived_key
+from echodesk_billing.domain.money import Money, positive
+from echodesk_billing.domain.orders import lifecycle, refund
+from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.orders.order import DOUBLE_CLICK, FIRST_CHECK_AFTER, REFUND_FAILED, Order
+from echodesk_billing.domain.orders.refund import Refund, RefundState, give_back_id
+from echodesk_billing.domain.orders.report import Source
+
+REPEATED_WITHIN = timedelta(hours=1)
+"""As long as any answer of ours asks a caller to wait before repeating."""
+REFUSAL_SETTLES_AFTER = timedelta(hours=1)
+
+
+def repeated_refund(order: Order, amount: Money | None, at: datetime) -> Refund | None:
+    """The refund that asking for `amount` repeats, where the caller did not name it; None for a new one.
+
+    It is one that may not have reached the bank, one that was asked for a minute ago, or one whose caller was told
+    within the last hour that the outcome is not known.
+
+    Args:
+        amount: all that is left where None.
+    """
+    asked_for_all = amount is None and order.captured is not None and not _left(order, order.captured)
+    for one in reversed(order.refunds):
+        age = at - one.asked_at if one.asked_at else None
+        is_recent = age is not None and age < (REPEATED_WITHIN if one.unanswered else DOUBLE_CLICK)
+        is_lost = one.state is RefundState.REQUESTED and one.action_id is None
+        is_alive = one.state is not RefundState.FAILED
+        is_all = asked_for_all and (one.unanswered or one.state is RefundState.REQUESTED)
+        if is_alive and (is_lost or is_recent) and (is_all or amount == one.amount):
+            return one
+    return None
+
+
+def refund_in_doubt(order: Order, refund_id: str, reason: str, at: datetime) -> None:
+    """The bank's answer to a refund is not known, and whoever asked is told so."""
+    _change(order, refund_id, unanswered=True)
+    order.called("refund", "in_doubt", at, reason)
+
+
+def _left(order: Order, captured: Money) -> Money:
+    """What can still be asked back."""
+    return captured - refund.total(order.refunds, captured.currency, RefundState.REQUESTED, RefundState.COMPLETED)
+
+
+def request_refund(
+    order: Order, amount: Money | None, *, refund_id: str, reason: str, at: datetime, by: str = ""
+) -> Refund:
+    """Ask for money back, to be committed before the bank hears of it.
+
+    Args:
+        amount: how much; all that is left where None.
+        refund_id: UUID v4, the refund's idempotency key; asking with the same one again is asking once.
+        reason: why, for the history.
+        by: who asks.
+
+    Raises:
+        IllegalTransition: the order is not paid, or all of it has gone back.
+        AmountTooLarge: requested and completed refunds would pass what was paid.
+        CurrencyMismatch: the amount is of another currency.
+        InvalidSelection: the refund's id was used for another amount.
+    """
+    for one in order.refunds:
+        if one.id == refund_id:
+            if amount not in (None, one.amount):
+                raise InvalidSelection("refund_id", f"This refund was asked for {one.amount}, not {amount}")
+            return one
+    if order.captured is None or not lifecycle.order_path(order.state, OrderState.REFUNDED):
+        raise IllegalTransition(order.subject, "refund", order.state)
+    left = _left(order, order.captured)
+    wanted = left if amount is None else positive(amount, "the amount of a refund")
+    if not left or wanted > left:
+        raise AmountTooLarge(order.id, "to refund", str(amount or order.captured), str(left))
+    asked = Refund(id=refund_id, amount=wanted, state=RefundState.REQUESTED, reason=reason, by=by, asked_at=at)
+    order.refunds = (*order.refunds, asked)
+    order.note("refund_requested", Source.REQUEST, at, f"{wanted} {reason}".strip(), by=by)
+    order.check_at = at + FIRST_CHECK_AFTER
+    return asked
+
+
+def give_back(order: Order, reason: str, at: datetime) -> None:
+    """Ask for the refund of a payment that buys nothing; reconciliation carries it to the bank.
+
+    It pays no period any more, so that the period can be charged.
+    """
+    request_refund(order, None, refund_id=give_back_id(order.idempotency_key), reason=reason, at=at)
+    order.period = None
+    order.check_at = at
+
+
+def give_back_card_check(order: Order, at: datetime) -> None:
+    """Ask for the refund of an order that was paid only to save a card; reconciliation carries it to the bank."""
+    refund_id = derived_key(order.idempotency_key, "card check")
+    request_refund(order, None, refund_id=refund_id, reason="card check", at=at)
+    order.check_at = at
+
+
+def refund_accepted(order: Order, refund_id: str, action_id: str, at: datetime) -> list[OrderEvent]:
+    """The bank took a refund up under its own id; the outcome comes later.
+
+    Where a report came first and the action was taken for another refund of the same amount, the two change
+    places: what is known of this one is the other's, which may not have reached the bank yet.
+    """
+    events: list[OrderEvent] = []
+    mine = next(one for one in order.refunds if one.id == refund_id)
+    holder = next((one for one in order.refunds if one.action_id == action_id), None)
+    if holder is mine:
+        return []
+    if holder is None and mine.action_id is None:  # the bank may have refused another attempt at it before
+        _change(order, refund_id, action_id=action_id, state=RefundState.REQUESTED, failure="")
+        failed = f"{REFUND_FAILED}{refund_id} of "
+        events = order.clear(lambda reason: reason.startswith(failed), "the bank accepted it", at)
+        order.check_at = order.check_at or at + FIRST_CHECK_AFTER
+    elif holder is None:  # what was known of it is of another one, of which the bank gave no answer
+        _change(order, refund_id, action_id=action_id, state=RefundState.REQUESTED, failure="")
+        order.refunds = refund.adopted(order.refunds, mine)
+    else:
+        _change(order, holder.id, action_id=mine.action_id, state=mine.state, failure=mine.failure)
+        _change(order, refund_id, action_id=action_id, state=holder.state, failure=holder.failure)
+    order.note("refund_accepted", Source.ANSWER, at, action_id)
+    return events
+
+
+def refund_not_listed(order: Order, refund_id: str, refused: str, at: datetime) -> list[OrderEvent]:
+    """Settle a refund that the bank refused after an attempt in doubt, and that its receipt does not list.
+
+    It fails once the bank has had its time to list it.
+
+    Args:
+        refused: the bank's reason.
+    """
+    waiting = next((one for one in order.pending_refunds if one.id == refund_id and one.action_id is None), None)
+    if waiting is None or at - (waiting.asked_at or at) < REFUSAL_SETTLES_AFTER:
+        return []
+    return refund_refused(order, refund_id, refused, at)
+
+
+def refund_refused(order: Order, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
+    """The bank refused a refund: nothing goes back, and a person should know.
+
+    Nothing happens where it has accepted the same refund, asked for by another process.
+    """
+    waiting = [one for one in order.pending_refunds if one.id == refund_id and one.action_id is None]
+    if not waiting:
+        return []
+    _change(order, refund_id, state=RefundState.FAILED, failure=reason)
+    if order.is_settled:
+        order.check_at = None
+    return order.mark(f"refund {refund_id} of {waiting[0].amount} failed: {reason}", Source.ANSWER, at)
+
+
+def _change(order: Order, refund_id: str, **changes: Any) -> None:  # noqa: ANN401 - fields of a refund
+    order.refunds = tuple(evolve(one, **changes) if one.id == refund_id else one for one in order.refunds)
