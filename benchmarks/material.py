@@ -14,7 +14,10 @@ from attrs import frozen
 from tests.builders import BANK_ID, a_plan, an_order, report
 
 from bog_sandbox.callbacks import Signer
-from echodesk_billing.adapters.sql import rows, tables
+from echodesk_billing.adapters.sql.cards import cards
+from echodesk_billing.adapters.sql.orders import order_values
+from echodesk_billing.adapters.sql.orders import orders as orders_table
+from echodesk_billing.adapters.sql.subscriptions import subscription_values, subscriptions
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
@@ -76,9 +79,9 @@ async def many_orders(database_url: str, number: int) -> Sequence[Waiting]:
         "updated_at": "t.created_at - n * interval '1 second'",
         "check_at": "t.check_at + n * interval '1 second'",
     }
-    await _copy(database_url, tables.orders.name, {**rows.order_values(order), "version": 1}, changed, number)
+    await _copy(database_url, orders_table.name, {**order_values(order), "version": 1}, changed, number)
     tenant = {"tenant_id": changed["tenant_id"]}
-    await _copy(database_url, tables.subscriptions.name, rows.subscription_values(subscription), tenant, number)
+    await _copy(database_url, subscriptions.name, subscription_values(subscription), tenant, number)
     return [_names(prefix, one) for one in range(number)]
 
 
@@ -96,7 +99,7 @@ async def many_due(database_url: str, number: int, *, one_in: int) -> None:
         "tenant_id": f"'due-{secrets.token_hex(4)}-' || n",
         "due_at": f"t.due_at + CASE n % {one_in} WHEN 0 THEN interval '-1 second' ELSE interval '20 days' END",
     }
-    await _copy(database_url, tables.subscriptions.name, rows.subscription_values(running), changed, number)
+    await _copy(database_url, subscriptions.name, subscription_values(running), changed, number)
 
 
 async def many_renewals(database_url: str, number: int) -> None:
@@ -112,7 +115,7 @@ async def many_renewals(database_url: str, number: int) -> None:
         due_at=now,
     )
     tenant = {"tenant_id": f"'t-{prefix}-' || n"}
-    await _copy(database_url, tables.subscriptions.name, rows.subscription_values(running), tenant, number)
+    await _copy(database_url, subscriptions.name, subscription_values(running), tenant, number)
     card = {
         "order_id": f"PARENT-{prefix}",
         "bank_order_id": BANK_ID,
@@ -127,7 +130,7 @@ async def many_renewals(database_url: str, number: int) -> None:
         "state": "active",
     }
     changed = {**tenant, "order_id": f"'P-{prefix}-' || n", "bank_order_id": f"'parent-{prefix}-' || n"}
-    await _copy(database_url, tables.cards.name, {"tenant_id": "x", **card}, changed, number)
+    await _copy(database_url, cards.name, {"tenant_id": "x", **card}, changed, number)
 
 
 async def _copy(database_url: str, table: str, row: Mapping[str, Any], changed: Mapping[str, str], number: int) -> None:

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from echodesk_billing.adapters.sql import migrations
-from echodesk_billing.adapters.sql.rows import catalogue_document
+from echodesk_billing.adapters.sql.catalogues import catalogue_document
+from echodesk_billing.adapters.sql.schema import metadata
 from echodesk_billing.adapters.sql.session import Session
-from echodesk_billing.adapters.sql.tables import metadata
-from echodesk_billing.adapters.sql.unit_of_work import SqlSubscriptions
+from echodesk_billing.adapters.sql.subscriptions import SqlSubscriptions
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection, plan
 from echodesk_billing.domain.money import Currency
 from tests.builders import catalogue

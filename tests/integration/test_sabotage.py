@@ -9,8 +9,14 @@ import pytest
 from sqlalchemy import select, text, update
 
 from echodesk_billing import SaveCard
-from echodesk_billing.adapters.sql import rows, tables
-from echodesk_billing.adapters.sql.unit_of_work import SqlInbox, SqlOrders, SqlSubscriptions
+from echodesk_billing.adapters.sql.inbox import SqlInbox
+from echodesk_billing.adapters.sql.orders import SqlOrders, order_values, orders
+from echodesk_billing.adapters.sql.subscriptions import (
+    SqlSubscriptions,
+    subscription_values,
+    subscriptions,
+    to_subscription,
+)
 from echodesk_billing.application.settlement import Outcome
 from echodesk_billing.application.shop import Terms
 from echodesk_billing.domain.orders.order import Order
@@ -45,8 +51,8 @@ def without_row_locks(patch: Patch) -> None:
         return found  # type: ignore[no-any-return]
 
     def subscription(self: Any, tenant_id: str) -> Subscription:
-        query = select(tables.subscriptions).where(tables.subscriptions.c.tenant_id == tenant_id)
-        found = rows.subscription(self._session.execute(query).one())
+        query = select(subscriptions).where(subscriptions.c.tenant_id == tenant_id)
+        found = to_subscription(self._session.execute(query).one())
         self._session.execute(text("SELECT pg_sleep(0.1)"))
         return found
 
@@ -67,14 +73,14 @@ def without_versions(patch: Patch) -> None:
 
     def order(self: Any, order: Order) -> None:
         order.version += 1
-        query = update(tables.orders).where(tables.orders.c.id == order.id)
-        self._session.execute(query.values(rows.order_values(order)))
+        query = update(orders).where(orders.c.id == order.id)
+        self._session.execute(query.values(order_values(order)))
         self._add_steps(order)
 
     def subscription(self: Any, subscription: Subscription) -> None:
         subscription.version += 1
-        query = update(tables.subscriptions).where(tables.subscriptions.c.tenant_id == subscription.tenant_id)
-        self._session.execute(query.values(rows.subscription_values(subscription)))
+        query = update(subscriptions).where(subscriptions.c.tenant_id == subscription.tenant_id)
+        self._session.execute(query.values(subscription_values(subscription)))
 
     patch.setattr(SqlOrders, "save", order)
     patch.setattr(SqlSubscriptions, "save", subscription)

@@ -114,7 +114,7 @@ async def test_lists_filter_sort_and_stop(storage: Storage) -> None:
 async def test_a_tenant_has_one_subscription(storage: Storage) -> None:
     new = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     await storage.transact(lambda uow: uow.subscriptions.add(new))
-    await storage.transact(lambda uow: uow.subscriptions.add(evolve(new, time_zone="UTC")))
+    await storage.transact(lambda uow: uow.subscriptions.add(evolve(new, term=Term(time_zone="UTC"))))
 
     def pay(uow: UnitOfWork) -> None:
         subscription = uow.subscriptions.lock("acme")

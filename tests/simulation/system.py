@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from attrs import define, field
 
-from echodesk_billing.adapters.memory import MemoryStorage, storage
+from echodesk_billing.adapters.memory import MemoryStorage
+from echodesk_billing.adapters.memory.storage import MemoryUnitOfWork
 from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
@@ -94,7 +95,7 @@ class Database:
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
         """Look without copying; whoever looks changes nothing."""
-        return work(storage._UnitOfWork(self.memory._memory, self.memory._ids))
+        return work(MemoryUnitOfWork(self.memory._memory, self.memory._ids))
 
     def note(self, kind: str) -> None:
         self.injected[kind] = self.injected.get(kind, 0) + 1

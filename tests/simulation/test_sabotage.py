@@ -13,7 +13,7 @@ import pytest
 import structlog
 from attrs import evolve
 
-from echodesk_billing.adapters.memory import storage as memory
+from echodesk_billing.adapters.memory.orders import MemoryOrders
 from echodesk_billing.application import settlement
 from echodesk_billing.application.placement import Placement
 from echodesk_billing.application.reconciliation import Reconcile
@@ -201,7 +201,7 @@ def _name(patch: Patch) -> None:
 @sabotage("a period may be charged again: neither the constraint nor the mark", "2")
 def _period(patch: Patch) -> None:
     """The mark of the charge under way stands before the database's constraint, giving back behind both."""
-    patch.setattr(memory._Orders, "open_renewal", lambda *_: None)
+    patch.setattr(MemoryOrders, "open_renewal", lambda *_: None)
     patch.setattr(renewals, "start_charge", lambda *_: None)
     patch.setattr(payments, "give_back", lambda *_: [])
 

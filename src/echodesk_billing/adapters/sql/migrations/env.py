@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from echodesk_billing.adapters.sql.tables import metadata
+from echodesk_billing.adapters.sql import unit_of_work  # noqa: F401 - which knows all tables
+from echodesk_billing.adapters.sql.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from echodesk_billing.adapters.sql.tables import UtcDateTime
+from echodesk_billing.adapters.sql.schema import UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,52 @@
+"""The journal, and invoices with their serial numbers, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from echodesk_billing.adapters.memory.contents import Contents
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.money import Currency, Money
+
+
+class MemoryBooks:
+    def __init__(self, memory: Contents) -> None:
+        self._memory = memory
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        self._memory.entries.extend(entries)
+
+    def of_order(self, order_id: str) -> Sequence[Entry]:
+        return [entry for entry in self._memory.entries if entry.order_id == order_id]
+
+    def of_tenant(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        return [entry for entry in self._memory.entries if entry.tenant_id == tenant_id][:limit]
+
+    def balance(self, account: str) -> dict[Currency, Money]:
+        balances: dict[Currency, Money] = {}
+        for entry in self._memory.entries:
+            before = balances.get(entry.amount.currency, Money.zero(entry.amount.currency))
+            if entry.debit == account:
+                balances[entry.amount.currency] = before + entry.amount
+            elif entry.credit == account:
+                balances[entry.amount.currency] = before - entry.amount
+        return balances
+
+    def next_serial(self, series: str) -> int:
+        self._memory.serials[series] = self._memory.serials.get(series, 0) + 1
+        return self._memory.serials[series]
+
+    def issue(self, invoice: Invoice) -> None:
+        self._memory.invoices.append(evolve(invoice, id=len(self._memory.invoices) + 1))
+
+    def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
+        for invoice in self._memory.invoices:
+            if invoice.id == invoice_id and tenant_id in (None, invoice.tenant_id):
+                return invoice
+        return None
+
+    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
+        return [invoice for invoice in reversed(self._memory.invoices) if invoice.tenant_id == tenant_id][:limit]

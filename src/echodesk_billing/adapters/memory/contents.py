@@ -1,0 +1,65 @@
+"""What is remembered in memory."""
+
+from __future__ import annotations
+
+import copy
+from datetime import datetime
+
+from attrs import Factory, define, evolve, frozen
+
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.customers.registration import Registration
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.orders.history import Step
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
+
+
+@frozen
+class Sent:
+    event: Event
+    delivered: bool = False
+    retry_at: datetime | None = None
+
+
+@define
+class Contents:
+    """What is remembered."""
+
+    orders: dict[str, Order] = Factory(dict)
+    history: dict[str, list[Step]] = Factory(dict)
+    subscriptions: dict[str, Subscription] = Factory(dict)
+    cards: list[Card] = Factory(list)
+    registrations: dict[str, Registration] = Factory(dict)
+    entries: list[Entry] = Factory(list)
+    serials: dict[str, int] = Factory(dict)
+    invoices: list[Invoice] = Factory(list)
+    catalogues: list[Catalogue] = Factory(list)
+    inbox: list[InboxEntry] = Factory(list)
+    outbox: list[Sent] = Factory(list)
+    relay: tuple[str, datetime] | None = None
+    tokens: dict[str, StoredToken] = Factory(dict)
+    answers: dict[tuple[str, str], Answer] = Factory(dict)
+
+    def copy(self) -> Contents:
+        """A snapshot: entities are copied, values are shared because they never change."""
+        return Contents(
+            orders={key: evolve(order, steps=list(order.steps)) for key, order in self.orders.items()},
+            history={key: list(steps) for key, steps in self.history.items()},
+            subscriptions={key: copy.copy(one) for key, one in self.subscriptions.items()},
+            cards=[copy.copy(card) for card in self.cards],
+            registrations={key: copy.copy(one) for key, one in self.registrations.items()},
+            entries=list(self.entries),
+            serials=dict(self.serials),
+            invoices=list(self.invoices),
+            catalogues=list(self.catalogues),
+            inbox=list(self.inbox),
+            outbox=list(self.outbox),
+            relay=self.relay,
+            tokens=dict(self.tokens),
+            answers=dict(self.answers),
+        )

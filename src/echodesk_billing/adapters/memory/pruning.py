@@ -1,0 +1,68 @@
+"""Deleting what is of no use any more, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from echodesk_billing.adapters.memory.contents import Contents
+from echodesk_billing.domain.customers.registration import Registration, RegistrationState
+from echodesk_billing.domain.orders.lifecycle import OrderState
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class MemoryPruning:
+    def __init__(self, memory: Contents) -> None:
+        self._memory = memory
+
+    def answers(self, before: datetime, limit: int) -> int:
+        return _drop(
+            self._memory.answers, [k for k, one in self._memory.answers.items() if one.created_at < before][:limit]
+        )
+
+    def refused_callbacks(self, before: datetime, limit: int) -> int:
+        old = [one for one in self._memory.inbox if one.outcome != "applied" and one.at < before][:limit]
+        self._memory.inbox[:] = [one for one in self._memory.inbox if one not in old]
+        return len(old)
+
+    def tokens(self, before: datetime, limit: int) -> int:
+        ended = (
+            digest
+            for digest, one in self._memory.tokens.items()
+            if any(at is not None and at < before for at in (one.expires_at, one.revoked_at))
+        )
+        return _drop(self._memory.tokens, list(ended)[:limit])
+
+    def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
+        old = [
+            one
+            for one in self._memory.registrations.values()
+            if one.state is RegistrationState.PENDING
+            and after < one.expires_at < before
+            and self._is_dead(one.order_id)
+        ]
+        return sorted(old, key=lambda one: one.expires_at)[:limit]
+
+    def registration(self, order_id: str) -> bool:
+        if not self._is_dead(order_id):
+            return False
+        del self._memory.registrations[order_id], self._memory.orders[order_id]
+        self._memory.history.pop(order_id, None)
+        self._memory.inbox[:] = [one for one in self._memory.inbox if one.order_id != order_id]
+        self._memory.outbox[:] = [
+            one for one in self._memory.outbox if getattr(one.event, "order_id", None) != order_id
+        ]
+        return True
+
+    def _is_dead(self, order_id: str) -> bool:
+        order = self._memory.orders.get(order_id)
+        return order is not None and order.state is OrderState.REJECTED and order.check_at is None
+
+
+def _drop(kept: dict[K, V], keys: list[K]) -> int:
+    for key in keys:
+        del kept[key]
+    return len(keys)

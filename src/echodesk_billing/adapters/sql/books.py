@@ -1,0 +1,198 @@
+"""The journal, and invoices with their serial numbers: table, mapping and queries."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Executable,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, metadata
+from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry, EntryKind
+from echodesk_billing.domain.money import Currency, Money
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("tenant_id", String(63), nullable=False),
+    Column("order_id", String(25), nullable=False, index=True),
+    Column("debit", String(80), nullable=False),
+    Column("credit", String(80), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+Index("ix_journal_tenant", journal.c.tenant_id, journal.c.id)
+
+serials = Table(
+    "serials",
+    metadata,
+    Column("series", String(16), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("series", String(16), nullable=False),
+    Column("serial", Integer, nullable=False),
+    Column("tenant_id", String(63), nullable=False),
+    Column("order_id", String(25), nullable=False, unique=True),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("package_name", Text, nullable=False),
+    Column("seats", Integer, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    Column("buyer", Text, nullable=False, server_default=""),
+    UniqueConstraint("series", "serial"),
+)
+
+Index("ix_invoices_tenant", invoices.c.tenant_id, invoices.c.id)
+
+
+def entry_values(entry: Entry) -> Values:
+    """The columns of an entry of the journal."""
+    return {
+        "kind": entry.kind.value,
+        "tenant_id": entry.tenant_id,
+        "order_id": entry.order_id,
+        "debit": entry.debit,
+        "credit": entry.credit,
+        "currency": entry.amount.currency.value,
+        "amount_minor": entry.amount.minor,
+        "at": entry.at,
+    }
+
+
+def to_entry(row: Row[Any]) -> Entry:
+    """An entry of the journal from its row."""
+    return Entry(
+        kind=EntryKind(row.kind),
+        tenant_id=row.tenant_id,
+        order_id=row.order_id,
+        debit=row.debit,
+        credit=row.credit,
+        amount=Money.from_minor(row.amount_minor, Currency(row.currency)),
+        at=row.at,
+    )
+
+
+def invoice_values(invoice: Invoice) -> Values:
+    """The columns of a new invoice; it gets its number for the frontend from the database."""
+    return {
+        "series": invoice.series,
+        "serial": invoice.serial,
+        "tenant_id": invoice.tenant_id,
+        "order_id": invoice.order_id,
+        "currency": invoice.amount.currency.value,
+        "amount_minor": invoice.amount.minor,
+        "description": invoice.description,
+        "package_name": invoice.package_name,
+        "seats": invoice.seats,
+        "issued_at": invoice.issued_at,
+        "buyer": invoice.buyer,
+    }
+
+
+def to_invoice(row: Row[Any]) -> Invoice:
+    """An invoice from its row."""
+    return Invoice(
+        id=row.id,
+        series=row.series,
+        serial=row.serial,
+        tenant_id=row.tenant_id,
+        order_id=row.order_id,
+        amount=Money.from_minor(row.amount_minor, Currency(row.currency)),
+        description=row.description,
+        package_name=row.package_name,
+        seats=row.seats,
+        issued_at=row.issued_at,
+        buyer=row.buyer,
+    )
+
+
+@functools.cache
+def _take_serial(*, is_postgres: bool) -> Executable:
+    table, insert = serials, postgresql.insert if is_postgres else sqlite.insert
+    taken = insert(table).values(series=bindparam("series"), last=1)
+    taken = taken.on_conflict_do_update(index_elements=[table.c.series], set_={"last": table.c.last + 1})
+    return taken.returning(table.c.last)
+
+
+class SqlBooks:
+    """The journal and the invoices."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        """Insert."""
+        self._session.insert(journal, [entry_values(entry) for entry in entries])
+
+    def of_order(self, order_id: str) -> Sequence[Entry]:
+        """By the index on order_id."""
+        query = select(journal).where(journal.c.order_id == order_id).order_by(journal.c.id)
+        return [to_entry(row) for row in self._session.execute(query)]
+
+    def of_tenant(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        """By ix_journal_tenant."""
+        query = select(journal).where(journal.c.tenant_id == tenant_id).order_by(journal.c.id).limit(limit)
+        return [to_entry(row) for row in self._session.execute(query)]
+
+    def balance(self, account: str) -> dict[Currency, Money]:
+        """Reads the whole journal: for people, not for requests."""
+        signed = case((journal.c.debit == account, journal.c.amount_minor), else_=-journal.c.amount_minor)
+        query = (
+            select(journal.c.currency, func.sum(signed).label("minor"))
+            .where(or_(journal.c.debit == account, journal.c.credit == account))
+            .group_by(journal.c.currency)
+        )
+        found = {Currency(row.currency): int(row.minor) for row in self._session.execute(query)}
+        return {currency: Money.from_minor(minor, currency) for currency, minor in found.items()}
+
+    def next_serial(self, series: str) -> int:
+        """One statement by primary key; the row stays locked until the transaction ends, so there is no gap."""
+        take = _take_serial(is_postgres=self._session.is_postgres)
+        return int(self._session.execute(take, {"series": series}, apart=True).scalar_one())
+
+    def issue(self, invoice: Invoice) -> None:
+        """Insert."""
+        self._session.insert(invoices, [invoice_values(invoice)])
+
+    def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
+        """By primary key, filtered by tenant."""
+        query = select(invoices).where(invoices.c.id == invoice_id)
+        if tenant_id is not None:
+            query = query.where(invoices.c.tenant_id == tenant_id)
+        row = self._session.execute(query).first()
+        return None if row is None else to_invoice(row)
+
+    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
+        """By ix_invoices_tenant."""
+        query = select(invoices).where(invoices.c.tenant_id == tenant_id).order_by(invoices.c.id.desc()).limit(limit)
+        return [to_invoice(row) for row in self._session.execute(query)]

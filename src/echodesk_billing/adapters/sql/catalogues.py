@@ -1,0 +1,59 @@
+"""Versions of the catalogue: table, mapping and queries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Integer,
+    Row,
+    Table,
+    Text,
+    select,
+)
+
+from echodesk_billing.adapters.sql.schema import UtcDateTime, document, metadata, value
+from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.domain.catalogue.catalogue import Catalogue
+
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("loaded_by", Text, nullable=False, server_default=""),
+)
+
+
+def catalogue_document(catalogue: Catalogue) -> str:
+    """A catalogue as a document."""
+    return document(catalogue)
+
+
+def to_catalogue(row: Row[Any]) -> Catalogue:
+    """A catalogue from its row."""
+    return value(row.document, Catalogue)
+
+
+class SqlCatalogues:
+    """Versions of the catalogue."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def current(self) -> Catalogue:
+        """By primary key, the last."""
+        query = select(catalogues).order_by(catalogues.c.version.desc()).limit(1)
+        row = self._session.execute(query).first()
+        return Catalogue() if row is None else to_catalogue(row)
+
+    def add(self, catalogue: Catalogue, at: datetime, by: str) -> None:
+        """Insert a version."""
+        document = catalogue_document(catalogue)
+        self._session.execute(
+            catalogues.insert(),
+            {"version": catalogue.version, "document": document, "created_at": at, "loaded_by": by},
+        )

@@ -1,0 +1,179 @@
+"""Events on their way out: table, mapping and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from echodesk_billing.adapters.sql.schema import UtcDateTime, Values, document, metadata, value
+from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.domain.events import EVENT_TYPES, Event
+from echodesk_billing.ports.ids import Ids
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String(48), primary_key=True),
+    Column("tenant_id", String(63), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("delivered_at", UtcDateTime),
+    Column("retry_at", UtcDateTime),
+    Column("position", BigInteger),
+)
+
+Index("ix_outbox_tenant", outbox.c.tenant_id, outbox.c.id)
+
+Index("uq_outbox_tenant_position", outbox.c.tenant_id, outbox.c.position, unique=True)
+
+_UNNUMBERED = text("position IS NULL")
+
+Index(
+    "ix_outbox_unnumbered",
+    outbox.c.tenant_id,
+    outbox.c.id,
+    postgresql_where=_UNNUMBERED,
+    sqlite_where=_UNNUMBERED,
+)
+
+Index(
+    "ix_outbox_pending",
+    outbox.c.id,
+    postgresql_where=text("delivered_at IS NULL"),
+    sqlite_where=text("delivered_at IS NULL"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
+
+def event_values(event: Event) -> Values:
+    """The columns of a recorded event."""
+    return {
+        "id": event.id,
+        "tenant_id": event.tenant_id,
+        "type": event.name,
+        "version": event.version,
+        "body": document(event),
+    }
+
+
+def to_event(row: Row[Any]) -> Event:
+    """An event from its row."""
+    return value(row.body, EVENT_TYPES[row.type])
+
+
+class SqlOutbox:
+    """Events on their way out."""
+
+    def __init__(self, session: Session, ids: Ids) -> None:
+        self._session = session
+        self._ids = ids
+
+    def add(self, events: Sequence[Event], by: str = "") -> Sequence[Event]:
+        """Insert events in order, with ids that sort the same way."""
+        recorded = [event.recorded(self._ids.event_id(event.at), by) for event in events]
+        self._session.insert(outbox, [event_values(event) for event in recorded])
+        return recorded
+
+    def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Event]:
+        """Take the relay's lease, then read by the partial index ix_outbox_pending."""
+        if not self._lease(owner, now, until):
+            return []
+        pending = outbox.c.delivered_at.is_(None)
+        held = select(outbox.c.tenant_id).where(pending, outbox.c.retry_at > now)
+        query = select(outbox).where(pending, outbox.c.tenant_id.not_in(held)).order_by(outbox.c.id).limit(limit)
+        return [to_event(row) for row in self._session.execute(query)]
+
+    def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
+        """Give a page of visible events their position, one reader of the tenant at a time, then read.
+
+        By ix_outbox_unnumbered and uq_outbox_tenant_position.
+        """
+        mine = outbox.c.tenant_id == tenant_id
+        if self.has_unnumbered(tenant_id):
+            self._session.lock_name(f"feed {tenant_id}")
+            last = self._session.execute(select(func.max(outbox.c.position)).where(mine)).scalar() or 0
+            row_number = func.row_number().over(order_by=outbox.c.id)
+            page = (
+                select(outbox.c.id, (literal(last) + row_number).label("position"))
+                .where(mine, outbox.c.position.is_(None))
+                .order_by(outbox.c.id)
+                .limit(limit)
+                .subquery("page")
+            )
+            self._session.execute(update(outbox).where(outbox.c.id == page.c.id).values(position=page.c.position))
+        query = select(outbox).where(mine, outbox.c.position > self._position(tenant_id, after))
+        return [to_event(row) for row in self._session.execute(query.order_by(outbox.c.position).limit(limit))]
+
+    def has_news(self, tenant_id: str, after: str | None) -> bool:
+        """By ix_outbox_unnumbered and uq_outbox_tenant_position."""
+        if self.has_unnumbered(tenant_id):
+            return True
+        behind = (outbox.c.tenant_id == tenant_id, outbox.c.position > self._position(tenant_id, after))
+        return self._session.execute(select(outbox.c.id).where(*behind).limit(1)).first() is not None
+
+    def _position(self, tenant_id: str, after: str | None) -> Any:
+        """The position of the event with the id `after`; 0 where there is none."""
+        known = select(outbox.c.position).where(outbox.c.tenant_id == tenant_id, outbox.c.id == after)
+        return func.coalesce(known.scalar_subquery(), 0)
+
+    def has_unnumbered(self, tenant_id: str) -> bool:
+        """By the partial index ix_outbox_unnumbered."""
+        new = select(outbox.c.id).where(outbox.c.tenant_id == tenant_id, outbox.c.position.is_(None))
+        return self._session.execute(new.order_by(outbox.c.id).limit(1)).first() is not None
+
+    def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
+        """By ix_outbox_tenant, or the primary key for all tenants."""
+        query = select(outbox).order_by(outbox.c.id.desc()).limit(limit)
+        if tenant_id is not None:
+            query = query.where(outbox.c.tenant_id == tenant_id)
+        return [to_event(row) for row in self._session.execute(query)][::-1]
+
+    def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
+        """By ix_outbox_tenant, all of the tenant's: for people, not for requests."""
+        named = outbox.c.body.contains(f'"order_id":"{order_id}"', autoescape=True)
+        query = select(outbox).where(outbox.c.tenant_id == tenant_id, named).order_by(outbox.c.id)
+        return [to_event(row) for row in self._session.execute(query)]
+
+    def _lease(self, owner: str, now: datetime, until: datetime) -> bool:
+        if self._session.insert_new(leases, {"name": "relay", "owner": owner, "until": until}):
+            return True
+        taken = self._session.execute(
+            update(leases)
+            .where(leases.c.name == "relay", or_(leases.c.owner == owner, leases.c.until <= now))
+            .values(owner=owner, until=until)
+        )
+        return taken.rowcount == 1
+
+    def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:
+        """Update by primary key and let the lease go."""
+        if delivered:
+            self._session.execute(update(outbox).where(outbox.c.id.in_(delivered)).values(delivered_at=now))
+        for event_id, retry_at in failed.items():
+            self._session.execute(update(outbox).where(outbox.c.id == event_id).values(retry_at=retry_at))
+        self._session.execute(update(leases).where(leases.c.name == "relay").values(until=now))

@@ -1,0 +1,36 @@
+"""What is remembered: the unit of work, and one module per aggregate."""
+
+from echodesk_billing.ports.storage.answers import Answer, Answers
+from echodesk_billing.ports.storage.books import Books
+from echodesk_billing.ports.storage.cards import Cards
+from echodesk_billing.ports.storage.catalogues import Catalogues
+from echodesk_billing.ports.storage.inbox import Inbox, InboxEntry
+from echodesk_billing.ports.storage.orders import Orders
+from echodesk_billing.ports.storage.outbox import Outbox
+from echodesk_billing.ports.storage.pruning import Pruning
+from echodesk_billing.ports.storage.queue import Queue
+from echodesk_billing.ports.storage.registrations import Registrations
+from echodesk_billing.ports.storage.subscriptions import Subscriptions
+from echodesk_billing.ports.storage.tokens import StoredToken, Tokens
+from echodesk_billing.ports.storage.unit_of_work import Storage, StorageUnavailable, UnitOfWork
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "Books",
+    "Cards",
+    "Catalogues",
+    "Inbox",
+    "InboxEntry",
+    "Orders",
+    "Outbox",
+    "Pruning",
+    "Queue",
+    "Registrations",
+    "Storage",
+    "StorageUnavailable",
+    "StoredToken",
+    "Subscriptions",
+    "Tokens",
+    "UnitOfWork",
+]

@@ -1,0 +1,46 @@
+"""The journal, and invoices with their serial numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.money import Currency, Money
+
+
+class Books(Protocol):
+    """The journal and the invoices."""
+
+    def post(self, entries: Sequence[Entry]) -> None:
+        """Store entries; they are never changed."""
+        ...
+
+    def of_order(self, order_id: str) -> Sequence[Entry]:
+        """The entries of an order, oldest first."""
+        ...
+
+    def of_tenant(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        """The entries of a tenant, oldest first."""
+        ...
+
+    def balance(self, account: str) -> dict[Currency, Money]:
+        """What an account holds, per currency: debits less credits."""
+        ...
+
+    def next_serial(self, series: str) -> int:
+        """The next number of a series, from 1, taken in this transaction: without it there is no gap."""
+        ...
+
+    def issue(self, invoice: Invoice) -> None:
+        """Store an invoice."""
+        ...
+
+    def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
+        """The invoice with this number, if it is the tenant's; of any tenant where that is None."""
+        ...
+
+    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
+        """The invoices of a tenant, newest first."""
+        ...
