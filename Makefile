@@ -53,18 +53,14 @@ fix: $(VENV)/dev.stamp ## let ruff format and mend what it can
 docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code
 	$(BIN)/python -m docs.generate
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras \
+  --custom-compile-command "make lock" pyproject.toml requirements/build.in
+
 lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \
-	  --custom-compile-command "make lock" pyproject.toml requirements/build.in -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra postgres --extra pdf --extra speed \
-	  --extra worker --custom-compile-command "make lock" pyproject.toml requirements/build.in \
-	  -c requirements/dev.txt -o requirements/run.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra bench \
-	  --custom-compile-command "make lock" pyproject.toml requirements/build.in \
-	  -c requirements/dev.txt -o requirements/bench.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra mutants \
-	  --custom-compile-command "make lock" pyproject.toml requirements/build.in \
-	  -c requirements/dev.txt -o requirements/mutants.txt
+	$(COMPILE) --upgrade --group dev -o requirements/dev.txt
+	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) -c requirements/dev.txt --group bench -o requirements/bench.txt
+	$(COMPILE) -c requirements/dev.txt --group mutants -o requirements/mutants.txt
 
 clean: ## remove what was built and what make run stored
 	rm -rf $(VENV) var mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

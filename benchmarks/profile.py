@@ -28,7 +28,7 @@ WHOSE = {
     "the domain": ("/domain/", "(transitions/", "(attr/"),
     "reading the callback": ("bog/codec.py", "bog/client.py"),
     "use cases": ("/application/",),
-    "our web layer": ("/entrypoints/web/", "(prometheus_client/", "(limits/", "(uuid.py"),
+    "our web layer": ("/entrypoints/http/", "/entrypoints/server/", "(prometheus_client/", "(limits/", "(uuid.py"),
     "aiohttp": ("(aiohttp/",),
     "logging": ("(structlog/",),
     "trying again": ("(stamina/", "(tenacity/"),

@@ -35,10 +35,10 @@ from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.shop import Shop
 from echodesk_billing.application.tokens import Tokens
+from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
-from echodesk_billing.entrypoints.web.calls import UseCases
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.settings import Settings
 

@@ -22,7 +22,7 @@ from attrs import Factory, define
 from echodesk_billing import Settings
 from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.serving import packaged, prepare_queue
+from echodesk_billing.entrypoints.server.serving import packaged, prepare_queue
 
 START_WITHIN_SECONDS = 30
 ROOT = Path(__file__).parent.parent.parent

@@ -24,7 +24,7 @@ from echodesk_billing.container import Container
 from echodesk_billing.domain.accounting.journal import BANK
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.serving import packaged
+from echodesk_billing.entrypoints.server.serving import packaged
 from echodesk_billing.facade import open_container
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.builders import an_order, principal

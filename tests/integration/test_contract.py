@@ -11,8 +11,8 @@ import pypdfium2
 import pytest
 
 from echodesk_billing.domain.money import Money
-from echodesk_billing.entrypoints.web.calls import Route
-from echodesk_billing.entrypoints.web.routes import ROUTES
+from echodesk_billing.entrypoints.http.calls import Route
+from echodesk_billing.entrypoints.http.routes import ROUTES
 from echodesk_billing.ports.access import Scope
 from tests.integration.conftest import Service
 from tests.integration.parts import Answer, Bank, Client

@@ -23,7 +23,7 @@ from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.serving import packaged
+from echodesk_billing.entrypoints.server.serving import packaged
 from echodesk_billing.facade import open_container
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.integration.conftest import service_environment

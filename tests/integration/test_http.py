@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from echodesk_billing.entrypoints.web.routes import ROUTES
-from echodesk_billing.entrypoints.web.schemas import Problem
+from echodesk_billing.entrypoints.http.problems import Problem
+from echodesk_billing.entrypoints.http.routes import ROUTES
 from echodesk_billing.ports.access import Scope
 from tests.integration.conftest import Service
 from tests.integration.parts import Bank, Client

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from echodesk_billing.entrypoints.web.routes import ROUTES
+from echodesk_billing.entrypoints.http.routes import ROUTES
 from echodesk_billing.ports.access import Scope
 from tests.integration.conftest import Service
 from tests.integration.parts import Bank, Client

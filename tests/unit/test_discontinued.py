@@ -13,7 +13,7 @@ from echodesk_billing.domain.catalogue.pricing import Plan, Selection, is_more, 
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
-from echodesk_billing.entrypoints.web.schemas import AvailableFeatures
+from echodesk_billing.entrypoints.http.features import AvailableFeatures
 from tests.builders import catalogue, gel, principal
 from tests.unit.conftest import World
 

@@ -30,7 +30,8 @@ from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions import proration
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
-from echodesk_billing.entrypoints.web.schemas import PlanChanged, SubscriptionCancelled
+from echodesk_billing.entrypoints.http.subscription import SubscriptionCancelled
+from echodesk_billing.entrypoints.http.upgrades import PlanChanged
 from tests.builders import NOW, catalogue, gel, principal
 from tests.unit.conftest import World
 

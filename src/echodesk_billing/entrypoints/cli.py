@@ -39,10 +39,10 @@ from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.subscriptions.subscription import Subscription
-from echodesk_billing.entrypoints import story
+from echodesk_billing.entrypoints import order_history
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev
-from echodesk_billing.entrypoints.serving import fastest_loop, prepare_queue, serving, until_stopped, working
+from echodesk_billing.entrypoints.server.serving import fastest_loop, prepare_queue, serving, until_stopped, working
 from echodesk_billing.facade import open_container
 from echodesk_billing.logs import configure_logs
 from echodesk_billing.ports.access import Principal, Scope
@@ -472,11 +472,11 @@ def order_show(order_id: str, as_json: AsJson = False) -> None:
         def table() -> Table:
             table = _table("", "")
             for name, value in [
-                *story.facts(timeline.order),
+                *order_history.facts(timeline.order),
                 *(("attention", why) for why in timeline.order.attention),
             ]:
                 table.add_row(name, value)
-            for one in story.happenings(timeline):
+            for one in order_history.happenings(timeline):
                 table.add_row(f"{one.at:%Y-%m-%d %H:%M:%S}", f"{one.what} {one.detail}".rstrip())
             return table
 

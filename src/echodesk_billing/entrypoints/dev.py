@@ -13,11 +13,13 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
-from aiohttp import web
 
+from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.serving import packaged, serving, until_stopped
+from echodesk_billing.entrypoints.http.calls import Page
+from echodesk_billing.entrypoints.http.message import Request, Response
+from echodesk_billing.entrypoints.server.serving import packaged, serving, until_stopped
 from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.settings import Settings
@@ -58,7 +60,7 @@ async def run_dev(settings: Settings) -> None:
                 OPERATOR, lifetime=None, secret=settings.demo_operator_token or secrets.token_hex(32)
             )
             catalogue = await container.views().catalogue()
-            async with serving(container, settings, _add_return_pages) as service:
+            async with serving(container, settings, _RETURN_PAGES) as service:
                 _say(f"service: {service}")
                 _say(f"bank: {bank}")
                 _say(f"token: {token}")
@@ -143,28 +145,31 @@ async def _public_key(bank: str, process: asyncio.subprocess.Process) -> str:
     raise SandboxFailed(f"The simulated bank did not start at {bank}: is SANDBOX_PORT {port} in use?")
 
 
-def _add_return_pages(app: web.Application) -> None:
-    """Where the bank sends the browser, which in real life are pages of the CRM's frontend."""
-
-    async def success(_request: web.Request) -> web.Response:
-        return _page("Thank you. The payment was made; the subscription is active as soon as the bank has told us.")
-
-    async def failed(_request: web.Request) -> web.Response:
-        return _page("The payment was not made. You can try again.")
-
-    async def cards(request: web.Request) -> web.Response:
-        added = {"success": "The card was added.", "failed": "The card was not added. You can try again."}
-        return _page(added.get(request.query.get("card_added", ""), "Here the CRM shows its subscription page."))
-
-    app.router.add_get("/settings/subscription", cards)
-    app.router.add_get("/settings/subscription/success", success)
-    app.router.add_get("/settings/subscription/failed", failed)
+async def _success(_request: Request, _uses: UseCases) -> Response:
+    return _page("Thank you. The payment was made; the subscription is active as soon as the bank has told us.")
 
 
-def _page(text: str) -> web.Response:
+async def _failed(_request: Request, _uses: UseCases) -> Response:
+    return _page("The payment was not made. You can try again.")
+
+
+async def _cards(request: Request, _uses: UseCases) -> Response:
+    added = {"success": "The card was added.", "failed": "The card was not added. You can try again."}
+    return _page(added.get(request.query.get("card_added", ""), "Here the CRM shows its subscription page."))
+
+
+# Where the bank sends the browser, which in real life are pages of the CRM's frontend.
+_RETURN_PAGES = (
+    Page(path="/settings/subscription", handler=_cards),
+    Page(path="/settings/subscription/success", handler=_success),
+    Page(path="/settings/subscription/failed", handler=_failed),
+)
+
+
+def _page(text: str) -> Response:
     body = (
         "<!doctype html><html lang=en><meta charset=utf-8><title>EchoDesk</title>"
         "<style>body{font:18px/1.5 system-ui;max-width:32rem;margin:4rem auto;padding:0 1rem}</style>"
         f"<h1>EchoDesk</h1><p>{text}</p></html>"
     )
-    return web.Response(text=body, content_type="text/html")
+    return Response(body=body.encode(), content_type="text/html; charset=utf-8")

@@ -20,7 +20,11 @@ from aiohttp.log import server_logger
 
 from echodesk_billing.adapters.jobs.loop import every
 from echodesk_billing.container import Container
-from echodesk_billing.entrypoints.web.app import RateLimits, build_app
+from echodesk_billing.entrypoints.console.pages import pages as console_pages
+from echodesk_billing.entrypoints.http.calls import Page
+from echodesk_billing.entrypoints.http.contract import Contract
+from echodesk_billing.entrypoints.http.limits import RateLimits
+from echodesk_billing.entrypoints.server.app import build_app
 from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import InvalidSettings, Settings
 
@@ -30,25 +34,13 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def serving(
-    container: Container, settings: Settings, extend: Callable[[web.Application], None] | None = None
-) -> AsyncIterator[str]:
+async def serving(container: Container, settings: Settings, more_pages: Sequence[Page] = ()) -> AsyncIterator[str]:
     """Serve while the block runs; gives the address.
 
     Args:
-        extend: adds pages of a demonstration to the application.
+        more_pages: of a demonstration, besides the API and the console.
     """
-    limits = RateLimits(
-        per_token=settings.token_rate_limit,
-        per_address=settings.address_rate_limit,
-        registrations=settings.registration_rate_limit,
-        at_once=settings.requests_at_once,
-        polls_per_tenant=settings.polls_per_tenant,
-        body_seconds=settings.body_seconds,
-    )
-    app = build_app(container.use_cases(), limits)
-    if extend is not None:
-        extend(app)
+    app = build_app(contract(container, settings, more_pages))
     server_logger.addFilter(_without_what_cannot_be_read)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH_WITHIN_SECONDS, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
@@ -66,6 +58,23 @@ async def serving(
     finally:
         await runner.cleanup()
         await _end(background)
+
+
+def contract(container: Container, settings: Settings, more_pages: Sequence[Page] = ()) -> Contract:
+    """The HTTP contract with the console, on a container.
+
+    Args:
+        more_pages: besides the API and the console.
+    """
+    rates = RateLimits(
+        per_token=settings.token_rate_limit,
+        per_address=settings.address_rate_limit,
+        registrations=settings.registration_rate_limit,
+        at_once=settings.requests_at_once,
+        polls_per_tenant=settings.polls_per_tenant,
+        body_seconds=settings.body_seconds,
+    )
+    return Contract(container.use_cases(), rates, [*console_pages(), *more_pages])
 
 
 def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, None]]:
@@ -149,7 +158,7 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def packaged(name: str) -> Path:
     """A file that comes with the package."""
-    return Path(__file__).parent.parent / "data" / name
+    return Path(__file__).parent.parent.parent / "data" / name
 
 
 def _without_what_cannot_be_read(record: logging.LogRecord) -> bool:

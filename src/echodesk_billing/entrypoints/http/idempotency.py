@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
 
-from aiohttp import web
 from attrs import evolve
 
-from echodesk_billing.entrypoints.web.calls import UseCases, raw_body
-from echodesk_billing.entrypoints.web.problems import Refused
+from echodesk_billing.application.use_cases import UseCases
+from echodesk_billing.entrypoints.http.message import Request, Response
+from echodesk_billing.entrypoints.http.problems import Refused
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.gateway import GatewayRefused
 from echodesk_billing.ports.storage import Answer
@@ -22,10 +22,10 @@ KEPT_FOR = timedelta(hours=24)
 STALE_AFTER = timedelta(minutes=2)
 LONGEST_KEY = 255
 
-Work = Callable[[str], Awaitable[tuple[web.Response, Exception | None]]]
+Work = Callable[[str], Awaitable[tuple[Response, Exception | None]]]
 
 
-async def once(request: web.Request, who: Principal | None, uses: UseCases, work: Work) -> web.Response:
+async def once(request: Request, who: Principal | None, uses: UseCases, work: Work) -> Response:
     """The answer kept under the request's key, or a new one, which is then kept.
 
     Where the outcome is not known (5xx, a process that died), nothing is kept but the identity of the request: it may
@@ -38,11 +38,11 @@ async def once(request: web.Request, who: Principal | None, uses: UseCases, work
     Raises:
         Refused: the key is in use, was used for another request, or is no key.
     """
-    key = request.headers["Idempotency-Key"]
+    key = request.header("Idempotency-Key")
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
         raise Refused(HTTPStatus.BAD_REQUEST, f"Idempotency-Key must be 1 to {LONGEST_KEY} printable characters")
     now = await uses.clock.now()
-    asked = b"\n".join([request.method.encode(), request.path_qs.encode(), await raw_body(request)])
+    asked = b"\n".join([request.method.encode(), request.target.encode(), await request.body()])
     mine = Answer(
         owner=_owner(request, who),
         key=key,
@@ -64,19 +64,18 @@ async def once(request: web.Request, who: Principal | None, uses: UseCases, work
     elif response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         await uses.storage.transact(lambda uow: uow.answers.reopen(mine.owner, key))
     else:
-        body = response.body if isinstance(response.body, bytes) else b""
-        done = evolve(kept, status=response.status, content_type=response.content_type, body=body)
+        done = evolve(kept, status=response.status, content_type=response.content_type, body=response.body)
         await uses.storage.transact(lambda uow: uow.answers.finish(done))
     return response
 
 
-def _owner(request: web.Request, who: Principal | None) -> str:
+def _owner(request: Request, who: Principal | None) -> str:
     """Whose key it is, so that no two owners are the same text."""
-    owner = ["address", request.remote or ""] if who is None else ["user", who.tenant_id, who.user_id]
+    owner = ["address", request.remote] if who is None else ["user", who.tenant_id, who.user_id]
     return hashlib.sha256(json.dumps(owner).encode()).hexdigest()
 
 
-def _replay(kept: Answer, mine: Answer) -> web.Response:
+def _replay(kept: Answer, mine: Answer) -> Response:
     if kept.request_digest != mine.request_digest:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key was used for another request")
     if kept.status == 0:
@@ -85,7 +84,7 @@ def _replay(kept: Answer, mine: Answer) -> web.Response:
             "A request with this Idempotency-Key is being worked on",
             headers={"Retry-After": "2"},
         )
-    return web.Response(
+    return Response(
         status=kept.status,
         body=kept.body,
         content_type=kept.content_type,

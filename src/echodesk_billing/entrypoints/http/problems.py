@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import msgspec
 import structlog
-from aiohttp import web
+from msgspec import UNSET, Struct, UnsetType
 
 from echodesk_billing.application.errors import (
     CallbackOrderUnknown,
@@ -29,7 +29,7 @@ from echodesk_billing.domain.errors import (
     NothingScheduled,
     TrialRefused,
 )
-from echodesk_billing.entrypoints.web.schemas import FieldError, Problem
+from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.ports.gateway import (
     GatewayNonsense,
     GatewayNotConfigured,
@@ -42,6 +42,26 @@ from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.ports.vault import VaultClosed
 
 log = structlog.get_logger()
+
+
+class FieldError(Struct, frozen=True, kw_only=True):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """An error, by RFC 9457; `error` repeats `detail` for the frontend."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    error: str
+    errors: list[FieldError] | UnsetType = UNSET
+
 
 _STATUSES: tuple[tuple[type[BillingError], HTTPStatus], ...] = (
     (MalformedCallback, HTTPStatus.BAD_REQUEST),
@@ -95,7 +115,7 @@ class Refused(Exception):
         self.errors = errors
 
 
-def problem(request: web.Request, refused: Refused) -> web.Response:
+def problem(request: Request, refused: Refused) -> Response:
     """The answer to a request that was turned away."""
     body = Problem(
         title=refused.status.phrase,
@@ -103,18 +123,20 @@ def problem(request: web.Request, refused: Refused) -> web.Response:
         detail=refused.detail,
         instance=request.path,
         error=refused.detail,
-        errors=refused.errors if refused.errors is not None else msgspec.UNSET,
+        errors=refused.errors if refused.errors is not None else UNSET,
     )
-    return web.Response(
+    return Response(
         status=refused.status,
         body=msgspec.json.encode(body),
         content_type="application/problem+json",
-        headers=refused.headers,
+        headers=dict(refused.headers),
     )
 
 
 def from_error(error: Exception) -> Refused:
     """What an error of the library means to a client; one that is not foreseen is logged and hidden."""
+    if isinstance(error, Refused):
+        return error
     for kind, status in _STATUSES:
         if isinstance(error, kind):
             return Refused(status, str(error), headers=_headers(error, status), errors=_errors(error))
@@ -133,18 +155,6 @@ def from_validation(error: msgspec.MsgspecError | UnicodeDecodeError | Recursion
         f"{field}: {message}",
         errors=[FieldError(field=field, message=message)],
     )
-
-
-def from_http(error: web.HTTPException) -> Refused:
-    """What aiohttp's own refusals mean: no such path, wrong method, body too large."""
-    status = HTTPStatus(error.status)
-    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    detail = {
-        HTTPStatus.NOT_FOUND: "There is nothing at this address",
-        HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take this method",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 64 KiB",
-    }.get(status, status.phrase)
-    return Refused(status, detail, headers=headers)
 
 
 def _headers(error: BillingError, status: HTTPStatus) -> dict[str, str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from echodesk_billing.entrypoints.web.calls import Route
-from echodesk_billing.entrypoints.web.schemas import Problem
+from echodesk_billing.entrypoints.http.calls import Route
+from echodesk_billing.entrypoints.http.problems import Problem
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:

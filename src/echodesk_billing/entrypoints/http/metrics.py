@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
-from echodesk_billing.entrypoints.web.calls import USE_CASES
+from echodesk_billing.application.use_cases import UseCases
+from echodesk_billing.entrypoints.http.message import Request, Response
 
 MOST_COUNTED = 1000
 
@@ -22,10 +22,10 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     _seconds.labels(method, route).observe(seconds)
 
 
-async def expose(request: web.Request) -> web.Response:
+async def expose(_request: Request, uses: UseCases) -> Response:
     """`GET /metrics`: what this process answered, and what the database says waits for somebody."""
-    now = await request.app[USE_CASES].clock.now()
-    attention, doubt, due = await request.app[USE_CASES].storage.read(
+    now = await uses.clock.now()
+    attention, doubt, due = await uses.storage.read(
         lambda uow: (
             len(uow.orders.needing_attention(MOST_COUNTED)),
             len(uow.orders.due(now, MOST_COUNTED)),
@@ -35,4 +35,4 @@ async def expose(request: web.Request) -> web.Response:
     _attention.set(attention)
     _doubt.set(doubt)
     _due.set(due)
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(body=generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,43 @@
+"""The use cases together, for whoever offers all of them: the HTTP contract, the console."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from echodesk_billing.application.callbacks import ReceiveCallback
+from echodesk_billing.application.cards import SavedCards
+from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
+from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.preauthorisation import Preauthorisation
+from echodesk_billing.application.refunds import RefundPayment
+from echodesk_billing.application.registration import Register
+from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.tokens import Tokens
+from echodesk_billing.application.views import Views
+from echodesk_billing.ports.access import Access
+from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.gateway import Gateway
+from echodesk_billing.ports.storage import Storage
+
+
+@frozen(kw_only=True)
+class UseCases:
+    """Everything that callers may ask for."""
+
+    access: Access
+    tokens: Tokens
+    checkout: Checkout
+    callbacks: ReceiveCallback
+    cancel: Cancel
+    refunds: RefundPayment
+    settlement: Settlement
+    preauthorisation: Preauthorisation
+    cards: SavedCards
+    change_plan: ChangePlan
+    start_trial: StartTrial
+    register: Register
+    views: Views
+    storage: Storage
+    gateway: Gateway
+    clock: Clock
+    api_domain: str

@@ -1,0 +1,188 @@
+"""Pages of the console: what needs attention, what is not known, one order, refunds and resolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, quote
+from uuid import UUID, uuid4
+
+import jinja2
+
+from echodesk_billing.application.use_cases import UseCases
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.orders.attention import unknown_outcome
+from echodesk_billing.entrypoints import order_history
+from echodesk_billing.entrypoints.console import sessions
+from echodesk_billing.entrypoints.console.sessions import HOME, Session
+from echodesk_billing.entrypoints.http import problems
+from echodesk_billing.entrypoints.http.calls import Page
+from echodesk_billing.entrypoints.http.contract import redirect
+from echodesk_billing.entrypoints.http.message import Request, Response, see_other
+from echodesk_billing.entrypoints.http.problems import Refused
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_templates = jinja2.Environment(
+    loader=jinja2.PackageLoader("echodesk_billing.entrypoints.console"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.globals.update(home=HOME, unknown_outcome=unknown_outcome)
+_templates.filters["moment"] = lambda at: "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+
+_Handler = Callable[[Request, UseCases], Awaitable[Response]]
+_SessionHandler = Callable[[Request, UseCases, Session], Awaitable[Response]]
+
+
+def pages() -> list[Page]:
+    """The pages of the console, for the contract."""
+    return [
+        Page(path=HOME.rstrip("/"), handler=redirect(HOME)),
+        Page(path=HOME, handler=_page(_home)),
+        Page(path=f"{HOME}login", method="POST", handler=_login),
+        Page(path=f"{HOME}logout", method="POST", handler=_form(_logout)),
+        Page(path=f"{HOME}orders", handler=_page(_search)),
+        Page(path=f"{HOME}orders/{{order_id}}", handler=_page(_order)),
+        Page(path=f"{HOME}orders/{{order_id}}/refund", method="POST", handler=_form(_refund)),
+        Page(path=f"{HOME}orders/{{order_id}}/resolve", method="POST", handler=_form(_resolve)),
+    ]
+
+
+def _page(handler: _SessionHandler) -> _Handler:
+    """Show a page to an operator, the way in to everybody else, and what went wrong in words."""
+
+    async def serve(request: Request, uses: UseCases) -> Response:
+        session = await sessions.current(request, uses)
+        if session is None:
+            status = HTTPStatus.OK if request.path == HOME else HTTPStatus.UNAUTHORIZED
+            return _render("login.html", status, title="Log in", wrong="")
+        try:
+            return await handler(request, uses, session)
+        except BillingError as error:
+            refused = problems.from_error(error)
+            return _message("That did not work", refused.detail, refused.status, session)
+
+    return serve
+
+
+def _form(handler: _SessionHandler) -> _Handler:
+    """The same for what changes something: only with the proof that the form came from one of our pages."""
+
+    async def checked(request: Request, uses: UseCases, session: Session) -> Response:
+        form = await _fields(request)
+        if not session.is_proved(form.get("proof", "")):
+            return _message("Refused", "This form is not from this session: reload the page", HTTPStatus.FORBIDDEN)
+        if any("\0" in value for value in form.values()):
+            return _message("Refused", "The form has a NUL character in it", HTTPStatus.BAD_REQUEST, session)
+        return await handler(request, uses, session)
+
+    return _page(checked)
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """What a form sends, as browsers send it.
+
+    Raises:
+        Refused: it is no such form, or cannot be read.
+    """
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a form, as the page does")
+    try:
+        text = (await request.body()).decode(_charset(request))
+        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
+    except (ValueError, LookupError):
+        raise Refused(HTTPStatus.BAD_REQUEST, "The form is in no encoding that can be read") from None
+
+
+def _charset(request: Request) -> str:
+    _, _, charset = request.header("Content-Type").lower().partition("charset=")
+    return charset.strip(' "') or "utf-8"
+
+
+async def _login(request: Request, uses: UseCases) -> Response:
+    """Exchange an operator's token for a session."""
+    cookie = await sessions.opened((await _fields(request)).get("token", "").strip(), uses)
+    if cookie is None:
+        wrong = "That is no token of an operator: echodesk-billing token create --scope operator"
+        return _render("login.html", HTTPStatus.FORBIDDEN, title="Log in", wrong=wrong)
+    answer = _see_other(HOME)
+    answer.cookies.append(cookie)
+    return answer
+
+
+async def _logout(_request: Request, uses: UseCases, session: Session) -> Response:
+    await uses.tokens.end(session.token)
+    answer = _see_other(HOME)
+    answer.cookies.append(sessions.closing_cookie())
+    return answer
+
+
+async def _home(_request: Request, uses: UseCases, session: Session) -> Response:
+    return _render("home.html", title="Needs attention", session=session, overview=await uses.views.overview())
+
+
+async def _search(request: Request, _uses: UseCases, _session: Session) -> Response:
+    return _see_other(f"{HOME}orders/{quote(request.query.get('order_id', '').strip() or '-', safe='')}")
+
+
+async def _order(request: Request, uses: UseCases, session: Session) -> Response:
+    timeline = await uses.views.timeline(session.who, request.parameters["order_id"])
+    return _render(
+        "order.html",
+        title=timeline.order.id,
+        session=session,
+        order=timeline.order,
+        facts=order_history.facts(timeline.order),
+        happenings=order_history.happenings(timeline),
+        refund_id=uuid4(),
+    )
+
+
+async def _refund(request: Request, uses: UseCases, session: Session) -> Response:
+    form, order_id = await _fields(request), request.parameters["order_id"]
+    amount, reason = form.get("amount", "").strip(), form.get("reason", "").strip()
+    try:
+        wanted = Decimal(amount) if amount else None
+    except InvalidOperation:
+        wrong = f"{amount[:20]!r} is not an amount such as 10.50"
+        return _message("That did not work", wrong, HTTPStatus.UNPROCESSABLE_ENTITY, session)
+    await uses.refunds.refund(session.who, order_id, wanted, reason, refund_id=_uuid(form.get("refund_id", "")))
+    return _see_other(f"{HOME}orders/{quote(order_id, safe='')}")
+
+
+async def _resolve(request: Request, uses: UseCases, session: Session) -> Response:
+    form, order_id = await _fields(request), request.parameters["order_id"]
+    await uses.settlement.resolve(session.who, order_id, form.get("note", "").strip())
+    return _see_other(f"{HOME}orders/{quote(order_id, safe='')}")
+
+
+def _uuid(text: str) -> str | None:
+    """The name that the form gave the refund, so that sending it twice is asking once."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
+
+
+def _see_other(where: str) -> Response:
+    answer = see_other(where)
+    answer.headers["Content-Security-Policy"] = POLICY
+    return answer
+
+
+def _message(title: str, text: str, status: HTTPStatus, session: Session | None = None) -> Response:
+    return _render("message.html", status, title=title, text=text, session=session)
+
+
+def _render(template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
+    body = _templates.get_template(template).render({"session": None, **values})
+    return Response(
+        status=status,
+        body=body.encode(),
+        content_type="text/html; charset=utf-8",
+        headers={"Content-Security-Policy": POLICY},
+    )

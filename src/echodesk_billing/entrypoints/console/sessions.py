@@ -1,0 +1,68 @@
+"""Sessions of the console: an operator's token opens one, which lives for some hours in a cookie.
+
+Whatever changes something carries a second secret in its form, made from the session's, so that no other site can send
+it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import timedelta
+from http.cookies import SimpleCookie
+
+from attrs import frozen
+
+from echodesk_billing.application.use_cases import UseCases
+from echodesk_billing.entrypoints.http.message import Request
+from echodesk_billing.ports.access import Principal, Scope
+
+HOME = "/console/"
+COOKIE = "billing_console"
+LIFETIME = timedelta(hours=8)
+
+
+@frozen(kw_only=True)
+class Session:
+    """An operator who has logged in."""
+
+    who: Principal
+    token: str
+
+    @property
+    def proof(self) -> str:
+        """What a form has to carry."""
+        return hmac.new(self.token.encode(), b"form", hashlib.sha256).hexdigest()
+
+    def is_proved(self, proof: str) -> bool:
+        """Whether a form came from one of this session's pages."""
+        return hmac.compare_digest(proof.encode(), self.proof.encode())
+
+
+async def current(request: Request, uses: UseCases) -> Session | None:
+    """The session of a request; None where there is none, or it is no operator's any more."""
+    token = request.cookies.get(COOKIE, "")
+    who = await uses.tokens.session(token) if token else None
+    return Session(who=who, token=token) if who and Scope.OPERATOR in who.scopes else None
+
+
+async def opened(token: str, uses: UseCases) -> str | None:
+    """The cookie of a new session for an operator's token; None where it is no operator's."""
+    who = await uses.access.authenticate(token)
+    if who is None or Scope.OPERATOR not in who.scopes:
+        return None
+    session = await uses.tokens.open_session(who, token, LIFETIME)
+    return _cookie(session, int(LIFETIME.total_seconds()), is_secure=uses.api_domain.startswith("https:"))
+
+
+def closing_cookie() -> str:
+    """The cookie that has the browser forget the session."""
+    return _cookie("", 0, is_secure=False)
+
+
+def _cookie(value: str, max_age: int, *, is_secure: bool) -> str:
+    cookie: SimpleCookie = SimpleCookie({COOKIE: value})
+    morsel = cookie[COOKIE]
+    morsel["path"], morsel["max-age"] = HOME, str(max_age)
+    morsel["httponly"], morsel["samesite"], morsel["secure"] = True, "Strict", is_secure
+    return morsel.OutputString()

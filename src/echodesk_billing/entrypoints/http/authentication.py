@@ -1,0 +1,43 @@
+"""Who sends a request, and whether they may."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from echodesk_billing.application.use_cases import UseCases
+from echodesk_billing.domain.customers.tenant import tenant_id
+from echodesk_billing.domain.errors import InvalidTenant
+from echodesk_billing.entrypoints.http.message import Request
+from echodesk_billing.entrypoints.http.problems import Refused
+from echodesk_billing.ports.access import Principal, Scope
+
+
+async def authenticate(request: Request, uses: UseCases, scope: Scope) -> Principal:
+    """Whose token a request carries, which must allow `scope`.
+
+    Raises:
+        Refused: 401 without a valid token, 403 where it does not allow that.
+        OrderNotFound: the request is for another tenant's order, which looks like none before it looks forbidden.
+    """
+    kind, _, token = request.header("Authorization").partition(" ")
+    known = await uses.access.authenticate(token.strip()) if kind.lower() in ("token", "bearer") else None
+    if known is None:
+        raise Refused(
+            HTTPStatus.UNAUTHORIZED,
+            "A valid token is needed: send 'Authorization: Token <token>'",
+            headers={"WWW-Authenticate": "Token"},
+        )
+    if uses.access is not uses.tokens and Scope.OPERATOR not in known.scopes:
+        _require_tenant(known)  # somebody else's word; our own tokens were checked when they were issued
+    if not known.allows(scope):
+        if "order_id" in request.parameters:
+            await uses.views.order(known, request.parameters["order_id"])
+        raise Refused(HTTPStatus.FORBIDDEN, f"This token may not do that: it needs the scope {scope}")
+    return known
+
+
+def _require_tenant(who: Principal) -> None:
+    try:
+        tenant_id(who.tenant_id)
+    except InvalidTenant as error:
+        raise Refused(HTTPStatus.FORBIDDEN, str(error)) from None

@@ -1,0 +1,61 @@
+"""Types that several resources share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, LONGEST_KEY
+from echodesk_billing.domain.catalogue.pricing import MOST_SEATS, Selection
+from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.orders.lifecycle import OrderState
+
+Id = Annotated[int, Meta(ge=1, le=LARGEST_ID)]
+
+
+FeatureKey = Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY)]
+
+
+Status = Literal["pending", "paid", "failed", "refunded", "partially_refunded"]
+
+
+STATUS: dict[OrderState, Status] = {
+    OrderState.CREATED: "pending",
+    OrderState.PROCESSING: "pending",
+    OrderState.BLOCKED: "pending",
+    OrderState.COMPLETED: "paid",
+    OrderState.REJECTED: "failed",
+    OrderState.REFUNDED: "refunded",
+    OrderState.REFUNDED_PARTIALLY: "partially_refunded",
+}
+
+
+class Nothing(Struct, frozen=True):
+    """No input."""
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """A package or a set of features."""
+
+    package_id: Id | None = None
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS, description="seats; ignored for flat packages")] = 1
+    features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
+    currency: Currency = Currency.GEL
+
+    def selection(self) -> Selection:
+        """The choice, checked by the domain."""
+        return Selection(package_id=self.package_id, features=tuple(self.features), seats=self.agent_count)
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """It was done."""
+
+    success: bool = True
+    message: str
+
+
+def in_gel(prices: Mapping[Currency, Money]) -> str | None:
+    """A price in lari as text; None where there is none."""
+    return str(prices[Currency.GEL].amount) if Currency.GEL in prices else None

@@ -1,0 +1,195 @@
+"""The HTTP contract: a request goes in, an answer comes out, through any server or none."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+import structlog
+
+from echodesk_billing.application.use_cases import UseCases
+from echodesk_billing.entrypoints.http import metrics, openapi, problems
+from echodesk_billing.entrypoints.http.authentication import authenticate
+from echodesk_billing.entrypoints.http.calls import Call, Page, Route
+from echodesk_billing.entrypoints.http.common import Nothing
+from echodesk_billing.entrypoints.http.idempotency import once
+from echodesk_billing.entrypoints.http.limits import Limiter, RateLimits
+from echodesk_billing.entrypoints.http.message import Request, Response
+from echodesk_billing.entrypoints.http.payments import WEBHOOK
+from echodesk_billing.entrypoints.http.problems import Refused
+from echodesk_billing.entrypoints.http.registration import REGISTER
+from echodesk_billing.entrypoints.http.router import Router
+from echodesk_billing.entrypoints.http.routes import ROUTES
+from echodesk_billing.ports.access import Principal
+
+log = structlog.get_logger()
+
+VERSION = version("echodesk-billing")
+_UNCOUNTED = ("/healthz", "/readyz", "/metrics")
+_WAITING = tuple(route.path for route in ROUTES if route.waits)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Billing-Version": VERSION,
+}
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Contract:
+    """Everything between a server and the use cases.
+
+    Around every request: a request id, errors as problems, security headers, metrics, a line in the log, limits.
+
+    Args:
+        pages: paths besides the API and its description, such as the console.
+    """
+
+    def __init__(self, uses: UseCases, rates: RateLimits, pages: Iterable[Page] = ()) -> None:
+        self._uses = uses
+        self._limiter = Limiter(rates)
+        self._is_stopping = False
+        self._router = Router((*ROUTES, *_own_pages(), *pages))
+
+    def stop(self) -> None:
+        """Let calls that wait for events end: the process is about to."""
+        self._is_stopping = True
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request. Nothing is raised: what goes wrong is an answer too."""
+        asked = request.header("X-Request-ID")
+        request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response, path = await self._answer(request)
+            seconds = time.perf_counter() - started
+            metrics.observe(request.method, path, response.status, seconds)
+            log.info(
+                "http.answered",
+                method=request.method,
+                path=request.path,
+                status=response.status,
+                milliseconds=round(seconds * 1000, 1),
+            )
+        response.headers = {**_HEADERS, **response.headers, "X-Request-ID": request_id}
+        return response
+
+    async def _answer(self, request: Request) -> tuple[Response, str]:
+        """The answer, and the path of the route that gave it."""
+        target: Route | Page | None = None
+        try:
+            _require_readable(request)
+            await self._limiter.allow_address(request)
+        except Refused as refused:
+            return problems.problem(request, refused), "unknown"
+        try:
+            target, request.parameters = self._router.find(request.method, request.path)
+            response = await self._within_limits(request, target)
+        except Exception as error:  # noqa: BLE001 - rendered by the table of problems
+            response = problems.problem(request, problems.from_error(error))
+        if request.path not in _UNCOUNTED:
+            vouched = request.header("Callback-Signature" if request.path == WEBHOOK else "Authorization")
+            await self._limiter.count_stranger(request, response.status, is_vouched=bool(vouched))
+        return response, target.path if target else "unknown"
+
+    async def _within_limits(self, request: Request, target: Route | Page) -> Response:
+        """A request takes its place once all of it is here; whether the process is well is always answered."""
+        if request.path in _UNCOUNTED or request.path in _WAITING:
+            return await self._serve(request, target)
+        await self._limiter.receive(request)
+        with self._limiter.place():
+            return await self._serve(request, target)
+
+    async def _serve(self, request: Request, target: Route | Page) -> Response:
+        if isinstance(target, Page):
+            return await target.handler(request, self._uses)
+        who = await authenticate(request, self._uses, target.scope) if target.scope else None
+        if who is not None:
+            await self._limiter.count_user(who)
+
+        async def answer(key: str | None = None) -> tuple[Response, Exception | None]:
+            try:
+                return await self._call(request, target, who, key), None
+            except Exception as error:  # noqa: BLE001 - rendered by the table of problems
+                return problems.problem(request, problems.from_error(error)), error
+
+        is_keyed = request.method != "GET" and target.path != WEBHOOK
+        if is_keyed and "idempotency-key" in request.headers:
+            return await once(request, who, self._uses, answer)
+        response, _ = await answer()
+        return response
+
+    async def _call(self, request: Request, route: Route, who: Principal | None, key: str | None) -> Response:
+        """Read the body, call the handler within the limits of its kind, render what it gives."""
+        body = await _body(request, route.takes) if route.takes else Nothing()
+        call = Call(
+            request=request,
+            body=body,
+            uses=self._uses,
+            principal=who,
+            key=key,
+            is_gone=lambda: self._is_stopping or request.is_gone(),
+        )
+        if route.path == REGISTER:
+            await self._limiter.count_registration(request)
+        if route.waits:
+            with self._limiter.poll(call.who.tenant_id):
+                given = await route.handler(call)
+        else:
+            given = await route.handler(call)
+        if isinstance(given, Response):
+            return given
+        return Response(status=route.status(given), body=_encoder.encode(given))
+
+
+def _require_readable(request: Request) -> None:
+    if "\0" in request.path or any("\0" in text for pair in request.query.items() for text in pair):
+        raise Refused(HTTPStatus.BAD_REQUEST, "The address has a NUL character in it")  # PostgreSQL has no such text
+
+
+async def _body(request: Request, kind: type) -> Any:
+    """The body as `kind`; no body at all counts as an empty object."""
+    raw = await request.body()
+    if raw and request.content_type != "application/json":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json")
+    if rb"\u0000" in raw:  # PostgreSQL knows no such text
+        raise Refused(HTTPStatus.BAD_REQUEST, "The body has a NUL character in it")
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise problems.from_validation(error) from None
+
+
+def _own_pages() -> list[Page]:
+    document = msgspec.json.encode(openapi.document(ROUTES, VERSION))
+    return [
+        Page(path="/metrics", handler=metrics.expose),
+        Page(path="/openapi.json", handler=_constant(document, "application/json; charset=utf-8")),
+        Page(path="/docs", handler=_constant(openapi.page(ROUTES).encode(), "text/html; charset=utf-8")),
+        Page(path="/", handler=redirect("/docs")),
+    ]
+
+
+def _constant(body: bytes, content_type: str) -> Callable[[Request, UseCases], Awaitable[Response]]:
+    async def serve(_request: Request, _uses: UseCases) -> Response:
+        return Response(body=body, content_type=content_type)
+
+    return serve
+
+
+def redirect(path: str) -> Callable[[Request, UseCases], Awaitable[Response]]:
+    """A handler that leads to another page."""
+
+    async def lead(_request: Request, _uses: UseCases) -> Response:
+        return Response(status=HTTPStatus.FOUND, content_type="text/plain", headers={"Location": path})
+
+    return lead

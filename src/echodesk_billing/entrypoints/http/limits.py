@@ -1,0 +1,188 @@
+"""How much a process takes on: rates per token and address, requests at once, slow senders, waiting pollers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import limits
+import limits.aio
+from attrs import frozen
+
+from echodesk_billing.entrypoints.http.message import Request
+from echodesk_billing.entrypoints.http.problems import Refused
+from echodesk_billing.ports.access import Principal
+
+_IPV6_NETWORK_BITS = 64
+_STRANGERS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_TIMEOUT)
+
+
+@frozen(kw_only=True)
+class RateLimits:
+    """How much this process takes on.
+
+    Args:
+        per_token: how often a user may call, as `300/minute`.
+        per_address: the same for an address whose calls nobody vouches for.
+        registrations: how often an address may register a tenant, which anybody may.
+        at_once: how many requests are worked on at a time; more are turned away at once rather than all too late.
+        polls_per_tenant: how many calls of a tenant may wait for events at a time.
+        polls_at_once: the same for all tenants.
+        bodies_per_address: how many bodies of one address may be on their way at a time.
+        body_seconds: how long a body may take to come.
+    """
+
+    per_token: str
+    per_address: str
+    registrations: str = "10/hour"
+    at_once: int = 200
+    polls_per_tenant: int = 5
+    polls_at_once: int = 500
+    bodies_per_address: int = 64
+    body_seconds: float = 10.0
+
+
+class Limiter:
+    """Counts what this process takes on, and turns away what is too much."""
+
+    def __init__(self, rates: RateLimits) -> None:
+        self._limiter = limits.aio.strategies.FixedWindowRateLimiter(limits.aio.storage.MemoryStorage())
+        self._per_token = limits.parse(rates.per_token)
+        self._per_address = limits.parse(rates.per_address)
+        self._registrations = limits.parse(rates.registrations)
+        self._rates = rates
+        self._in_hand = 0
+        self._polls: Counter[str] = Counter()
+        self._bodies: Counter[str] = Counter()
+
+    async def allow_address(self, request: Request) -> None:
+        """Check that an address has not made too many calls that nobody vouched for.
+
+        Raises:
+            Refused: 429.
+        """
+        address = _address(request)
+        if not await self._limiter.test(self._per_address, "address", address):
+            raise await self._too_many(self._per_address, "address", address)
+
+    async def count_stranger(self, request: Request, status: int, *, is_vouched: bool) -> None:
+        """Count a call that nobody vouched for: a public one, or one that was refused."""
+        if not is_vouched or status in _STRANGERS:
+            await self._limiter.hit(self._per_address, "address", _address(request))
+
+    async def count_user(self, who: Principal) -> None:
+        """Count a call of a user.
+
+        Raises:
+            Refused: 429; it was one too many.
+        """
+        if not await self._limiter.hit(self._per_token, "user", who.tenant_id, who.user_id):
+            raise await self._too_many(self._per_token, "user", who.tenant_id, who.user_id)
+
+    async def count_registration(self, request: Request) -> None:
+        """Count a registration of an address.
+
+        Raises:
+            Refused: 429; it was one too many.
+        """
+        address = _address(request)
+        if not await self._limiter.hit(self._registrations, "registration", address):
+            raise await self._too_many(self._registrations, "registration", address)
+
+    @contextlib.contextmanager
+    def poll(self, tenant_id: str) -> Iterator[None]:
+        """A call that waits for events.
+
+        Raises:
+            Refused: 429; too many of the tenant, or of all tenants, wait already.
+        """
+        if self._polls[tenant_id] >= self._rates.polls_per_tenant or self._polls.total() >= self._rates.polls_at_once:
+            raise Refused(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"Too many calls wait for events: at most {self._rates.polls_per_tenant} of a tenant",
+                headers={"Retry-After": "5"},
+            )
+        with _counted(self._polls, tenant_id):
+            yield
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among the requests that are worked on.
+
+        Raises:
+            Refused: 503; all are taken.
+        """
+        if self._in_hand >= self._rates.at_once:
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"Too much at once: {self._rates.at_once} requests are being worked on. Try again in a second",
+                headers={"Retry-After": "1"},
+            )
+        self._in_hand += 1
+        try:
+            yield
+        finally:
+            self._in_hand -= 1
+
+    async def receive(self, request: Request) -> None:
+        """Read the body, however it will be used: whoever is slow to send one keeps nobody else out.
+
+        Raises:
+            Refused: it takes too long (408), or the address has too many on their way (429).
+        """
+        if not request.has_body:
+            return
+        address = _address(request)
+        if self._bodies[address] >= self._rates.bodies_per_address:
+            raise Refused(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"Too many unfinished requests: at most {self._rates.bodies_per_address} of an address",
+                headers={"Retry-After": "10", "Connection": "close"},
+            )
+        try:
+            with _counted(self._bodies, address):
+                async with asyncio.timeout(self._rates.body_seconds):
+                    await request.body()
+        except TimeoutError:
+            raise Refused(
+                HTTPStatus.REQUEST_TIMEOUT,
+                f"The body did not come within {self._rates.body_seconds:g} s",
+                headers={"Connection": "close"},
+            ) from None
+
+    async def _too_many(self, item: limits.RateLimitItem, *key: str) -> Refused:
+        reset, _ = await self._limiter.get_window_stats(item, *key)
+        seconds = max(1, round(reset - time.time()))
+        return Refused(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"Too many calls: at most {item}. Try again in {seconds} s",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+def _address(request: Request) -> str:
+    """Who calls: an address, or the network that one household has of IPv6."""
+    try:
+        address = ipaddress.ip_address(request.remote)
+    except ValueError:
+        return request.remote
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))
+
+
+@contextlib.contextmanager
+def _counted(counter: Counter[str], name: str) -> Iterator[None]:
+    """Count `name` while the block runs."""
+    counter[name] += 1
+    try:
+        yield
+    finally:
+        counter[name] -= 1
+        if not counter[name]:
+            del counter[name]

@@ -1,0 +1,106 @@
+"""Registration of tenants, which come to life when they have paid."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from echodesk_billing.domain.customers.registration import LONGEST_NAME, Applicant
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.entrypoints.http.calls import Call, Route
+from echodesk_billing.entrypoints.http.common import Choice, Nothing
+from echodesk_billing.entrypoints.http.payments import PaymentPage
+from echodesk_billing.ports.access import Scope
+
+REGISTER = "/api/register-with-payment/"
+
+
+class RegisterTenant(Choice, frozen=True, kw_only=True):
+    """A tenant to be, what it buys, and what the CRM needs to create it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+    schema_name: Annotated[str, Meta(min_length=3, max_length=63)]
+    admin_email: Annotated[str, Meta(min_length=3, max_length=LONGEST_NAME)]
+    admin_first_name: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
+    admin_last_name: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
+    language: Literal["ka", "en"] = "ka"
+    payload: Raw = msgspec.field(default_factory=Raw)
+
+    def applicant(self) -> Applicant:
+        """Who registers, checked by the domain."""
+        return Applicant(
+            schema_name=self.schema_name,
+            name=self.name,
+            admin_email=self.admin_email,
+            admin_first_name=self.admin_first_name,
+            admin_last_name=self.admin_last_name,
+            language=self.language,
+        )
+
+    def opaque(self) -> bytes:
+        """The payload as it came; never looked at."""
+        return bytes(self.payload)
+
+
+class Registered(PaymentPage, frozen=True, kw_only=True):
+    """Where the customer pays for the registration."""
+
+    payment_id: str
+
+    @classmethod
+    def of(cls, order: Order) -> Registered:
+        """From the order that pays for it."""
+        return cls(payment_id=order.id, **msgspec.structs.asdict(PaymentPage.of(order)))
+
+
+class RegistrationPayload(Struct, frozen=True, kw_only=True):
+    """What the CRM passed along; null where there was nothing, or it was erased."""
+
+    order_id: str
+    payload: Raw
+
+    @classmethod
+    def of(cls, order_id: str, payload: bytes) -> RegistrationPayload:
+        """From the opened payload."""
+        return cls(order_id=order_id, payload=Raw(payload or b"null"))
+
+
+async def register(call: Call[RegisterTenant]) -> Registered:
+    """`POST /api/register-with-payment/`."""
+    order = await call.uses.register.register(
+        call.body.applicant(),
+        call.body.selection(),
+        currency=call.body.currency,
+        payload=call.body.opaque(),
+        key=call.key,
+    )
+    return Registered.of(order)
+
+
+async def payload(call: Call[Nothing]) -> RegistrationPayload:
+    """`GET /api/registrations/<order_id>/`."""
+    order_id = call.request.parameters["order_id"]
+    return RegistrationPayload.of(order_id, await call.uses.register.payload(order_id))
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path=REGISTER,
+        handler=register,
+        summary="Register a tenant, which comes to life when it is paid",
+        takes=RegisterTenant,
+        gives=Registered,
+        status=lambda _: 201,
+    ),
+    Route(
+        method="GET",
+        path="/api/registrations/{order_id}/",
+        handler=payload,
+        summary="What was passed along with a registration",
+        gives=RegistrationPayload,
+        scope=Scope.OPERATOR,
+    ),
+)

@@ -1,0 +1,31 @@
+"""Every path of the API: the routes of its resources."""
+
+from __future__ import annotations
+
+from echodesk_billing.entrypoints.http import (
+    cards,
+    events,
+    features,
+    health,
+    invoices,
+    orders,
+    packages,
+    payments,
+    registration,
+    subscription,
+    upgrades,
+)
+
+ROUTES = (
+    *payments.ROUTES,
+    *orders.ROUTES,
+    *invoices.ROUTES,
+    *cards.ROUTES,
+    *packages.ROUTES,
+    *subscription.ROUTES,
+    *upgrades.ROUTES,
+    *features.ROUTES,
+    *registration.ROUTES,
+    *events.ROUTES,
+    *health.ROUTES,
+)

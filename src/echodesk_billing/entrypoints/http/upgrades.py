@@ -1,0 +1,242 @@
+"""Changes of plan: packages and seats, now or from the next period."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from attrs import evolve
+from msgspec import Meta, Struct
+
+from echodesk_billing.application.changes import Changed, When
+from echodesk_billing.domain.calendar import local_date
+from echodesk_billing.domain.catalogue.pricing import MOST_SEATS, Selection
+from echodesk_billing.domain.errors import InvalidSelection
+from echodesk_billing.domain.subscriptions.purchase import Preview
+from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number
+from echodesk_billing.entrypoints.http.common import Done, Id, Nothing
+from echodesk_billing.entrypoints.http.subscription import MyPackage
+from echodesk_billing.ports.access import Scope
+
+
+class Upgrade(Struct, frozen=True, kw_only=True):
+    """Another package, other seats, or both; what is not given stays as it is."""
+
+    package_id: Id | None = None
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] | None = None
+    effective_date: Annotated[str, Meta(max_length=40, description="not before this day, where scheduled")] | None = (
+        None
+    )
+
+    def selection(self, has: Selection) -> Selection:
+        """The new selection, made of the one that the tenant has."""
+        return Selection(
+            package_id=self.package_id or has.package_id,
+            features=() if self.package_id else has.features,
+            seats=self.agent_count or has.seats,
+        )
+
+    def effective(self) -> datetime | None:
+        """`effective_date`, which may be a day or a moment."""
+        if self.effective_date is None:
+            return None
+        try:
+            return datetime.fromisoformat(self.effective_date)
+        except ValueError:
+            raise InvalidSelection(
+                "effective_date", f"{self.effective_date!r} is not a date: give YYYY-MM-DD"
+            ) from None
+
+
+class ChangeSeats(Struct, frozen=True, kw_only=True):
+    """How many agents."""
+
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)]
+
+
+class ReplacedChange(Struct, frozen=True, kw_only=True):
+    """A scheduled change that does not happen any more."""
+
+    name: str
+    agent_count: int
+    effective_date: datetime
+
+
+class UpgradePreview(Struct, frozen=True, kw_only=True):
+    """What a change would do: the very figures that apply if it is made now."""
+
+    package: MyPackage
+    agent_count: int
+    currency: str
+    current_monthly_cost: Decimal
+    new_monthly_cost: Decimal
+    amount_due_now: Decimal
+    is_immediate: bool
+    effective_date: datetime
+    extra_days: int
+    next_billing_date: datetime
+    replaces: list[ReplacedChange]
+
+    @classmethod
+    def of(cls, changed: Changed) -> UpgradePreview:
+        """From a change that was not made."""
+        preview = changed.preview
+        price = preview.plan.price
+        return cls(
+            package=MyPackage.of(preview.plan),
+            agent_count=preview.plan.selection.seats,
+            currency=price.currency,
+            current_monthly_cost=changed.before.price.amount,
+            new_monthly_cost=price.amount,
+            amount_due_now=price.amount if preview.is_immediate else Decimal("0.00"),
+            is_immediate=preview.is_immediate,
+            effective_date=preview.effective_at,
+            extra_days=preview.extra_days,
+            next_billing_date=preview.paid_until,
+            replaces=replaced_changes(preview),
+        )
+
+
+class PlanChanged(Struct, frozen=True, kw_only=True):
+    """A change that was made; with `payment_url`, it holds once it is paid there."""
+
+    success: bool = True
+    message: str
+    requires_payment: bool
+    payment_url: str | None
+    order_id: str | None
+    amount: Decimal
+    currency: str
+    effective_date: datetime
+    extra_days: int
+    current_monthly_cost: Decimal
+    new_monthly_cost: Decimal
+    paid_until: datetime
+    replaces: list[ReplacedChange]
+
+    @classmethod
+    def of(cls, changed: Changed) -> PlanChanged:
+        """From a change."""
+        order, preview = changed.order, changed.preview
+        return cls(
+            message=change_message(changed),
+            requires_payment=order is not None,
+            payment_url=order.payment_url if order else None,
+            order_id=order.id if order else None,
+            amount=order.amount.amount if order else Decimal("0.00"),
+            currency=preview.plan.price.currency,
+            effective_date=preview.effective_at,
+            extra_days=preview.extra_days,
+            current_monthly_cost=changed.before.price.amount,
+            new_monthly_cost=preview.plan.price.amount,
+            paid_until=preview.paid_until,
+            replaces=replaced_changes(preview),
+        )
+
+
+def change_message(changed: Changed) -> str:
+    """What a change does, in a sentence."""
+    plan, zone = changed.preview.plan, changed.time_zone
+    replaced = "".join(
+        f" The scheduled change to {one.name} on {local_date(starts, zone)} is dropped."
+        for one, starts in changed.preview.replaces
+    )
+    if changed.order is not None:
+        return f"Pay {changed.order.amount} to have {plan.name} now.{replaced}"
+    return (
+        f"{plan.name} holds from {local_date(changed.preview.effective_at, zone)}, at {plan.price} a month.{replaced}"
+    )
+
+
+def replaced_changes(preview: Preview) -> list[ReplacedChange]:
+    """The scheduled changes that a change replaces."""
+    return [
+        ReplacedChange(name=plan.name, agent_count=plan.selection.seats, effective_date=starts)
+        for plan, starts in preview.replaces
+    ]
+
+
+async def preview(call: Call[Nothing]) -> UpgradePreview:
+    """`GET /api/upgrade/preview/?package_id=&agent_count=`."""
+    asked = ((name, call.request.query.get(name)) for name in ("package_id", "agent_count"))
+    package_id, seats = (None if text is None else whole_number(text, name) for name, text in asked)
+    wanted = Upgrade(package_id=package_id, agent_count=seats)
+    return UpgradePreview.of(await call.uses.change_plan.preview(call.who, wanted.selection))
+
+
+async def immediate(call: Call[Upgrade]) -> PlanChanged:
+    """`POST /api/upgrade/immediate/`."""
+    changed = await call.uses.change_plan.change(call.who, call.body.selection, When.NOW, key=call.key)
+    return PlanChanged.of(changed)
+
+
+async def scheduled(call: Call[Upgrade]) -> PlanChanged:
+    """`POST /api/upgrade/scheduled/`."""
+    changed = await call.uses.change_plan.change(
+        call.who, call.body.selection, When.LATER, effective=call.body.effective()
+    )
+    return PlanChanged.of(changed)
+
+
+async def cancel_scheduled(call: Call[Nothing]) -> Done:
+    """`POST /api/upgrade/cancel-scheduled/`."""
+    await call.uses.change_plan.drop_schedule(call.who)
+    return Done(message="The scheduled change was dropped.")
+
+
+async def seats(call: Call[ChangeSeats]) -> PlanChanged:
+    """`PUT /api/subscription/agent-count/`: more at once, fewer from the next period."""
+
+    def wanted(has: Selection) -> Selection:
+        return evolve(has, seats=call.body.agent_count)
+
+    changed = await call.uses.change_plan.change(call.who, wanted, When.NOW_IF_DEARER, key=call.key)
+    return PlanChanged.of(changed)
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/api/upgrade/preview/",
+        handler=preview,
+        summary="What a change would cost, from when, and how many extra days",
+        gives=UpgradePreview,
+        scope=Scope.READ,
+    ),
+    Route(
+        method="POST",
+        path="/api/upgrade/immediate/",
+        handler=immediate,
+        summary="Upgrade now: the full new price is paid, what is unused becomes days",
+        takes=Upgrade,
+        gives=PlanChanged,
+        scope=Scope.WRITE,
+    ),
+    Route(
+        method="POST",
+        path="/api/upgrade/scheduled/",
+        handler=scheduled,
+        summary="Change from the next period on, or a later one",
+        takes=Upgrade,
+        gives=PlanChanged,
+        scope=Scope.WRITE,
+    ),
+    Route(
+        method="POST",
+        path="/api/upgrade/cancel-scheduled/",
+        handler=cancel_scheduled,
+        summary="Drop a scheduled change",
+        gives=Done,
+        scope=Scope.WRITE,
+    ),
+    Route(
+        method="PUT",
+        path="/api/subscription/agent-count/",
+        handler=seats,
+        summary="More agents now, or fewer from the next period",
+        takes=ChangeSeats,
+        gives=PlanChanged,
+        scope=Scope.WRITE,
+    ),
+)

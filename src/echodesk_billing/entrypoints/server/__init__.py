@@ -1,0 +1,1 @@
+"""aiohttp around the HTTP contract."""
