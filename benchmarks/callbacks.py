@@ -13,8 +13,7 @@ from benchmarks.figures import Figure
 from benchmarks.machine import Machine, Server, server
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.container import Container
-from echodesk_billing.facade import open_container
+from echodesk_billing.container import Container, open_container
 
 
 def service(database_url: str, signer: Signer, **more: str) -> dict[str, str]:

@@ -17,8 +17,7 @@ from benchmarks.figures import Figure
 from benchmarks.machine import Machine
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.container import Container
-from echodesk_billing.facade import open_container
+from echodesk_billing.container import Container, open_container
 
 WANTED = json.dumps({"package_id": 2, "save_card": False})
 

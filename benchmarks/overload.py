@@ -10,7 +10,7 @@ from benchmarks.figures import Figure
 from benchmarks.machine import Machine
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.facade import open_container
+from echodesk_billing.container import open_container
 
 TIMES = 4
 CONNECTIONS = 600  # more than the service takes on at a time

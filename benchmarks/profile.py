@@ -17,7 +17,7 @@ from benchmarks.callbacks import product, service
 from benchmarks.machine import Machine, machine
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.facade import open_container
+from echodesk_billing.container import open_container
 
 # The innermost frame that one of these fits says whose time it was.
 WHOSE = {

@@ -15,8 +15,8 @@ from benchmarks.figures import Figure
 from benchmarks.machine import Machine, server
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
+from echodesk_billing.container import open_container
 from echodesk_billing.entrypoints.server.serving import prepare_queue
-from echodesk_billing.facade import open_container
 
 CONCURRENCY = 8
 

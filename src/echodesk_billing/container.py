@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import aiohttp
@@ -13,7 +15,7 @@ from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.jobs.chores import Chores
 from echodesk_billing.adapters.pdf import PdfPrinter
-from echodesk_billing.adapters.sql.storage import open_storage
+from echodesk_billing.adapters.sql.storage import SqliteStorage, open_storage
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.application.audit import Audit
@@ -164,3 +166,26 @@ class Container(containers.DeclarativeContainer):
         settings.provided.bank_calls_per_second,
     )
     load_catalogue = providers.Singleton(LoadCatalogue, storage, clock)
+
+
+@asynccontextmanager
+async def open_container(settings: Settings, *, migrate: bool = True) -> AsyncIterator[Container]:
+    """Everything that runs, on `settings`, closed at the end.
+
+    Args:
+        migrate: bring a SQLite file up to date; a PostgreSQL database is only by `echodesk-billing migrate`, because
+            older processes may be working on it.
+
+    Raises:
+        StorageUnavailable: the database cannot be used; the message says why.
+    """
+    timeout = aiohttp.ClientTimeout(total=settings.bank_timeout_seconds, connect=5)
+    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        container = Container(settings=settings, session=session)
+        storage = container.storage()
+        try:
+            if migrate and isinstance(storage, SqliteStorage):
+                await storage.migrate()
+            yield container
+        finally:
+            await storage.close()

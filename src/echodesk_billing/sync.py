@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from attrs import define
 
-from echodesk_billing import facade
+from echodesk_billing import billing
 from echodesk_billing.adapters.handlers import Handler
 from echodesk_billing.domain.events import Event
 from echodesk_billing.ports.usage import UsageMeter
@@ -30,18 +30,18 @@ class _Running:
     process_id: int
     loop: asyncio.AbstractEventLoop
     thread: threading.Thread
-    billing: facade.Billing
+    face: billing.Billing
     stack: contextlib.AsyncExitStack
 
 
 def _blocking(
-    method: Callable[Concatenate[facade.Billing, P], Coroutine[Any, Any, T]],
+    method: Callable[Concatenate[billing.Billing, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[Billing, P], T]:
     """A method of the async face as one that waits; `help()` shows the signature and text of the original."""
 
     @functools.wraps(method)
     def call(self: Billing, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._call(lambda billing: method(billing, *args, **kwargs))
+        return self._call(lambda face: method(face, *args, **kwargs))
 
     return call
 
@@ -92,48 +92,57 @@ class Billing:
         Raises:
             InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
         """
-        facade.require_handler(kind, handler)
+        billing.require_handler(kind, handler)
         with self._lock:
             self._handlers.append((kind, handler))
             if self._running is not None:
-                self._running.billing.on(kind, handler)
+                self._running.face.on(kind, handler)
 
-    checkout = _blocking(facade.Billing.checkout)
-    receive_callback = _blocking(facade.Billing.receive_callback)
-    status = _blocking(facade.Billing.status)
-    subscription = _blocking(facade.Billing.subscription)
-    cancel = _blocking(facade.Billing.cancel)
-    resume = _blocking(facade.Billing.resume)
-    start_trial = _blocking(facade.Billing.start_trial)
-    pay_now = _blocking(facade.Billing.pay_now)
-    reactivate = _blocking(facade.Billing.reactivate)
-    preview_change = _blocking(facade.Billing.preview_change)
-    change_plan = _blocking(facade.Billing.change_plan)
-    drop_scheduled_change = _blocking(facade.Billing.drop_scheduled_change)
-    register = _blocking(facade.Billing.register)
-    registration_payload = _blocking(facade.Billing.registration_payload)
-    renew = _blocking(facade.Billing.renew)
-    due = _blocking(facade.Billing.due)
-    invoices = _blocking(facade.Billing.invoices)
-    invoice_pdf = _blocking(facade.Billing.invoice_pdf)
-    statement = _blocking(facade.Billing.statement)
-    reconciliation_report = _blocking(facade.Billing.reconciliation_report)
-    complete_apple_pay = _blocking(facade.Billing.complete_apple_pay)
-    refund = _blocking(facade.Billing.refund)
-    capture = _blocking(facade.Billing.capture)
-    release = _blocking(facade.Billing.release)
-    resolve = _blocking(facade.Billing.resolve)
-    cards = _blocking(facade.Billing.cards)
-    forget_card = _blocking(facade.Billing.forget_card)
-    charge = _blocking(facade.Billing.charge)
-    catalogue = _blocking(facade.Billing.catalogue)
-    load_catalogue = _blocking(facade.Billing.load_catalogue)
-    reconcile = _blocking(facade.Billing.reconcile)
-    deliver_events = _blocking(facade.Billing.deliver_events)
+    checkout = _blocking(billing.Billing.checkout)
+    receive_callback = _blocking(billing.Billing.receive_callback)
+    status = _blocking(billing.Billing.status)
+    pay_now = _blocking(billing.Billing.pay_now)
+    reactivate = _blocking(billing.Billing.reactivate)
+    charge = _blocking(billing.Billing.charge)
+    complete_apple_pay = _blocking(billing.Billing.complete_apple_pay)
+    subscription = _blocking(billing.Billing.subscription)
+    cancel = _blocking(billing.Billing.cancel)
+    resume = _blocking(billing.Billing.resume)
+    start_trial = _blocking(billing.Billing.start_trial)
+    preview_change = _blocking(billing.Billing.preview_change)
+    change_plan = _blocking(billing.Billing.change_plan)
+    drop_scheduled_change = _blocking(billing.Billing.drop_scheduled_change)
+    cards = _blocking(billing.Billing.cards)
+    forget_card = _blocking(billing.Billing.forget_card)
+    register = _blocking(billing.Billing.register)
+    registration_payload = _blocking(billing.Billing.registration_payload)
+    invoices = _blocking(billing.Billing.invoices)
+    invoice_pdf = _blocking(billing.Billing.invoice_pdf)
+    statement = _blocking(billing.Billing.statement)
+    reconciliation_report = _blocking(billing.Billing.reconciliation_report)
+    refund = _blocking(billing.Billing.refund)
+    capture = _blocking(billing.Billing.capture)
+    release = _blocking(billing.Billing.release)
+    resolve = _blocking(billing.Billing.resolve)
+    renew = _blocking(billing.Billing.renew)
+    due = _blocking(billing.Billing.due)
+    reconcile = _blocking(billing.Billing.reconcile)
+    catalogue = _blocking(billing.Billing.catalogue)
+    load_catalogue = _blocking(billing.Billing.load_catalogue)
+    add_feature = _blocking(billing.Billing.add_feature)
+    remove_feature = _blocking(billing.Billing.remove_feature)
+    events = _blocking(billing.Billing.events)
+    add_card = _blocking(billing.Billing.add_card)
+    set_default_card = _blocking(billing.Billing.set_default_card)
+    timeline = _blocking(billing.Billing.timeline)
+    issue_token = _blocking(billing.Billing.issue_token)
+    tokens = _blocking(billing.Billing.tokens)
+    revoke_tokens = _blocking(billing.Billing.revoke_tokens)
+    deliver_events = _blocking(billing.Billing.deliver_events)
 
-    def _call(self, work: Callable[[facade.Billing], Coroutine[Any, Any, T]]) -> T:
+    def _call(self, work: Callable[[billing.Billing], Coroutine[Any, Any, T]]) -> T:
         running = self._here()
-        return asyncio.run_coroutine_threadsafe(work(running.billing), running.loop).result()
+        return asyncio.run_coroutine_threadsafe(work(running.face), running.loop).result()
 
     def _here(self) -> _Running:
         """What runs in this very process."""
@@ -147,14 +156,14 @@ class Billing:
         thread = threading.Thread(target=loop.run_forever, name="echodesk-billing", daemon=True)
         thread.start()
         stack = contextlib.AsyncExitStack()
-        opening = stack.enter_async_context(facade.Billing.open(self._settings, usage=self._usage))
+        opening = stack.enter_async_context(billing.Billing.open(self._settings, usage=self._usage))
         try:
-            billing = asyncio.run_coroutine_threadsafe(opening, loop).result()
+            face = asyncio.run_coroutine_threadsafe(opening, loop).result()
         except BaseException:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
             raise
         for kind, handler in self._handlers:
-            billing.on(kind, handler)
-        return _Running(os.getpid(), loop, thread, billing, stack)
+            face.on(kind, handler)
+        return _Running(os.getpid(), loop, thread, face, stack)

@@ -28,11 +28,10 @@ from attrs import Factory, define, field
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.container import Container
+from echodesk_billing.container import Container, open_container
 from echodesk_billing.domain.accounting.journal import BANK
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.order import Order
-from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Scope
 from tests.builders import principal
 from tests.integration.conftest import service_environment

@@ -26,10 +26,9 @@ from echodesk_billing import Settings, load_settings
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.adapters.sql.storage import open_storage
-from echodesk_billing.container import Container
+from echodesk_billing.container import Container, open_container
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.server.serving import packaged
-from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.storage import Storage
 from tests.builders import catalogue, principal

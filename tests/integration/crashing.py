@@ -20,12 +20,11 @@ import aiohttp
 from echodesk_billing import load_settings
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.shop import Terms
-from echodesk_billing.container import Container
+from echodesk_billing.container import Container, open_container
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import Capture, SaveCard
-from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Scope
 from tests.builders import principal
 

@@ -20,12 +20,11 @@ from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql.storage import open_storage
-from echodesk_billing.container import Container
+from echodesk_billing.container import Container, open_container
 from echodesk_billing.domain.accounting.journal import BANK
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.server.serving import packaged
-from echodesk_billing.facade import open_container
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.builders import an_order, principal
 from tests.integration.conftest import service_environment

@@ -17,14 +17,13 @@ from attrs import define
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.container import Container
+from echodesk_billing.container import Container, open_container
 from echodesk_billing.domain.accounting.audit import compare
 from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.server.serving import packaged
-from echodesk_billing.facade import open_container
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.integration.conftest import service_environment
 from tests.integration.parts import ROOT, Bank, clean_environment, running_bank

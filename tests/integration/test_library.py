@@ -384,3 +384,31 @@ async def test_a_refund_with_an_id_is_made_once(environment: dict[str, str], ban
 def test_the_blocking_face_shows_the_real_signatures_and_texts() -> None:
     assert "idempotency_key" in inspect.signature(SyncBilling.checkout).parameters
     assert SyncBilling.checkout.__doc__ == Billing.checkout.__doc__
+
+
+async def test_the_library_does_what_http_does_with_cards_features_events_and_tokens(
+    environment: dict[str, str], bank: Bank
+) -> None:
+    async with Billing.open(environment) as billing:
+        await billing.load_catalogue(catalogue())
+        bought = await billing.checkout(tenant_id="acme", features=["tickets"], seats=2)
+        assert bought.bank_order_id is not None
+        await billing.receive_callback(*await callback_of(bank, bought.bank_order_id))
+        changed = await billing.add_feature("acme", 2, "later", by="nino")
+        assert changed.preview.plan.features == ("calls", "tickets")
+        await billing.drop_scheduled_change("acme", by="nino")
+        added = await billing.add_card("acme", make_default=True, by="nino")
+        assert added.bank_order_id is not None
+        await billing.receive_callback(*await callback_of(bank, added.bank_order_id))
+        _, second = await billing.cards("acme")
+        assert (await billing.set_default_card("acme", second.id, by="nino")).id == second.id
+        told = await billing.events("acme")
+        assert [event.by for event in told if event.name == "DefaultCardChosen"] == ["nino@acme"]
+        assert await billing.events("acme", after=told[-1].id) == []
+        assert (await billing.timeline(bought.id)).order.id == bought.id
+        token = await billing.issue_token("acme", user_id="nino", scopes=["billing:read"], by="giorgi")
+        (stored,) = await billing.tokens("acme")
+        assert (stored.principal.user_id, stored.issued_by, token.startswith(stored.prefix)) == ("nino", "giorgi", True)
+        assert await billing.revoke_tokens(stored.prefix, by="giorgi") == 1
+        with pytest.raises(InvalidSelection, match="scopes"):
+            await billing.issue_token("acme", scopes=["everything"])

@@ -13,7 +13,7 @@ from attrs import define
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.facade import open_container
+from echodesk_billing.container import open_container
 from tests.builders import principal
 from tests.integration.conftest import service_environment
 from tests.integration.parts import Bank, Client, Process, prepare, running_bank, start

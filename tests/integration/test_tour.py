@@ -284,7 +284,7 @@ async def test_two_refunds_at_once_over_two_processes_of_one_postgresql(
     bank: Bank, new_database: Callable[[], Awaitable[str]]
 ) -> None:
     from echodesk_billing import load_settings  # noqa: PLC0415
-    from echodesk_billing.facade import open_container  # noqa: PLC0415
+    from echodesk_billing.container import open_container  # noqa: PLC0415
 
     environment = await service_environment(bank, await new_database(), Signer())
     environment["API_DOMAIN"] = "http://127.0.0.1:9"

@@ -17,8 +17,7 @@ from attrs import define, evolve
 
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
-from echodesk_billing.container import Container
-from echodesk_billing.facade import open_container
+from echodesk_billing.container import Container, open_container
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.builders import principal
 from tests.integration.conftest import service_environment

@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 
 from echodesk_billing.domain.customers.tenant import tenant_id
+from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.ids import Ids
@@ -18,6 +19,7 @@ log = structlog.get_logger()
 
 PREFIX_LENGTH = 8
 DEFAULT_LIFETIME = timedelta(days=400)
+LONGEST_LIFETIME = timedelta(days=36_500)
 
 
 class Tokens:
@@ -74,7 +76,10 @@ class Tokens:
 
         Raises:
             InvalidTenant: the tenant's id is none, or reserved.
+            InvalidSelection: the lifetime is none.
         """
+        if lifetime is not None and not timedelta(0) < lifetime <= LONGEST_LIFETIME:
+            raise InvalidSelection("lifetime", f"A token lives for up to {LONGEST_LIFETIME.days} days, not {lifetime}")
         tenant_id(principal.tenant_id, self._reserved)
         token = await self._store(principal, lifetime, secret=secret, by=by)
         log.info("token.issued", tenant_id=principal.tenant_id, user_id=principal.user_id, by=by)

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from echodesk_billing.application.renewals import Renewed
-from echodesk_billing.container import Container
+from echodesk_billing.container import Container, open_container
 from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.domain.errors import (
     BillingError,
@@ -43,7 +43,6 @@ from echodesk_billing.entrypoints import order_history
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.dev import run_dev
 from echodesk_billing.entrypoints.server.serving import fastest_loop, prepare_queue, serving, until_stopped, working
-from echodesk_billing.facade import open_container
 from echodesk_billing.logs import configure_logs
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.gateway import GatewayError, require_configured

@@ -15,12 +15,12 @@ import aiohttp
 import msgspec
 
 from echodesk_billing.application.use_cases import UseCases
+from echodesk_billing.container import open_container
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.http.calls import Page
 from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.entrypoints.server.serving import packaged, serving, until_stopped
-from echodesk_billing.facade import open_container
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.settings import Settings
 

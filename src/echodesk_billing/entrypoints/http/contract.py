@@ -7,12 +7,12 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
 import structlog
 
+from echodesk_billing._version import __version__
 from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.entrypoints.http import metrics, openapi, problems
 from echodesk_billing.entrypoints.http.authentication import authenticate
@@ -30,7 +30,7 @@ from echodesk_billing.ports.access import Principal
 
 log = structlog.get_logger()
 
-VERSION = version("echodesk-billing")
+
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics")
 _WAITING = tuple(route.path for route in ROUTES if route.waits)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -40,7 +40,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "X-Billing-Version": VERSION,
+    "X-Billing-Version": __version__,
 }
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -170,7 +170,7 @@ async def _body(request: Request, kind: type) -> Any:
 
 
 def _own_pages() -> list[Page]:
-    document = msgspec.json.encode(openapi.document(ROUTES, VERSION))
+    document = msgspec.json.encode(openapi.document(ROUTES, __version__))
     return [
         Page(path="/metrics", handler=metrics.expose),
         Page(path="/openapi.json", handler=_constant(document, "application/json; charset=utf-8")),

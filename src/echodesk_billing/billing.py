@@ -1,0 +1,122 @@
+"""The library as an application that has an event loop sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from echodesk_billing.adapters.handlers import Handler
+from echodesk_billing.adapters.jobs.loop import keep
+from echodesk_billing.container import open_container
+from echodesk_billing.domain.errors import BillingError, InvalidArgument
+from echodesk_billing.domain.events import Event
+from echodesk_billing.face.accounts import Accounts
+from echodesk_billing.face.base import checks_arguments
+from echodesk_billing.face.cards import Cards
+from echodesk_billing.face.operations import Operations
+from echodesk_billing.face.payments import Payments
+from echodesk_billing.face.registrations import Registrations
+from echodesk_billing.face.subscriptions import Subscriptions
+from echodesk_billing.face.tokens import Tokens
+from echodesk_billing.ports.storage import StorageUnavailable
+from echodesk_billing.ports.usage import UsageMeter
+from echodesk_billing.settings import Settings, load_settings
+
+E = TypeVar("E", bound=Event)
+
+REDELIVER_EVERY_SECONDS = 5.0
+LAST_DELIVERY_SECONDS = 2.0
+
+
+@checks_arguments
+class Billing(Payments, Subscriptions, Cards, Registrations, Accounts, Operations, Tokens):
+    """Billing for a program with an event loop.
+
+    Open it with `async with Billing.open(settings) as billing:`; `echodesk_billing.sync.Billing` has the same names
+    for programs without.
+    """
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: Settings | Mapping[str, str] | None = None, *, usage: UsageMeter | None = None
+    ) -> AsyncIterator[Billing]:
+        """Billing on `settings`, until the block ends.
+
+        Args:
+            settings: an object of `load_settings`, a mapping of the same variables as in the environment, or None
+                for `.env` and the environment themselves.
+            usage: tells how much of its plan a tenant uses; all figures are zero without it.
+
+        Raises:
+            InvalidSettings: a variable is wrong or missing.
+            StorageUnavailable: the database cannot be used; the message says why.
+        """
+        chosen = settings if isinstance(settings, Settings) else load_settings(settings)
+        async with open_container(chosen) as container:
+            if usage is not None:
+                container.usage.override(usage)
+            if problem := await container.storage().problem():
+                raise StorageUnavailable(problem)
+            billing = cls(container)
+            delivery = asyncio.create_task(keep("delivery", billing._deliver_for_ever))
+            try:
+                yield billing
+            finally:
+                await billing._finish_delivery(delivery)
+
+    def on(self, kind: type[E], handler: Handler[E]) -> None:
+        """Call `handler` with every event of `kind`, at least once each and in order per tenant.
+
+        Args:
+            kind: a type of `echodesk_billing.domain.events`; a base type takes all that derive from it.
+            handler: a function or coroutine function. What it raises brings the event back later, with the same id.
+
+        Raises:
+            InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
+        """
+        require_handler(kind, handler)
+        self._container.delivery().on(kind, handler)
+
+    async def deliver_events(self) -> int:
+        """Hand over what is recorded to the handlers and wait for them; returns how many events.
+
+        It happens by itself right after every call that records some, in a task of its own: a call waits a moment for
+        it, and no longer, so that a handler that hangs stops nobody.
+        """
+        return await self._container.relay().run()
+
+    async def _deliver_for_ever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REDELIVER_EVERY_SECONDS):
+                    await self._news.wait()
+            self._news.clear()
+            await self._container.relay().run()
+            self._is_slow = False
+            if not self._news.is_set():
+                self._delivered.set()
+
+    async def _finish_delivery(self, delivery: asyncio.Task[None]) -> None:
+        """Hand over what the last calls recorded, unless that takes long, and stop."""
+        delivery.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await delivery
+        with contextlib.suppress(TimeoutError, BillingError):
+            async with asyncio.timeout(LAST_DELIVERY_SECONDS):
+                await self._container.relay().run()
+
+
+def require_handler(kind: object, handler: object) -> None:
+    """Check what `on` is given.
+
+    Raises:
+        InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, Event)):
+        raise InvalidArgument("kind", f"kind is {kind!r}: give a type of events, such as OrderCompleted")
+    if not callable(handler):
+        raise InvalidArgument("handler", f"handler is {handler!r}: give a function or coroutine function")

@@ -1,0 +1,218 @@
+"""Subscriptions: what a tenant has, and changing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from echodesk_billing.application.changes import Changed, Wanted, When
+from echodesk_billing.application.views import SubscriptionView
+from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.face.base import LIBRARY, Face, checks_arguments, choice
+
+
+@checks_arguments
+class Subscriptions(Face):
+    """Subscriptions: what a tenant has, and changing it."""
+
+    async def subscription(self, tenant_id: str) -> SubscriptionView:
+        """A tenant's subscription as it is now."""
+        return await self._container.views().subscription(self._reader(tenant_id))
+
+    async def cancel(self, tenant_id: str, *, immediately: bool = False, by: str = LIBRARY) -> Subscription:
+        """Cancel a tenant's subscription, by default when the paid period ends.
+
+        Args:
+            by: who asks, for the record.
+
+        Raises:
+            NoActiveSubscription: there is none.
+        """
+        subscription = await self._container.cancel().cancel(self._writer(tenant_id, "", by), immediately=immediately)
+        await self._announce()
+        return subscription
+
+    async def resume(self, tenant_id: str, *, by: str = LIBRARY) -> Subscription:
+        """Take a cancellation back, until the paid time ends.
+
+        Args:
+            by: who asks, for the record.
+
+        Raises:
+            NoActiveSubscription: there is none, or it has ended.
+            IllegalTransition: it is not cancelled.
+        """
+        subscription = await self._container.cancel().resume(self._writer(tenant_id, "", by))
+        await self._announce()
+        return subscription
+
+    async def start_trial(
+        self,
+        tenant_id: str,
+        *,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int = 1,
+        currency: str = "GEL",
+        by: str = LIBRARY,
+    ) -> Subscription:
+        """Give a tenant access for nothing, once, for as long as `BILLING_TRIAL_DAYS` says.
+
+        Args:
+            by: who asks, for the record.
+
+        Raises:
+            InvalidSelection: the catalogue has no such thing.
+            TrialRefused: there are no trials, or the tenant had its own or a subscription.
+        """
+        selection = Selection(package_id=package_id, features=features, seats=seats)
+        subscription = await self._container.start_trial().start(
+            self._writer(tenant_id, tenant_name, by), selection, currency=choice(Currency, currency, "currency")
+        )
+        await self._announce()
+        return subscription
+
+    async def preview_change(
+        self, tenant_id: str, *, package_id: int | None = None, features: Sequence[str] = (), seats: int | None = None
+    ) -> Changed:
+        """What a change of plan would do, to the tetri and the day.
+
+        Args:
+            package_id: the new package, or `features`; what runs where neither is given.
+            seats: how many agents; as many as now where None.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: the catalogue has no such thing.
+            ChangeRefused: it is what runs.
+        """
+        return await self._container.change_plan().preview(
+            self._reader(tenant_id), wanted_selection(package_id, features, seats)
+        )
+
+    async def change_plan(
+        self,
+        tenant_id: str,
+        when: When | str = When.NOW_IF_DEARER,
+        *,
+        tenant_name: str = "",
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int | None = None,
+        effective: date | None = None,
+        idempotency_key: str | None = None,
+        by: str = LIBRARY,
+    ) -> Changed:
+        """Change the plan: now, which has to be paid at `order.payment_url`, or from the next period.
+
+        Args:
+            when: `now`, `later`, or `now if dearer`.
+            package_id: the new package, or `features`; what runs where neither is given.
+            seats: how many agents; as many as now where None.
+            effective: not before this day, where it is scheduled.
+            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
+                same order and never makes another.
+            by: who asks, for the record.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: the catalogue has no such thing.
+            ChangeRefused: it is what runs, or is no upgrade.
+            GatewayError: the bank gave no payment page.
+        """
+        wanted = wanted_selection(package_id, features, seats)
+        changed = await self._container.change_plan().change(
+            self._writer(tenant_id, tenant_name, by),
+            wanted,
+            choice(When, when, "when"),
+            effective=effective,
+            key=idempotency_key,
+        )
+        await self._announce()
+        return changed
+
+    async def drop_scheduled_change(self, tenant_id: str, *, by: str = LIBRARY) -> Subscription:
+        """Forget what is scheduled.
+
+        Args:
+            by: who asks, for the record.
+
+        Raises:
+            NothingScheduled: nothing is.
+        """
+        return await self._container.change_plan().drop_schedule(self._writer(tenant_id, "", by))
+
+    async def add_feature(
+        self,
+        tenant_id: str,
+        feature_id: int,
+        when: When | str = When.NOW,
+        *,
+        tenant_name: str = "",
+        idempotency_key: str | None = None,
+        by: str = LIBRARY,
+    ) -> Changed:
+        """Add one feature to a subscription that is a set of features.
+
+        Args:
+            feature_id: its number in the catalogue.
+            when: `now`, which has to be paid at `order.payment_url`, or `later`, from the next period.
+            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
+                same order and never makes another.
+            by: who asks, for the record.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: it is not sold, is there already, or the subscription is of a package.
+            GatewayError: the bank gave no payment page.
+        """
+        who = self._writer(tenant_id, tenant_name, by)
+        chosen = choice(When, when, "when")
+        _, changed = await self._container.change_plan().add_feature(who, feature_id, chosen, key=idempotency_key)
+        await self._announce()
+        return changed
+
+    async def remove_feature(self, tenant_id: str, feature_id: int, *, by: str = LIBRARY) -> Changed:
+        """Remove one feature from the next period on, also one that is not sold any more.
+
+        Args:
+            feature_id: its number in the catalogue.
+            by: who asks, for the record.
+
+        Raises:
+            NoActiveSubscription: nothing runs.
+            InvalidSelection: it is not there, is the last one, or the subscription is of a package.
+        """
+        _, changed = await self._container.change_plan().remove_feature(self._writer(tenant_id, "", by), feature_id)
+        await self._announce()
+        return changed
+
+    async def events(
+        self, tenant_id: str, *, after: str | None = None, wait: timedelta = timedelta(0)
+    ) -> Sequence[Event]:
+        """A tenant's events behind one of them, oldest first, at most 100: read on from the last one's `id`.
+
+        Args:
+            after: the `id` of the event that was read last; from the first where None.
+            wait: how long to wait for one where there is none, up to 30 seconds.
+        """
+        views = self._container.views()
+        return await views.events(self._reader(tenant_id), after, wait, lambda: False)
+
+
+def wanted_selection(package_id: int | None, features: Sequence[str], seats: int | None) -> Wanted:
+    """The new selection, made of what the tenant has."""
+
+    def wanted(has: Selection) -> Selection:
+        chosen = package_id is not None or bool(features)
+        return Selection(
+            package_id=package_id if chosen else has.package_id,
+            features=features if chosen else has.features,
+            seats=has.seats if seats is None else seats,
+        )
+
+    return wanted
