@@ -18,7 +18,7 @@ from echodesk_billing.container import open_container
 IMPORTS = {
     "bare": "pass",
     "domain": "import echodesk_billing.domain",
-    "whole": "import echodesk_billing.entrypoints.cli",
+    "whole": "import echodesk_billing.entrypoints.cli.main",
     "libraries": "import aiohttp, sqlalchemy.ext.asyncio",
 }
 

@@ -1,5 +1,5 @@
 """`python -m echodesk_billing` is `echodesk-billing`."""
 
-from echodesk_billing.entrypoints.cli import main
+from echodesk_billing.entrypoints.cli.main import main
 
 main()

@@ -24,9 +24,9 @@ def child(order: dict[str, object]) -> int:
         os.dup2(source, target)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
     sys.argv = ["echodesk-billing", *order["arguments"]]  # type: ignore[misc]
-    for name in [one for one in sys.modules if one.endswith(("entrypoints.cli", "echodesk_billing.logs"))]:
+    for name in [one for one in sys.modules if ".entrypoints.cli." in one or one.endswith("echodesk_billing.logs")]:
         del sys.modules[name]  # they look at the terminal when they are imported
-    from echodesk_billing.entrypoints.cli import main  # noqa: PLC0415
+    from echodesk_billing.entrypoints.cli.main import main  # noqa: PLC0415
 
     try:
         main()
@@ -41,7 +41,7 @@ def child(order: dict[str, object]) -> int:
 
 def serve() -> None:
     """Take orders until standard input ends."""
-    import echodesk_billing.entrypoints.cli  # noqa: F401, PLC0415 - this is what costs
+    import echodesk_billing.entrypoints.cli.main  # noqa: F401, PLC0415 - this is what costs
 
     for line in sys.stdin:
         process = os.fork()

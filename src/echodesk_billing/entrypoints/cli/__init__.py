@@ -1,0 +1,1 @@
+"""`echodesk-billing`: one module per group of commands."""

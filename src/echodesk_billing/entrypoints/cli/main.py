@@ -1,0 +1,59 @@
+"""`echodesk-billing`: the service and its upkeep from a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import NoReturn
+
+import typer
+
+from echodesk_billing.domain.errors import (
+    BillingError,
+    InvalidCatalogue,
+    InvalidMoney,
+    InvalidSelection,
+    InvalidTenant,
+)
+from echodesk_billing.entrypoints.cli import catalogue, events, operations, orders, service, subscriptions, tokens
+from echodesk_billing.entrypoints.cli.terminal import FAILED, WRONG_USE, err
+from echodesk_billing.settings import InvalidSettings
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Billing of EchoDesk through the Bank of Georgia.",
+)
+cli.add_typer(service.commands)
+cli.add_typer(operations.commands)
+cli.add_typer(orders.commands, name="order")
+cli.add_typer(subscriptions.commands, name="subscription")
+cli.add_typer(catalogue.commands, name="catalogue")
+cli.add_typer(events.commands, name="events")
+cli.add_typer(tokens.commands, name="token")
+
+UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # it has no public name
+
+
+def main() -> None:
+    """Run a command. Exit 0 done, 1 failed, 2 wrong use. With `--json` errors are JSON too, on standard error."""
+    as_json = "--json" in sys.argv
+    try:
+        sys.exit(cli(standalone_mode=not as_json))
+    except (InvalidSettings, InvalidCatalogue, InvalidMoney, InvalidSelection, InvalidTenant) as error:
+        _fail(str(error), WRONG_USE, as_json=as_json)
+    except (BillingError, OSError) as error:
+        _fail(str(error), FAILED, as_json=as_json)
+    except UsageError as error:
+        _fail(error.format_message(), error.exit_code, as_json=as_json)
+    except typer.Abort:
+        _fail("Stopped", FAILED, as_json=as_json)
+
+
+def _fail(message: str, code: int, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print(json.dumps({"error": message}, ensure_ascii=False), file=sys.stderr)  # noqa: T201
+    else:
+        err.print(message, soft_wrap=True)
+    sys.exit(code)

@@ -1,0 +1,107 @@
+"""`subscription`: what tenants have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import typer
+from rich.table import Table
+
+from echodesk_billing.container import Container
+from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
+from echodesk_billing.domain.errors import (
+    NoActiveSubscription,
+)
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.entrypoints.cli.terminal import AsJson, run_command, show, table_of
+from echodesk_billing.ports.access import Principal, Scope
+from echodesk_billing.settings import Settings
+
+commands = typer.Typer(no_args_is_help=True, help="What tenants have.")
+
+
+@commands.command("show")
+def subscription_show(tenant: str, as_json: AsJson = False) -> None:
+    """A tenant's subscription as it is now, with its cards and invoices."""
+    check_tenant_id(tenant)
+    who = Principal(tenant_id=tenant, tenant_name=tenant, user_id="cli", scopes=frozenset({Scope.READ}))
+
+    async def work(container: Container, _settings: Settings) -> None:
+        view = await container.views().subscription(who)
+        subscription = view.subscription
+        if subscription is None:
+            raise NoActiveSubscription
+        cards, invoices = await container.cards().listed(who), await container.views().invoices(who)
+        value = {
+            "tenant_id": tenant,
+            "state": subscription.state,
+            "has_access": subscription.has_access(view.now),
+            "plan": subscription.plan,
+            "anchor": subscription.anchor,
+            "paid_until": subscription.paid_until,
+            "next_period": subscription.next_period,
+            "access_until": subscription.access_until,
+            "changes": subscription.changes,
+            "failures": subscription.dunning.failures,
+            "retry_at": subscription.dunning.retry_at,
+            "due_at": subscription.due_at,
+            "cards": cards,
+            "invoices": invoices,
+        }
+
+        def table() -> Table:
+            table = table_of("", "")
+            table.add_row("tenant", tenant)
+            for name, fact in _subscription_facts(subscription, view.now):
+                table.add_row(name, fact)
+            for card in cards:
+                default = ", the default" if card.is_default else ""
+                table.add_row("card", f"{card.masked_number} {card.kind} {card.mandate}{default}")
+            for invoice in invoices:
+                table.add_row("invoice", f"{invoice.number} {invoice.amount} {invoice.issued_at:%Y-%m-%d}")
+            return table
+
+        show(value, table, as_json=as_json)
+
+    run_command(work)
+
+
+@commands.command("statement")
+def subscription_statement(tenant: str, as_json: AsJson = False) -> None:
+    """A tenant's account in the books: what it paid, what was invoiced, what went back."""
+    check_tenant_id(tenant)
+
+    async def work(container: Container, _settings: Settings) -> None:
+        entries = await container.audit().statement(tenant)
+
+        def table() -> Table | str:
+            if not entries:
+                return f"There are no entries of {tenant}."
+            table = table_of("when (UTC)", "what", "order", "from", "to", "amount")
+            for entry in entries:
+                at, amount = f"{entry.at:%Y-%m-%d %H:%M}", str(entry.amount)
+                table.add_row(at, entry.kind, entry.order_id, entry.credit, entry.debit, amount)
+            return table
+
+        show(entries, table, as_json=as_json)
+
+    run_command(work)
+
+
+def _subscription_facts(subscription: Subscription, now: datetime) -> Iterator[tuple[str, str]]:
+    access = "access" if subscription.has_access(now) else "no access"
+    yield "state", f"{subscription.state}, {access}"
+    plan = subscription.plan
+    if plan is not None:
+        yield "plan", f"{plan.name}, {plan.selection.seats} seats, {plan.price} a month"
+    for name, moment in (
+        ("paid until", subscription.paid_until),
+        ("access until", subscription.access_until),
+        ("tried again", subscription.dunning.retry_at),
+        ("due next", subscription.due_at),
+    ):
+        if moment is not None:
+            yield name, f"{moment:%Y-%m-%d %H:%M} UTC"
+    for change in subscription.changes:
+        yield "changes to", f"{change.plan.name}, {change.plan.price} a month, from period {change.period}"

@@ -1,0 +1,121 @@
+"""What all commands share: the terminal, options, how a command runs and prints."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from echodesk_billing.container import Container, open_container
+from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
+from echodesk_billing.entrypoints.server.serving import fastest_loop
+from echodesk_billing.logs import configure_logs
+from echodesk_billing.ports.access import Principal, Scope
+from echodesk_billing.ports.storage import StorageUnavailable
+from echodesk_billing.settings import Settings, load_settings
+
+FAILED = 1
+WRONG_USE = 2
+PAGE_WIDTH = 200
+
+
+def _operator() -> Principal:
+    """Who runs this command, as the operating system knows them."""
+    try:
+        user = f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # a user without a name
+        user = f"cli:{os.getuid()}"
+    return Principal(tenant_id="", tenant_name="", user_id=user, scopes=frozenset({Scope.OPERATOR}))
+
+
+OPERATOR = _operator()
+
+
+def _only_tenant(value: str | None) -> str | None:
+    return None if value is None else check_tenant_id(value)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")]
+
+Tenant = Annotated[
+    str | None,
+    typer.Option(help="Only this tenant.", callback=_only_tenant),
+]
+
+
+class Terminal(Console):
+    """A console on which texts from outside are texts: they mark nothing up and control no terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text without control characters."""
+        return super().render_str(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), **options)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+out = Terminal(width=None if sys.stdout.isatty() else PAGE_WIDTH, markup=False, emoji=False)
+
+err = Terminal(stderr=True, markup=False, emoji=False)
+
+
+def configured_settings() -> Settings:
+    """The settings of the environment; logs are written as they say.
+
+    Raises:
+        InvalidSettings: a variable is wrong or missing.
+    """
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    return settings
+
+
+def run_command(work: Callable[[Container, Settings], Coroutine[Any, Any, int | None]]) -> None:
+    """Run `work` with everything open; its result is the exit code."""
+    settings = configured_settings()
+
+    async def run() -> int | None:
+        async with open_container(settings) as container:
+            if problem := await container.storage().problem():
+                raise StorageUnavailable(problem)
+            return await work(container, settings)
+
+    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+        code = runner.run(run())
+    raise typer.Exit(code or 0)
+
+
+def show(value: Any, table: Callable[[], Table | str], *, as_json: bool) -> None:
+    """Print `value` as JSON, or as a table for people."""
+    if as_json:
+        plain = json.loads(msgspec.json.encode(value))
+        out.print_json(data=plain) if out.is_terminal else print(json.dumps(plain, ensure_ascii=False))  # noqa: T201
+    else:
+        out.print(table(), soft_wrap=isinstance(table, str))
+
+
+def table_of(*columns: str) -> Table:
+    """A table without rows."""
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
+    return table
+
+
+def progress_bar() -> Progress:
+    """How far long work is, on a terminal; nothing otherwise, where the result is printed at the end."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Progress(*columns, console=err, disable=not err.is_terminal)
