@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
@@ -15,10 +14,12 @@ from aiohttp import web
 from attrs import define, field
 
 from bog_sandbox import validation
-from bog_sandbox.bank import Bank, Payment
+from bog_sandbox.bank import Bank
 from bog_sandbox.clock import Clock
+from bog_sandbox.fault_effects import after, hang_up
 from bog_sandbox.faults import Fault, Faults
 from bog_sandbox.orders import Card, Json, Order, receipt
+from bog_sandbox.payment import Payment
 from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
 from bog_sandbox.wire import answer, read_body
@@ -291,7 +292,7 @@ class Api:
             early = self._before(request, fault)
             response = early or await handler(request)
             call["answer"] = {"status": response.status, "body": _shown(request.path, response)}
-            return await _after(request, response, None if early else fault)
+            return await after(request, response, None if early else fault)
 
         return serve
 
@@ -300,7 +301,7 @@ class Api:
         if fault is None:
             return None
         if fault.kind == "drop_before_effect":
-            _hang_up(request)
+            hang_up(request)
             return web.Response(status=499)
         if fault.kind == "status":
             headers = {"Retry-After": "1"} if fault.status == 429 else {}
@@ -309,54 +310,6 @@ class Api:
         if fault.kind == "expire_token":
             self._tokens.clear()
         return None
-
-
-async def _after(request: web.Request, response: web.Response, fault: Fault | None) -> web.StreamResponse:
-    """What goes wrong after the call took effect."""
-    if fault is None:
-        return response
-    if fault.kind == "delay":
-        await asyncio.sleep(fault.seconds)
-    elif fault.kind == "drop_after_effect":
-        _hang_up(request)
-    elif fault.kind == "garbage":
-        return web.Response(status=200, text="<html>oops", content_type="text/html")
-    elif fault.kind == "empty":
-        return answer(200, {})
-    elif fault.kind == "created":
-        response.set_status(201)
-    elif fault.kind == "cut":
-        return await _half(request, response)
-    elif fault.kind == "slow":
-        return await _drip(request, response, fault.seconds)
-    return response
-
-
-async def _half(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """The first half of an answer, and then nobody is there any more."""
-    body = response.body if isinstance(response.body, bytes) else b""
-    broken = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
-    broken.content_length = len(body) + 1
-    await broken.prepare(request)
-    await broken.write(body[: len(body) // 2])
-    _hang_up(request)
-    return broken
-
-
-async def _drip(request: web.Request, response: web.Response, seconds: float) -> web.StreamResponse:
-    body = response.body if isinstance(response.body, bytes) else b""
-    slow = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
-    slow.content_length = len(body)
-    await slow.prepare(request)
-    for byte in body:
-        await slow.write(bytes([byte]))
-        await asyncio.sleep(seconds / max(len(body), 1))
-    return slow
-
-
-def _hang_up(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
 
 
 def _amount(body: Json) -> Decimal | None:

@@ -8,48 +8,16 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
-from attrs import define
-
 from bog_sandbox import validation
 from bog_sandbox.clock import Clock, Work
 from bog_sandbox.orders import PENDING, Card, Json, Order, money, receipt, zoned
+from bog_sandbox.payment import CODES, GOOD_CARDS, ONCE_CARD, POOR_CARD, Payment
 from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
 
-CODES = {
-    "100": "Successful payment",
-    "101": "Card use is limited",
-    "102": "Saved card not found",
-    "103": "Invalid card",
-    "104": "Transaction count limit exceeded",
-    "105": "Expired card",
-    "106": "Amount limit exceeded",
-    "107": "Insufficient funds",
-    "108": "Authentication declined",
-    "109": "Technical fault",
-    "110": "Transaction expired",
-    "111": "Authentication timed out",
-    "112": "General error",
-    "122": "Declined by the acquirer",
-    "199": "Answer not recognised",
-    "200": "Successful pre-authorisation",
-}
-GOOD_CARDS = ("4000000000000001", "5300000000000001")
-POOR_CARD = "4000000000000002"
-ONCE_CARD = "4000000000000003"
 DEFAULT_TTL_MINUTES = 15
 REFUND_SECONDS = 1.0
 HOLD_SECONDS = 30 * 24 * 3600.0
-
-
-@define(kw_only=True)
-class Payment:
-    """One try to pay: with which card, and what is to come of it."""
-
-    card: Card
-    code: str | None = None
-    three_d_secure: str = "pass"
-    discount: Decimal | None = None
 
 
 class Bank:

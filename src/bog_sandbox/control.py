@@ -8,10 +8,10 @@ from aiohttp import web
 
 from bog_sandbox import faults, validation
 from bog_sandbox.api import Api
-from bog_sandbox.bank import Payment
 from bog_sandbox.callbacks import Callbacks
 from bog_sandbox.clock import Clock
 from bog_sandbox.orders import Card, receipt, zoned
+from bog_sandbox.payment import Payment
 from bog_sandbox.validation import Refused
 from bog_sandbox.wire import answer, read_body
 

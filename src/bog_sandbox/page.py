@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bog_sandbox.bank import CODES, GOOD_CARDS, Bank, Payment
+from bog_sandbox.bank import Bank
 from bog_sandbox.orders import Card, Order
+from bog_sandbox.payment import CODES, GOOD_CARDS, Payment
 from bog_sandbox.validation import Refused
 
 TEXTS = {

@@ -236,10 +236,9 @@ class Subscription:
 
     def rename(self, tenant_name: str) -> bool:
         """Take the name that an administrator or a paid registration gives; returns whether it is another one."""
-        if not tenant_name or tenant_name == self.tenant_name:
-            return False
-        self.tenant_name = tenant_name
-        return True
+        is_new = tenant_name not in ("", self.tenant_name)
+        self.tenant_name = tenant_name or self.tenant_name
+        return is_new
 
     def cancel(self, at: datetime, *, immediately: bool) -> list[Event]:
         """Charge no further period. Access lasts until the paid one ends, or ends now. Nothing is refunded.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from echodesk_billing._version import __version__
 from echodesk_billing.domain.errors import (
     BillingError,
     InvalidCatalogue,
@@ -16,7 +17,7 @@ from echodesk_billing.domain.errors import (
     InvalidTenant,
 )
 from echodesk_billing.entrypoints.cli import catalogue, events, operations, orders, service, subscriptions, tokens
-from echodesk_billing.entrypoints.cli.terminal import FAILED, WRONG_USE, err
+from echodesk_billing.entrypoints.cli.terminal import FAILED, WRONG_USE, err, out
 from echodesk_billing.settings import InvalidSettings
 
 cli = typer.Typer(
@@ -34,6 +35,21 @@ cli.add_typer(events.commands, name="events")
 cli.add_typer(tokens.commands, name="token")
 
 UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # it has no public name
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Billing of EchoDesk through the Bank of Georgia."""
 
 
 def main() -> None:
