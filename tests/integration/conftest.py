@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -28,10 +29,12 @@ from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.container import Container, open_container
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.server.serving import packaged
+from echodesk_billing.entrypoints.http.contract import Contract
+from echodesk_billing.entrypoints.server.serving import contract, packaged
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.storage import Storage
 from tests.builders import catalogue, principal
+from tests.integration.direct import DirectClient, listening
 from tests.integration.parts import (
     Bank,
     Client,
@@ -145,6 +148,10 @@ class Service:
         """A user of a tenant; of a new one where none is named."""
         who = principal(tenant_id or f"tenant-{secrets.token_hex(4)}", *scopes)
         token = await self.container.tokens().issue(who)
+        return self.stranger(token)
+
+    def stranger(self, token: str = "") -> Client:
+        """Somebody with a token that we did not give, or without any."""
         return Client(self.url, self.http, token)
 
     async def command(self, *arguments: str) -> tuple[int, str]:
@@ -175,7 +182,43 @@ async def service_environment(bank: Bank, database_url: str, signer: Signer) -> 
     }
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+@define
+class DirectService(Service):
+    """The contract in this process, without a server."""
+
+    contract: Contract | None = None
+
+    def stranger(self, token: str = "") -> Client:
+        """Somebody who calls the contract itself."""
+        return DirectClient(self.url, self.http, token, self.contract)
+
+
+HTTP_SUITE = ("test_http", "test_contract", "test_security")
+DIRECT = "straight through the contract"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of the service on each database; those of the HTTP suite also without a server."""
+    if "service" in metafunc.fixturenames:
+        needs_server = any(mark.name == "server" for mark in metafunc.definition.iter_markers())
+        is_suite = metafunc.module.__name__.rpartition(".")[2] in HTTP_SUITE
+        params = ["sqlite", "postgres", *(["direct"] if is_suite and not needs_server else [])]
+        metafunc.parametrize("service", params, indirect=True, scope="session")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the HTTP suite by what its tests went through."""
+    ran = [
+        one.nodeid for kind in ("passed", "failed") for one in terminalreporter.getreports(kind) if one.when == "call"
+    ]
+    suite = [name for name in ran if any(f"/{module}.py" in name for module in HTTP_SUITE)]
+    direct = [name for name in suite if re.search(r"[\[-]direct[\]-]", name)]
+    through = [name for name in suite if re.search(r"[\[-](sqlite|postgres)[\]-]", name)]
+    if suite:
+        terminalreporter.write_line(f"HTTP suite: {len(through)} tests through aiohttp, {len(direct)} {DIRECT}")
+
+
+@pytest.fixture(scope="session")
 async def service(
     request: pytest.FixtureRequest,
     workspace: Path,
@@ -183,18 +226,27 @@ async def service(
     new_database: Callable[[], Awaitable[str]],
     forge: Forge,
 ) -> AsyncIterator[Service]:
-    """A service on each database in turn."""
+    """A service on each database in turn, and the contract alone."""
+    on_file = request.param != "postgres"
     life = f"service-{next(_numbers)}"  # of several, where tests of other databases came between
-    database_url = f"sqlite:///{workspace}/{life}.sqlite3" if request.param == "sqlite" else await new_database()
+    database_url = f"sqlite:///{workspace}/{life}.sqlite3" if on_file else await new_database()
     signer = Signer()
     environment = await service_environment(bank, database_url, signer)
     settings: Settings = load_settings(environment)
     async with open_container(settings) as container, aiohttp.ClientSession() as http:
         await container.storage().migrate()
         await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
+        url = f"http://127.0.0.1:{settings.port}"
+        if request.param == "direct":
+            whole = contract(container, settings)
+            (log := workspace / f"{life}.log").touch()
+            process = Process(None, log)  # type: ignore[arg-type] - there is none
+            async with listening(whole, settings.port):
+                yield DirectService(url, process, environment, http, container, signer, forge, whole)
+            return
         process = await start(workspace / f"{life}.log", environment, "echodesk_billing", "serve")
         await process.ready()
-        yield Service(f"http://127.0.0.1:{settings.port}", process, environment, http, container, signer, forge)
+        yield Service(url, process, environment, http, container, signer, forge)
         assert await asyncio.wait_for(process.stop(), 10) == 0
 
 

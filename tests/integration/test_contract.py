@@ -457,7 +457,7 @@ def test_every_route_has_its_call() -> None:
 
 
 async def test_a_registered_tenant_comes_to_life_when_it_is_paid(service: Service, bank: Bank) -> None:
-    public = Client(service.url, service.http)
+    public = service.stranger()
     name = f"new-{secrets.token_hex(4)}"
     made = await public.post("/api/register-with-payment/", registration(name))
     assert made.body["amount"] == float(Money.parse("98.00").amount)

@@ -73,7 +73,7 @@ async def test_cancelling_keeps_access_until_the_paid_period_ends(client: Client
 
 
 async def test_packages_are_public(service: Service) -> None:
-    answer = await Client(service.url, service.http).get("/api/packages/")
+    answer = await service.stranger().get("/api/packages/")
     assert answer.status == 200
     package = answer.body[1]
     assert (package["price_gel"], package["prices"]["USD"]) == ("49.00", "18.00")
@@ -146,7 +146,7 @@ async def test_addresses_and_methods_that_are_not_there(client: Client) -> None:
 
 async def test_without_a_good_token_nothing_opens(service: Service) -> None:
     for token in ("", "wrong", "Ünïcode"):
-        stranger = Client(service.url, service.http, token)
+        stranger = service.stranger(token)
         for route in ROUTES:
             if route.scope is not None:
                 answer = await stranger.call(route.method, route.path.format(order_id="SUB-1", invoice_id=1))
@@ -229,7 +229,7 @@ async def test_anothers_key_is_another_key(service: Service, client: Client) -> 
 
 
 async def test_it_tells_whether_it_is_well(service: Service) -> None:
-    stranger = Client(service.url, service.http)
+    stranger = service.stranger()
     assert (await stranger.get("/healthz")).body == {"status": "ok"}
     ready = await stranger.get("/readyz")
     assert (ready.status, ready.body["status"]) == (200, "ready")
@@ -239,7 +239,7 @@ async def test_it_tells_whether_it_is_well(service: Service) -> None:
 
 
 async def test_it_describes_itself(service: Service) -> None:
-    stranger = Client(service.url, service.http)
+    stranger = service.stranger()
     document = (await stranger.get("/openapi.json")).body
     assert set(document["paths"]) == {route.path for route in ROUTES}
     created = document["components"]["schemas"]["PaymentCreated"]
@@ -248,6 +248,7 @@ async def test_it_describes_itself(service: Service) -> None:
     assert "/api/payments/create/" in (await stranger.get("/docs")).body
 
 
+@pytest.mark.server
 async def test_no_answer_and_no_log_shows_a_secret(service: Service, client: Client, bank: Bank) -> None:
     payment = await client.buy()
     await bank.pay(payment["bank_order_id"])
@@ -306,6 +307,7 @@ async def test_a_number_that_no_database_holds_or_no_number_at_all_is_refused(
     assert (answer.status, told in str(answer.body)) == (status, True), answer.body
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("path", [CREATE, "/api/payments/webhook/", "/console/login"])
 @pytest.mark.parametrize("key", [[], ["Idempotency-Key: k"]])
 async def test_a_caller_who_hangs_up_in_the_middle_is_no_failure_of_ours(
@@ -326,6 +328,7 @@ async def test_a_caller_who_hangs_up_in_the_middle_is_no_failure_of_ours(
     assert [(one["event"], one["status"]) for one in map(json.loads, told)] == [("http.answered", 400)]
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     "spoiled", [b"\0", b"\x7f", b"\r\nContent-Length: ten", b"z" * 9000], ids=["nul", "delete", "length", "too long"]
 )

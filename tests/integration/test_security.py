@@ -34,13 +34,14 @@ async def dump(service: Service) -> str:
     return repr(rows)
 
 
+@pytest.mark.server
 async def test_a_stolen_database_gives_away_no_token_no_payload_and_no_secret(
     service: Service, client: Client, bank: Bank
 ) -> None:
     payment = await client.buy()
     await bank.pay(payment["bank_order_id"])
     await bank.answered(payment["bank_order_id"])
-    public = Client(service.url, service.http)
+    public = service.stranger()
     made = await public.post("/api/register-with-payment/", registration(f"new-{secrets.token_hex(4)}"))
     assert made.status == 201
     stored, log = await dump(service), service.process.printed
@@ -96,6 +97,7 @@ async def test_no_answer_is_cached_sniffed_or_framed(client: Client) -> None:
         assert "default-src 'none'" in headers["Content-Security-Policy"]
 
 
+@pytest.mark.server
 async def test_addresses_in_a_request_are_not_used(client: Client, bank: Bank) -> None:
     """The bank is given the callback and return addresses of the settings, whatever a request says."""
     evil = "https://evil.example/"

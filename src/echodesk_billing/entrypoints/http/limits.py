@@ -18,6 +18,7 @@ from echodesk_billing.entrypoints.http.message import Request
 from echodesk_billing.entrypoints.http.problems import Refused
 from echodesk_billing.ports.access import Principal
 
+BODY_LIMIT = 64 * 1024
 _IPV6_NETWORK_BITS = 64
 _STRANGERS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_TIMEOUT)
 
@@ -133,7 +134,7 @@ class Limiter:
         """Read the body, however it will be used: whoever is slow to send one keeps nobody else out.
 
         Raises:
-            Refused: it takes too long (408), or the address has too many on their way (429).
+            Refused: it takes too long (408) or is too large (413), or the address has too many on their way (429).
         """
         if not request.has_body:
             return
@@ -147,13 +148,15 @@ class Limiter:
         try:
             with _counted(self._bodies, address):
                 async with asyncio.timeout(self._rates.body_seconds):
-                    await request.body()
+                    content = await request.body()
         except TimeoutError:
             raise Refused(
                 HTTPStatus.REQUEST_TIMEOUT,
                 f"The body did not come within {self._rates.body_seconds:g} s",
                 headers={"Connection": "close"},
             ) from None
+        if len(content) > BODY_LIMIT:
+            raise too_large()
 
     async def _too_many(self, item: limits.RateLimitItem, *key: str) -> Refused:
         reset, _ = await self._limiter.get_window_stats(item, *key)
@@ -163,6 +166,11 @@ class Limiter:
             f"Too many calls: at most {item}. Try again in {seconds} s",
             headers={"Retry-After": str(seconds)},
         )
+
+
+def too_large() -> Refused:
+    """What is told to who sends a body that is too large."""
+    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 64 KiB")
 
 
 def _address(request: Request) -> str:

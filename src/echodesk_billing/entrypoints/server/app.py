@@ -7,10 +7,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from echodesk_billing.entrypoints.http.contract import Contract
+from echodesk_billing.entrypoints.http.limits import BODY_LIMIT, too_large
 from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.entrypoints.http.problems import Refused
-
-BODY_LIMIT = 64 * 1024
 
 
 def build_app(contract: Contract) -> web.Application:
@@ -38,7 +37,7 @@ def _read(request: web.Request) -> Request:
         except (ConnectionError, web.RequestPayloadError):
             raise Refused(HTTPStatus.BAD_REQUEST, "The body broke off before its end") from None
         except web.HTTPRequestEntityTooLarge:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 64 KiB") from None
+            raise too_large() from None
 
     return Request(
         method=request.method,
