@@ -15,7 +15,7 @@ def bank(path, body, method="POST"):
         return answer.read()
 
 
-def find_out(billing, order):
+def reconcile_due(billing, order):
     """What a callback would tell: the order as the bank has it now."""
     billing.reconcile(older_than=timedelta(0))
     return billing.status(order.id, tenant_id=order.tenant_id)
@@ -24,7 +24,7 @@ def find_out(billing, order):
 def pay(billing, order, card="4000000000000001", **more):
     """Pay, and find out that it was paid."""
     bank("pay", {"order_id": order.bank_order_id, "card": card, **more})
-    return find_out(billing, order)
+    return reconcile_due(billing, order)
 
 
 def wait(seconds):

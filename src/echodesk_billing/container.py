@@ -13,7 +13,7 @@ from echodesk_billing.adapters.bog.client import BankAccess, BogGateway
 from echodesk_billing.adapters.clock import SandboxClock, SystemClock
 from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.ids import RandomIds
-from echodesk_billing.adapters.jobs.chores import Chores
+from echodesk_billing.adapters.jobs.tasks import BackgroundTasks
 from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.sql.storage import SqliteStorage, open_storage
 from echodesk_billing.adapters.usage import NoUsage
@@ -25,8 +25,9 @@ from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
-from echodesk_billing.application.ordering import Ordering
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.order_factory import OrderFactory
+from echodesk_billing.application.order_submission import OrderSubmission
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.pruning import Prune
 from echodesk_billing.application.reconciliation import Reconcile
@@ -35,7 +36,6 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
-from echodesk_billing.application.shop import Shop
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.application.views import Views
@@ -63,8 +63,8 @@ def _bank(settings: Settings) -> BankAccess:
     )
 
 
-def _shop(settings: Settings) -> Shop:
-    return Shop(
+def _request_builder(settings: Settings) -> PaymentRequestBuilder:
+    return PaymentRequestBuilder(
         product_name=settings.product_name,
         callback_url=settings.callback_url,
         frontend_url=settings.frontend_url,
@@ -103,25 +103,27 @@ class Container(containers.DeclarativeContainer):
     access = tokens
     vault = providers.Singleton(FernetVault, settings.provided.encryption_keys)
     policy = providers.Singleton(_policy, settings)
-    shop = providers.Singleton(_shop, settings)
+    requests = providers.Singleton(_request_builder, settings)
     printer = providers.Singleton(PdfPrinter, settings.provided.seller_lines, settings.provided.time_zone)
-    ordering = providers.Singleton(Ordering, ids)
+    order_factory = providers.Singleton(OrderFactory, ids)
     settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone, policy)
-    placement = providers.Singleton(Placement, storage, gateway, settlement)
-    checkout = providers.Singleton(Checkout, storage, gateway, clock, ordering, placement, settlement, shop)
+    submission = providers.Singleton(OrderSubmission, storage, gateway, settlement)
+    checkout = providers.Singleton(Checkout, storage, gateway, clock, order_factory, submission, settlement, requests)
     refunds = providers.Singleton(RefundPayment, storage, gateway, clock, ids, settlement)
     preauthorisation = providers.Singleton(Preauthorisation, storage, gateway, settlement)
-    cards = providers.Singleton(SavedCards, storage, gateway, clock, ordering, placement, shop)
-    charging = providers.Singleton(ChargeSavedCard, storage, gateway, clock, ordering, placement, shop, policy)
+    cards = providers.Singleton(SavedCards, storage, gateway, clock, order_factory, submission, requests)
+    charging = providers.Singleton(
+        ChargeSavedCard, storage, gateway, clock, order_factory, submission, requests, policy
+    )
     renew = providers.Singleton(Renew, storage, clock, charging, policy)
     register = providers.Singleton(
         Register,
         storage,
         gateway,
         clock,
-        ordering,
-        placement,
-        shop,
+        order_factory,
+        submission,
+        requests,
         vault,
         settings.provided.registration_time,
         settings.provided.reserved_tenants,
@@ -129,9 +131,9 @@ class Container(containers.DeclarativeContainer):
     callbacks = providers.Singleton(ReceiveCallback, storage, gateway, clock, settlement)
     cancel = providers.Singleton(Cancel, storage, clock, policy)
     change_plan = providers.Singleton(ChangePlan, storage, clock, checkout, policy)
-    start_trial = providers.Singleton(StartTrial, storage, clock, shop, policy)
+    start_trial = providers.Singleton(StartTrial, storage, clock, requests, policy)
     prune = providers.Singleton(Prune, storage, gateway, clock, settlement, settings.provided.unpaid_kept_for)
-    reconcile = providers.Singleton(Reconcile, storage, gateway, clock, placement, settlement, refunds, cards)
+    reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
     views = providers.Singleton(Views, storage, clock, usage, printer)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
@@ -155,8 +157,8 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         api_domain=settings.provided.api_domain,
     )
-    chores = providers.Singleton(
-        Chores,
+    background_tasks = providers.Singleton(
+        BackgroundTasks,
         renew,
         reconcile,
         relay,

@@ -19,7 +19,7 @@ import aiohttp
 
 from echodesk_billing import load_settings
 from echodesk_billing.application.changes import When
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.container import Container, open_container
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.registration import Applicant

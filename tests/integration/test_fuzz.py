@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from echodesk_billing.adapters.bog.client import BogGateway
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, load_keys, verify
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.orders.payment_request import SaveCard
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.gateway import MalformedCallback, Verdict

@@ -11,7 +11,7 @@ import pytest
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.application.cards import SavedCards
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.customers.registration import Applicant

@@ -16,7 +16,7 @@ from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.errors import CallbackRefused
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.errors import BillingError

@@ -19,8 +19,8 @@ from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
-from echodesk_billing.application.ordering import Ordering
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.order_factory import OrderFactory
+from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.pruning import Prune
 from echodesk_billing.application.reconciliation import Reconcile
@@ -172,21 +172,21 @@ class Process:
         self.name = name
         connection = Connection(database)
         settlement = Settlement(connection, clock, ZONE, POLICY)
-        placement = Placement(connection, bank, settlement)
-        ordering = Ordering(ids)
+        submission = OrderSubmission(connection, bank, settlement)
+        order_factory = OrderFactory(ids)
         parts = (connection, bank, clock)
-        self.checkout = Checkout(*parts, ordering, placement, settlement, SHOP)
+        self.checkout = Checkout(*parts, order_factory, submission, settlement, SHOP)
         self.refunds = RefundPayment(*parts, ids, settlement)
-        self.cards = SavedCards(*parts, ordering, placement, SHOP)
-        self.charging = ChargeSavedCard(*parts, ordering, placement, SHOP, POLICY)
+        self.cards = SavedCards(*parts, order_factory, submission, SHOP)
+        self.charging = ChargeSavedCard(*parts, order_factory, submission, SHOP, POLICY)
         self.renew = Renew(connection, clock, self.charging, POLICY)
-        self.register = Register(*parts, ordering, placement, SHOP, FernetVault([KEY]), timedelta(hours=1))
+        self.register = Register(*parts, order_factory, submission, SHOP, FernetVault([KEY]), timedelta(hours=1))
         self.preauthorisation = Preauthorisation(connection, bank, settlement)
         self.callbacks = ReceiveCallback(*parts, settlement)
         self.cancel = Cancel(connection, clock, POLICY)
         self.change_plan = ChangePlan(connection, clock, self.checkout, POLICY)
         self.start_trial = StartTrial(connection, clock, SHOP, POLICY)
-        self.reconcile = Reconcile(*parts, placement, settlement, self.refunds, self.cards)
+        self.reconcile = Reconcile(*parts, submission, settlement, self.refunds, self.cards)
         self.relay = Relay(connection, ToSink(sink), clock, ids)
         self.settlement = settlement
         self.prune = Prune(*parts, settlement, timedelta(days=7))

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from echodesk_billing.adapters.memory.orders import MemoryOrders
 from echodesk_billing.application import settlement
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
@@ -80,10 +80,10 @@ def _key(patch: Patch) -> None:
 
 @sabotage("a refund gets a new key for every attempt", "1 7")
 def _refund_key(patch: Patch) -> None:
-    ask = SimulatedBank.refund
+    send = SimulatedBank.refund
 
     async def forgetful(self: SimulatedBank, order: Order, refund: Refund) -> str:
-        return await ask(self, order, evolve(refund, id=str(uuid.uuid4())))
+        return await send(self, order, evolve(refund, id=str(uuid.uuid4())))
 
     patch.setattr(SimulatedBank, "refund", forgetful)
 
@@ -138,12 +138,12 @@ def _overtaken_refund(patch: Patch) -> None:
 @sabotage("a refusal of a refund after an attempt in doubt is believed", "1 7", 290)
 def _refused_refund(patch: Patch) -> None:
     """The receipt that is read right after would bring it back: what it lists is not looked at either."""
-    ask = RefundPayment.ask
+    send = RefundPayment.send
 
     async def credulous(self: RefundPayment, order: Order, refund: Refund, **_: Any) -> Order:
-        return await ask(self, order, refund, refusal_settles=True)
+        return await send(self, order, refund, refusal_settles=True)
 
-    patch.setattr(RefundPayment, "ask", credulous)
+    patch.setattr(RefundPayment, "send", credulous)
 
 
 @sabotage("a callback that was signed for another merchant is believed", "1 3 7")
@@ -167,7 +167,7 @@ def _unwanted(patch: Patch) -> None:
 def _removed(patch: Patch) -> None:
     async def nothing(*_: Any) -> None: ...
 
-    patch.setattr(Placement, "_require_card", nothing)
+    patch.setattr(OrderSubmission, "_require_card", nothing)
 
 
 @sabotage("a subscription whose charge is under way is due at no time", "10")
@@ -186,7 +186,7 @@ def _stranger(patch: Patch) -> None:
     register = Register.register
 
     async def trusting(self: Register, applicant: Applicant, *args: Any, **more: Any) -> Order:
-        named = self._shop.subscription(evolve(principal(applicant.schema_name), tenant_name=applicant.name))
+        named = self._requests.subscription(evolve(principal(applicant.schema_name), tenant_name=applicant.name))
         await self._storage.transact(lambda uow: uow.subscriptions.add(named))
         return await register(self, applicant, *args, **more)
 
@@ -263,16 +263,16 @@ def _relay(patch: Patch) -> None:
 @sabotage("the bank is asked before the order is stored", "1 7")
 def _intent(patch: Patch) -> None:
     """An order that the bank may have is forgotten again when the answer does not come."""
-    place = Placement.place
+    submit = OrderSubmission.submit
 
-    async def careless(self: Placement, order: Order, wallet_token: str = "", *, attempt: Attempt) -> Order:
+    async def careless(self: OrderSubmission, order: Order, wallet_token: str = "", *, attempt: Attempt) -> Order:
         try:
-            return await place(self, order, wallet_token, attempt=attempt)
+            return await submit(self, order, wallet_token, attempt=attempt)
         except Exception:
             await self._settlement.refuse(order.id, "it seems that it failed", attempt)
             raise
 
-    patch.setattr(Placement, "place", careless)
+    patch.setattr(OrderSubmission, "submit", careless)
 
 
 @sabotage("nobody asks about orders in doubt", "1 3 7")

@@ -22,8 +22,9 @@ from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
-from echodesk_billing.application.ordering import Ordering
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.order_factory import OrderFactory
+from echodesk_billing.application.order_submission import OrderSubmission
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
@@ -31,7 +32,6 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew, Renewed
 from echodesk_billing.application.settlement import Settlement
-from echodesk_billing.application.shop import Shop, Terms
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.catalogue.pricing import Selection
@@ -45,7 +45,7 @@ from echodesk_billing.ports.storage import Storage
 from tests.builders import catalogue, gel, principal
 from tests.fake_bank import CountingIds, FakeBank, FakeClock
 
-SHOP = Shop(
+SHOP = PaymentRequestBuilder(
     product_name="EchoDesk",
     callback_url="https://billing.example/api/payments/webhook/",
     frontend_url="https://{tenant}.echodesk.ge",
@@ -73,8 +73,8 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.storage = self.kept_in or MemoryStorage(self.ids)
         self.settlement = Settlement(self.storage, self.clock, "Asia/Tbilisi", self.policy)
-        self.placement = Placement(self.storage, self.bank, self.settlement)
-        self.ordering = Ordering(self.ids)
+        self.placement = OrderSubmission(self.storage, self.bank, self.settlement)
+        self.ordering = OrderFactory(self.ids)
         bank = (self.storage, self.bank, self.clock)
         self.checkout = Checkout(*bank, self.ordering, self.placement, self.settlement, SHOP)
         self.refunds = RefundPayment(*bank, self.ids, self.settlement)

@@ -12,7 +12,7 @@ from echodesk_billing import (
     PaymentActionRequired,
     SaveCard,
 )
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.card import Card, CardState, obstacle
 from echodesk_billing.domain.orders.lifecycle import OrderState

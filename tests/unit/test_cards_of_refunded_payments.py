@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from echodesk_billing import Applicant, CardSaved, InvalidSelection
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.orders.order import Order

@@ -223,7 +223,7 @@ def test_every_offer_says_until_when_it_pays() -> None:
 
 
 async def test_a_charge_ahead_that_a_cancellation_overtook_keeps_no_period_from_being_charged(world: World) -> None:
-    from echodesk_billing.application.shop import Terms  # noqa: PLC0415
+    from echodesk_billing.application.payment_requests import Terms  # noqa: PLC0415
     from echodesk_billing.domain.orders.payment_request import SaveCard  # noqa: PLC0415
 
     await world.buy_and_pay(terms=Terms(save_card=SaveCard.AUTOMATIC))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from echodesk_billing import GatewayRefused, GatewayTimeout, SaveCard
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.ports.access import Scope
@@ -24,7 +24,7 @@ async def test_an_order_the_bank_did_not_answer_to(world: World) -> None:
     history = await world.storage.read(lambda uow: uow.orders.history(order.id))
     assert [(step.event, step.detail) for step in history][-1] == ("create_in_doubt", "silence")
     (found,) = [one async for one in world.reconcile.run(older_than=order.created_at - order.created_at)]
-    assert (found.doubt, found.since) == (unknown_outcome(order), order.created_at)
+    assert (found.unknown_outcome, found.since) == (unknown_outcome(order), order.created_at)
 
 
 async def test_an_order_that_waits_for_its_customer_is_not_in_doubt(world: World) -> None:

@@ -180,7 +180,7 @@ def test_a_key_that_follows_from_another_is_one_that_the_bank_takes() -> None:
 @pytest.mark.parametrize(("page", "known", "told"), [("p", None, 1), ("p", "p", 0), (None, None, 0)])
 def test_the_customer_is_asked_once_the_page_is_known(page: str | None, known: str | None, told: int) -> None:
     order = an_order()
-    order.ask, order.payment_url = "there is no saved card", known
+    order.action_reason, order.payment_url = "there is no saved card", known
     events = order.observe(report(BankStatus.CREATED, payment_url=page), NOW)
     assert len([event for event in events if isinstance(event, PaymentActionRequired)]) == told
 

@@ -14,7 +14,7 @@ from tests.builders import NOW, a_manual_order, an_order, gel, refund, report
 S = BankStatus
 ANSWER = report(S.CREATED, source=Source.ANSWER, payment_url="https://bank.example/pay")
 PROCESSING, COMPLETED = report(S.PROCESSING), report(S.COMPLETED)
-ASKED = report(S.REFUND_REQUESTED, refunds=(refund("a1", "45.00", completed=False),))
+CUSTOMER_ASKED = report(S.REFUND_REQUESTED, refunds=(refund("a1", "45.00", completed=False),))
 PARTLY = report(S.REFUNDED_PARTIALLY, refunds=(refund("a1", "45.00"),), refunded=gel("45.00"))
 WHOLLY = report(S.REFUNDED, refunds=(refund("a1", "45.00"), refund("a2", "100.00")), refunded=gel("145.00"))
 BLOCKED = report(S.BLOCKED)
@@ -24,8 +24,8 @@ HISTORIES = {
     "paid": [ANSWER, PROCESSING, COMPLETED],
     "declined": [ANSWER, PROCESSING, report(S.REJECTED)],
     "expired": [ANSWER, report(S.REJECTED, code=None, reject_reason="expiration")],
-    "refunded": [ANSWER, PROCESSING, COMPLETED, ASKED, PARTLY, WHOLLY],
-    "refund failed": [COMPLETED, ASKED, COMPLETED],
+    "refunded": [ANSWER, PROCESSING, COMPLETED, CUSTOMER_ASKED, PARTLY, WHOLLY],
+    "refund failed": [COMPLETED, CUSTOMER_ASKED, COMPLETED],
     "discounted": [PROCESSING, report(S.COMPLETED, transferred=gel("140.00"), discount=gel("5.00"))],
 }
 MANUAL_HISTORIES = {

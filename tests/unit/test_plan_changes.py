@@ -21,7 +21,7 @@ from echodesk_billing import (
     SubscriptionChangeScheduled,
 )
 from echodesk_billing.application.changes import When
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain import calendar
 from echodesk_billing.domain.catalogue.catalogue import Package
 from echodesk_billing.domain.catalogue.pricing import Selection

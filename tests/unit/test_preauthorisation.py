@@ -15,7 +15,7 @@ from echodesk_billing import (
     OrderNotFound,
     SaveCard,
 )
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.report import BankStatus

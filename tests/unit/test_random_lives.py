@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from echodesk_billing import BillingError, SaveCard, SubscriptionRenewed
 from echodesk_billing.application.changes import When
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.accounting import journal as books
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency, Money

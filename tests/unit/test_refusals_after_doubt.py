@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from echodesk_billing import GatewayInDoubt, GatewayRefused, GatewayTimeout, OrderMismatch
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.orders.attempt import Attempt, is_alone
 from echodesk_billing.domain.orders.lifecycle import OrderState

@@ -17,7 +17,7 @@ from echodesk_billing import (
     TrialRefused,
 )
 from echodesk_billing.application.changes import When
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.purpose import Purpose

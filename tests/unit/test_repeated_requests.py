@@ -9,7 +9,7 @@ import pytest
 
 from echodesk_billing import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidSelection, Wallet
 from echodesk_billing.application.changes import When
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.payment_request import SaveCard

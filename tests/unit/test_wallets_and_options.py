@@ -18,7 +18,7 @@ from echodesk_billing import (
     Wallet,
 )
 from echodesk_billing.adapters.bog import codec
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.errors import InvalidPaymentOption
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.lifecycle import OrderState

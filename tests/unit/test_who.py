@@ -18,7 +18,7 @@ from echodesk_billing import (
     TrialStarted,
 )
 from echodesk_billing.application.changes import When
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.ports.access import Scope
 from tests.builders import principal

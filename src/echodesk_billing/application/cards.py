@@ -9,9 +9,9 @@ from http import HTTPStatus
 import structlog
 
 from echodesk_billing.application.errors import CardNotFound
-from echodesk_billing.application.ordering import Ordering, tell_created
-from echodesk_billing.application.placement import Placement, carry
-from echodesk_billing.application.shop import Shop
+from echodesk_billing.application.order_factory import OrderFactory, log_created
+from echodesk_billing.application.order_submission import OrderSubmission, submit_order
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder
 from echodesk_billing.domain.customers.card import Card, CardState
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.orders.order import Order
@@ -29,14 +29,20 @@ class SavedCards:
     """What a tenant may do with its cards. The card itself never touches us: the bank keeps it."""
 
     def __init__(
-        self, storage: Storage, gateway: Gateway, clock: Clock, ordering: Ordering, placement: Placement, shop: Shop
+        self,
+        storage: Storage,
+        gateway: Gateway,
+        clock: Clock,
+        order_factory: OrderFactory,
+        submission: OrderSubmission,
+        requests: PaymentRequestBuilder,
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._ordering = ordering
-        self._placement = placement
-        self._shop = shop
+        self._order_factory = order_factory
+        self._submission = submission
+        self._requests = requests
 
     async def listed(self, who: Principal) -> Sequence[Card]:
         """The tenant's usable cards, the default first."""
@@ -58,12 +64,12 @@ class SavedCards:
         """
         require_configured(self._gateway)
         now = await self._clock.now()
-        request = self._shop.card_request(who, make_default=make_default)
+        request = self._requests.card_request(who, make_default=make_default)
         order, is_new = await self._storage.transact(
-            lambda uow: self._ordering.card_check_once(uow, who, self._shop.card_check, request, now, key)
+            lambda uow: self._order_factory.card_check_once(uow, who, self._requests.card_check, request, now, key)
         )
-        tell_created(order)
-        return await carry(self._placement, order, is_new=is_new)
+        log_created(order)
+        return await submit_order(self._submission, order, is_new=is_new)
 
     async def set_default(self, who: Principal, card_id: int) -> Card:
         """Make a card the one that is charged.

@@ -11,7 +11,7 @@ import structlog
 from attrs import evolve, frozen
 
 from echodesk_billing.application.checkout import Checkout
-from echodesk_billing.application.shop import Shop
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder
 from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
@@ -268,10 +268,10 @@ class Cancel:
 class StartTrial:
     """Gives a tenant access to a plan for nothing, once."""
 
-    def __init__(self, storage: Storage, clock: Clock, shop: Shop, policy: RenewalPolicy) -> None:
+    def __init__(self, storage: Storage, clock: Clock, requests: PaymentRequestBuilder, policy: RenewalPolicy) -> None:
         self._storage = storage
         self._clock = clock
-        self._shop = shop
+        self._requests = requests
         self._policy = policy
 
     async def start(self, who: Principal, selection: Selection, *, currency: Currency = Currency.GEL) -> Subscription:
@@ -285,7 +285,7 @@ class StartTrial:
 
         def work(uow: UnitOfWork) -> Subscription:
             plan = pricing.plan(uow.catalogues.current(), selection, currency)
-            uow.subscriptions.add(self._shop.subscription(who))
+            uow.subscriptions.add(self._requests.subscription(who))
             subscription = uow.subscriptions.lock(who.tenant_id)
             uow.outbox.add(trials.start_trial(subscription, plan, self._policy, now), who.name)
             renewals.plan_next(subscription, now, self._policy)

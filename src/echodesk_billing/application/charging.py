@@ -8,9 +8,9 @@ import structlog
 from attrs import evolve, frozen
 
 from echodesk_billing.application.cards import default_card
-from echodesk_billing.application.ordering import Ordering
-from echodesk_billing.application.placement import Placement, carry
-from echodesk_billing.application.shop import ASKED, Shop, Terms
+from echodesk_billing.application.order_factory import OrderFactory
+from echodesk_billing.application.order_submission import OrderSubmission, submit_order
+from echodesk_billing.application.payment_requests import CUSTOMER_ASKED, PaymentRequestBuilder, Terms
 from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.card import obstacle
@@ -55,17 +55,17 @@ class ChargeSavedCard:
         storage: Storage,
         gateway: Gateway,
         clock: Clock,
-        ordering: Ordering,
-        placement: Placement,
-        shop: Shop,
+        order_factory: OrderFactory,
+        submission: OrderSubmission,
+        requests: PaymentRequestBuilder,
         policy: RenewalPolicy,
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._ordering = ordering
-        self._placement = placement
-        self._shop = shop
+        self._order_factory = order_factory
+        self._submission = submission
+        self._requests = requests
         self._policy = policy
 
     async def charge(self, who: Principal, selection: Selection | None = None, *, key: str | None = None) -> Charge:
@@ -89,8 +89,8 @@ class ChargeSavedCard:
             if uow.subscriptions.get(who.tenant_id) is None:
                 raise NoActiveSubscription
             subscription = uow.subscriptions.lock(who.tenant_id)
-            if (known := self._ordering.known(uow, who, key)) is not None:
-                return Charge(order=known, obstacle=known.ask)
+            if (known := self._order_factory.known(uow, who, key)) is not None:
+                return Charge(order=known, obstacle=known.action_reason)
             owed = offers.renewal(subscription, now)
             if selection is not None:
                 catalogue = uow.catalogues.current()
@@ -105,7 +105,7 @@ class ChargeSavedCard:
             return charge
 
         charge = await self._storage.transact(work)
-        return evolve(charge, order=await self.carry(charge))
+        return evolve(charge, order=await self.submit_order(charge))
 
     def start(
         self,
@@ -129,19 +129,19 @@ class ChargeSavedCard:
         hindrance = obstacle(card, owed.plan.price, now) if owed.purpose is Purpose.RENEWAL else DECLINED
         if hindrance is None:
             renewals.start_charge(subscription, owed.period)
-            request = self._shop.request(who, owed.plan, Terms(), card)
-            return Charge(order=self._ordering.add(uow, who, owed, request, now, key=key), is_new=True), []
+            request = self._requests.request(who, owed.plan, Terms(), card)
+            return Charge(order=self._order_factory.add(uow, who, owed, request, now, key=key), is_new=True), []
         asked = evolve(owed, purpose=Purpose.MANUAL)
         is_what_runs = owed.plan == subscription.plan_of(owed.period)
         events = renewals.ask_customer(subscription, owed.period, now) if is_what_runs else []
         for earlier in uow.orders.open_of(who.tenant_id):
             if (earlier.purpose, earlier.plan, earlier.period) == (asked.purpose, asked.plan, asked.period):
                 return Charge(order=earlier, obstacle=hindrance), events
-        request = self._shop.request(who, owed.plan, ASKED)
-        order = self._ordering.add(uow, who, asked, request, now, ask=hindrance, key=key)
+        request = self._requests.request(who, owed.plan, CUSTOMER_ASKED)
+        order = self._order_factory.add(uow, who, asked, request, now, action_reason=hindrance, key=key)
         return Charge(order=order, obstacle=hindrance, is_new=True), events
 
-    async def carry(self, charge: Charge) -> Order:
+    async def submit_order(self, charge: Charge) -> Order:
         """Carry a stored charge to the bank, unless it is there.
 
         Raises:
@@ -149,4 +149,4 @@ class ChargeSavedCard:
         """
         order = charge.order
         log.info("charge.started", order_id=order.id, tenant_id=order.tenant_id, obstacle=charge.obstacle)
-        return await carry(self._placement, order, is_new=charge.is_new)
+        return await submit_order(self._submission, order, is_new=charge.is_new)

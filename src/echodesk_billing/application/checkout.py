@@ -9,10 +9,10 @@ from datetime import datetime
 from attrs import evolve
 
 from echodesk_billing.application.errors import CardNotFound, OrderNotFound
-from echodesk_billing.application.ordering import Ordering, tell_created
-from echodesk_billing.application.placement import Placement, carry
+from echodesk_billing.application.order_factory import OrderFactory, log_created
+from echodesk_billing.application.order_submission import OrderSubmission, submit_order
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
 from echodesk_billing.application.settlement import Settlement
-from echodesk_billing.application.shop import Shop, Terms
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.card import Card
@@ -41,18 +41,18 @@ class Checkout:
         storage: Storage,
         gateway: Gateway,
         clock: Clock,
-        ordering: Ordering,
-        placement: Placement,
+        order_factory: OrderFactory,
+        submission: OrderSubmission,
         settlement: Settlement,
-        shop: Shop,
+        requests: PaymentRequestBuilder,
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._ordering = ordering
-        self._placement = placement
+        self._order_factory = order_factory
+        self._submission = submission
         self._settlement = settlement
-        self._shop = shop
+        self._requests = requests
 
     async def buy(
         self,
@@ -82,7 +82,7 @@ class Checkout:
             InvalidSelection: the catalogue has no such thing, paid time of another currency is left, or the key was
                 used for another selection.
             CardNotFound: there is no such recurrent card.
-            GatewayError: the bank did not give a payment page; see `Placement.place`.
+            GatewayError: the bank did not give a payment page; see `OrderSubmission.place`.
 
         Source: domain.md, "Buying while active".
         """
@@ -144,32 +144,32 @@ class Checkout:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> tuple[Order, bool]:
-            if (earlier := self._ordering.known(uow, buyer, key, selection)) is not None:
+            if (earlier := self._order_factory.known(uow, buyer, key, selection)) is not None:
                 return earlier, False
             card = _present_card(uow, buyer, terms.card_id)
             if known and uow.subscriptions.get(buyer.tenant_id) is None:
                 raise NoActiveSubscription
-            uow.subscriptions.add(self._shop.subscription(buyer))
+            uow.subscriptions.add(self._requests.subscription(buyer))
             subscription = uow.subscriptions.lock(buyer.tenant_id)
             if subscription.rename(buyer.own_name):
                 uow.subscriptions.save(subscription)
             purchase = decide(subscription, uow.catalogues.current(), now)
-            request = self._shop.request(_named(buyer, subscription), purchase.plan, terms, card)
+            request = self._requests.request(_named(buyer, subscription), purchase.plan, terms, card)
             if wallet_token:
                 request = evolve(request, wallet_digest=hashlib.sha256(wallet_token.encode()).hexdigest())
-            order, is_new = self._ordering.once(uow, buyer, purchase, request, now, key=key)
+            order, is_new = self._order_factory.once(uow, buyer, purchase, request, now, key=key)
             order.pays_until = offers.pays_until(subscription, purchase, order.created_at)
             return order, is_new
 
         order, is_new = await self._storage.transact(work)
-        tell_created(order)
-        placed = await carry(self._placement, order, wallet_token, is_new=is_new)
+        log_created(order)
+        placed = await submit_order(self._submission, order, wallet_token, is_new=is_new)
         placed.pays_until = order.pays_until
         return placed
 
     async def known(self, who: Principal, key: str | None) -> Order | None:
         """The order that was made under the caller's idempotency key."""
-        return await self._storage.read(lambda uow: self._ordering.known(uow, who, key))
+        return await self._storage.read(lambda uow: self._order_factory.known(uow, who, key))
 
     async def carry_on(self, order: Order) -> Order:
         """Go on with an order that was made before: place it, unless it is at the bank.
@@ -177,7 +177,7 @@ class Checkout:
         Raises:
             GatewayError: the bank did not give a payment page, or refused it before.
         """
-        return await carry(self._placement, order, is_new=False)
+        return await submit_order(self._submission, order, is_new=False)
 
     async def complete_apple_pay(self, who: Principal, order_id: str, wallet_token: str) -> Order:
         """The second step of Apple Pay on the merchant's own page.

@@ -10,7 +10,7 @@ import structlog
 from attrs import frozen
 
 from echodesk_billing.application.cards import SavedCards
-from echodesk_billing.application.placement import Placement
+from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Outcome, Settlement
 from echodesk_billing.domain.orders.attempt import Attempt
@@ -39,7 +39,7 @@ class Reconciled:
     """What was found out about one order.
 
     Args:
-        doubt: what was not known of it; None where only its customer was awaited.
+        unknown_outcome: what was not known of it; None where only its customer was awaited.
         since: when it was made.
         before: its state before.
         after: and after.
@@ -48,7 +48,7 @@ class Reconciled:
 
     order_id: str
     tenant_id: str
-    doubt: str | None
+    unknown_outcome: str | None
     since: datetime
     before: str
     after: str
@@ -63,7 +63,7 @@ class Reconcile:
         storage: Storage,
         gateway: Gateway,
         clock: Clock,
-        placement: Placement,
+        submission: OrderSubmission,
         settlement: Settlement,
         refunds: RefundPayment,
         cards: SavedCards,
@@ -71,7 +71,7 @@ class Reconcile:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._placement = placement
+        self._submission = submission
         self._settlement = settlement
         self._refunds = refunds
         self._cards = cards
@@ -112,7 +112,7 @@ class Reconcile:
         return Reconciled(
             order_id=order.id,
             tenant_id=order.tenant_id,
-            doubt=unknown_outcome(order),
+            unknown_outcome=unknown_outcome(order),
             since=order.created_at,
             before=order.state,
             after=after,
@@ -125,14 +125,14 @@ class Reconcile:
             await self._find_or_place(order)
             return
         now = await self._clock.now()
-        refused = await self._ask_for_refunds(order, now)
+        refused = await self._send_refunds(order, now)
         receipt = await self._gateway.receipt(order.bank_order_id)
         settled = await self._settlement.apply(receipt)
         for refund in settled.order.pending_refunds if settled.order else ():
             if refund.may_be_at(receipt):
                 continue
             if refund.is_old(now):  # the bank does not have it, so that asking cannot refund twice
-                refused |= await self._ask_for(order, refund)
+                refused |= await self._send_refund(order, refund)
             if refund.id in refused:
                 await self._refunds.settle_refused(order, refund, refused[refund.id])
 
@@ -145,27 +145,27 @@ class Reconcile:
             await self._settlement.not_found(order.id)
             return
         with contextlib.suppress(GatewayRefused):  # then it is known: the order was rejected
-            await self._placement.place(order, attempt=Attempt.LAST if is_old else Attempt.AGAIN)
+            await self._submission.submit(order, attempt=Attempt.LAST if is_old else Attempt.AGAIN)
 
     async def _is_found(self, order: Order) -> bool:
         """Look for an order at the bank by our id."""
         receipt = await find_receipt(self._gateway, order.id)
         return receipt is not None and (await self._settlement.apply(receipt)).outcome is not Outcome.UNKNOWN_ORDER
 
-    async def _ask_for_refunds(self, order: Order, now: datetime) -> dict[str, str]:
+    async def _send_refunds(self, order: Order, now: datetime) -> dict[str, str]:
         """Ask again for refunds that the bank may not have heard of; gives the reasons of those it refused."""
         refused: dict[str, str] = {}
         for refund in order.pending_refunds:
             if refund.action_id is None and not refund.is_old(now):
-                refused |= await self._ask_for(order, refund)
+                refused |= await self._send_refund(order, refund)
         return refused
 
-    async def _ask_for(self, order: Order, refund: Refund) -> dict[str, str]:
+    async def _send_refund(self, order: Order, refund: Refund) -> dict[str, str]:
         """Ask for a refund again; gives the reason, by its id, where the bank refuses."""
         try:
-            await self._refunds.ask(order, refund, refusal_settles=False)
-        except GatewayInDoubt as doubt:
-            return {refund.id: str(doubt.refusal)}
+            await self._refunds.send(order, refund, refusal_settles=False)
+        except GatewayInDoubt as in_doubt:
+            return {refund.id: str(in_doubt.refusal)}
         return {}
 
     async def _plan_next(self, order: Order, problem: str | None) -> str:

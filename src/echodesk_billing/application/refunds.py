@@ -88,9 +88,9 @@ class RefundPayment:
         log.info(
             "refund.requested", order_id=order.id, tenant_id=order.tenant_id, amount=str(refund.amount), by=who.name
         )
-        return await self.ask(order, refund, refusal_settles=is_new), refund
+        return await self.send(order, refund, refusal_settles=is_new), refund
 
-    async def ask(self, order: Order, refund: Refund, *, refusal_settles: bool) -> Order:
+    async def send(self, order: Order, refund: Refund, *, refusal_settles: bool) -> Order:
         """Carry a stored refund to the bank. May be repeated: its id is its idempotency key.
 
         Args:

@@ -9,9 +9,9 @@ import structlog
 from attrs import evolve
 
 from echodesk_billing.application.errors import OrderNotFound
-from echodesk_billing.application.ordering import Ordering, tell_created
-from echodesk_billing.application.placement import Placement, carry
-from echodesk_billing.application.shop import Shop, Terms
+from echodesk_billing.application.order_factory import OrderFactory, log_created
+from echodesk_billing.application.order_submission import OrderSubmission, submit_order
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.registration import Applicant, Registration
 from echodesk_billing.domain.customers.tenant import tenant_id
@@ -41,9 +41,9 @@ class Register:
         storage: Storage,
         gateway: Gateway,
         clock: Clock,
-        ordering: Ordering,
-        placement: Placement,
-        shop: Shop,
+        order_factory: OrderFactory,
+        submission: OrderSubmission,
+        requests: PaymentRequestBuilder,
         vault: Vault,
         reserved_for: timedelta,
         reserved: Collection[str] = (),
@@ -51,9 +51,9 @@ class Register:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._ordering = ordering
-        self._placement = placement
-        self._shop = shop
+        self._order_factory = order_factory
+        self._submission = submission
+        self._requests = requests
         self._vault = vault
         self._reserved_for = reserved_for
         self._reserved = reserved
@@ -93,14 +93,14 @@ class Register:
 
         def work(uow: UnitOfWork) -> tuple[Order, bool]:
             uow.registrations.lock_name(applicant.schema_name)
-            if (known := self._ordering.known(uow, buyer, key, selection)) is not None:
+            if (known := self._order_factory.known(uow, buyer, key, selection)) is not None:
                 return known, False
-            subscription = uow.subscriptions.get(applicant.schema_name) or self._shop.subscription(buyer)
+            subscription = uow.subscriptions.get(applicant.schema_name) or self._requests.subscription(buyer)
             _require_free(uow, applicant, subscription, now)
             purchase = offers.purchase(subscription, uow.catalogues.current(), selection, currency, now)
             purchase = evolve(purchase, purpose=Purpose.REGISTRATION)
-            request = self._shop.registration_request(buyer, purchase.plan, Terms(language=applicant.language))
-            order, is_new = self._ordering.once(
+            request = self._requests.registration_request(buyer, purchase.plan, Terms(language=applicant.language))
+            order, is_new = self._order_factory.once(
                 uow,
                 buyer,
                 purchase,
@@ -120,8 +120,8 @@ class Register:
             return order, is_new
 
         order, is_new = await self._storage.transact(work)
-        tell_created(order)
-        return await carry(self._placement, order, is_new=is_new)
+        log_created(order)
+        return await submit_order(self._submission, order, is_new=is_new)
 
     def _repeats(self, uow: UnitOfWork, order: Order, applicant: Applicant, payload: bytes) -> bool:
         """Whether registering says word for word what it said when `order` was made.

@@ -112,7 +112,7 @@ class Renew:
             return Renewed(tenant_id=tenant_id, state=subscription.state)
         problem = None
         try:
-            await self._charging.carry(charge)
+            await self._charging.submit_order(charge)
         except GatewayError as error:
             problem = str(error)
         return Renewed(

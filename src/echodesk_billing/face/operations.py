@@ -101,8 +101,8 @@ class Operations(Face):
             GatewayNotConfigured: there are no credentials.
         """
         require_configured(self._container.gateway())
-        found = [renewed async for renewed in self._container.chores().renew_due()]
-        await self._container.chores().tidy()
+        found = [renewed async for renewed in self._container.background_tasks().renew_due()]
+        await self._container.background_tasks().clean_up()
         await self._announce()
         return found
 

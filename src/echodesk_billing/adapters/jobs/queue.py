@@ -1,4 +1,4 @@
-"""Workers on PostgreSQL: procrastinate queues, schedules and recovers the jobs that `Chores` does."""
+"""Workers on PostgreSQL: procrastinate queues, schedules and recovers the jobs that `BackgroundTasks` does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import structlog
 from procrastinate import App, PsycopgConnector
 
-from echodesk_billing.adapters.jobs.chores import Chores
 from echodesk_billing.adapters.jobs.loop import every, keep
+from echodesk_billing.adapters.jobs.tasks import BackgroundTasks
 from echodesk_billing.application.renewals import TEND
 from echodesk_billing.ports.storage import StorageUnavailable
 
@@ -25,25 +25,25 @@ FINISH_WITHIN_SECONDS = 8.0
 LOCK_MS, STATEMENT_MS = 5_000, 30_000
 
 
-def build_app(database_url: str, chores: Chores | None = None) -> App:
-    """The queue of a database; with `chores` the tasks do something."""
+def build_app(database_url: str, background_tasks: BackgroundTasks | None = None) -> App:
+    """The queue of a database; with `background_tasks` the tasks do something."""
     connector = PsycopgConnector(
         conninfo=database_url,
-        max_size=4 + (chores.concurrency if chores else 0),
+        max_size=4 + (background_tasks.concurrency if background_tasks else 0),
         timeout=10.0,  # for a connection of the pool
         kwargs={"connect_timeout": 5, "options": f"-c lock_timeout={LOCK_MS} -c statement_timeout={STATEMENT_MS}"},
     )
     app = App(connector=connector)
-    if chores is not None:
-        _add_tasks(app, chores)
+    if background_tasks is not None:
+        _add_tasks(app, background_tasks)
     return app
 
 
-def _add_tasks(app: App, chores: Chores) -> None:
+def _add_tasks(app: App, background_tasks: BackgroundTasks) -> None:
     @app.task(name=TEND, queue=QUEUE)
     async def tend(tenants: list[str]) -> None:
         for tenant_id in tenants:
-            await chores.tend_safely(tenant_id)
+            await background_tasks.tend_safely(tenant_id)
 
     def periodically(seconds: int, name: str, chore: Callable[[], Awaitable[object]]) -> None:
         async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate hands it over
@@ -53,9 +53,9 @@ def _add_tasks(app: App, chores: Chores) -> None:
         task = app.task(name=name, queue=QUEUE, lock=name, queueing_lock=name, pass_context=False)(run)
         app.periodic(cron=cron)(task)
 
-    periodically(15, "find_out", chores.find_out)
-    periodically(5, "deliver", chores.deliver)
-    periodically(30, "tidy", chores.tidy)
+    periodically(15, "reconcile_due", background_tasks.reconcile_due)
+    periodically(5, "deliver", background_tasks.deliver)
+    periodically(30, "clean_up", background_tasks.clean_up)
 
 
 async def prepare(database_url: str) -> bool:
@@ -73,7 +73,9 @@ async def _is_prepared(app: App) -> bool:
 
 
 @asynccontextmanager
-async def working(database_url: str, chores: Chores, look_every_seconds: float) -> AsyncIterator[None]:
+async def working(
+    database_url: str, background_tasks: BackgroundTasks, look_every_seconds: float
+) -> AsyncIterator[None]:
     """Work while the block runs: look for what is due, do jobs, take over those of workers that died.
 
     Args:
@@ -82,14 +84,14 @@ async def working(database_url: str, chores: Chores, look_every_seconds: float) 
     Raises:
         StorageUnavailable: the queue has no tables yet.
     """
-    async with build_app(database_url, chores).open_async() as app:
+    async with build_app(database_url, background_tasks).open_async() as app:
         if not await _is_prepared(app):
             raise StorageUnavailable("The tables of the queue are missing: run echodesk-billing migrate")
 
         async def enqueue() -> None:
             waiting = await app.job_manager.list_queues_async(queue=QUEUE, task=TEND)
             if sum(queue["todo"] for queue in waiting) < ENOUGH_WAITING:
-                await chores.enqueue_due()
+                await background_tasks.enqueue_due()
 
         async def recover() -> None:
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
@@ -99,7 +101,7 @@ async def working(database_url: str, chores: Chores, look_every_seconds: float) 
         async def work() -> None:
             await app.run_worker_async(
                 queues=[QUEUE],
-                concurrency=chores.concurrency,
+                concurrency=background_tasks.concurrency,
                 install_signal_handlers=False,
                 delete_jobs="successful",
                 fetch_job_polling_interval=1.0,

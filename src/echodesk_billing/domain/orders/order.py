@@ -57,7 +57,7 @@ class Order:
         attention: why a person has to look; empty when all is well.
         resolved: what a person has looked at; the same reason does not come again.
         saves_card: whether the bank agreed to keep the card; None where it was not asked.
-        ask: why the customer has to be asked to come and pay; nobody asked for the order's page.
+        action_reason: why the customer has to be asked to come and pay; nobody asked for the order's page.
         check_at: when to ask the bank about it, if nothing is heard before; None when it is settled.
         version: counts the saved changes.
         steps: the history made since it was loaded.
@@ -86,7 +86,7 @@ class Order:
     attention: tuple[str, ...] = ()
     resolved: tuple[str, ...] = ()
     saves_card: bool | None = None
-    ask: str | None = None
+    action_reason: str | None = None
     check_at: datetime | None = None
     version: int = 0
     steps: list[Step] = field(factory=list, eq=False)
@@ -105,7 +105,7 @@ class Order:
         at: datetime,
         plan: Plan | None = None,
         period: int | None = None,
-        ask: str | None = None,
+        action_reason: str | None = None,
         by: str = "",
     ) -> tuple[Order, OrderCreated]:
         """A new order, to be stored before the bank hears of it: for one period of a plan, or to save a card.
@@ -128,7 +128,7 @@ class Order:
             updated_at=at,
             plan=plan,
             period=period,
-            ask=ask,
+            action_reason=action_reason,
             check_at=at + FIRST_CHECK_AFTER,
         )
         order.steps.append(Step(at=at, event="create", source=Source.REQUEST, before="", after=order.state, by=by))
@@ -214,7 +214,7 @@ class Order:
             events += self.clear(lambda reason: not reason.startswith(stays), "the bank's receipt fits", at)
         else:
             events += self.clear(lambda reason: reason.startswith(NO_ANSWER), "the bank has answered", at)
-        events += self._ask_the_customer(report, at)
+        events += self._require_action(report, at)
         self.payment_url = self.payment_url or report.payment_url
         for event in lifecycle.order_path(self.state, fit.TARGETS[BankStatus(report.status)]):
             events += self._advance(event, report, at)
@@ -289,15 +289,13 @@ class Order:
         found_out = problem is None and not is_asked_again
         self.check_at = None if self.is_settled and found_out else at + wait
 
-    def _ask_the_customer(self, report: BankReport, at: datetime) -> list[OrderEvent]:
+    def _require_action(self, report: BankReport, at: datetime) -> list[OrderEvent]:
         """Once the bank has given the page of an order that nobody waits for, the customer is told its address."""
-        if self.ask is None or self.payment_url is not None or report.payment_url is None:
+        reason, url = self.action_reason, report.payment_url
+        if reason is None or url is None or self.payment_url is not None:
             return []
-        return [
-            PaymentActionRequired(
-                tenant_id=self.tenant_id, at=at, order_id=self.id, payment_url=report.payment_url, reason=self.ask
-            )
-        ]
+        told = PaymentActionRequired(tenant_id=self.tenant_id, at=at, order_id=self.id, payment_url=url, reason=reason)
+        return [told]
 
     def _observe_refunds(self, report: BankReport, at: datetime) -> list[OrderEvent]:
         """Merge the refunds of a report that fits; the state follows from how much has gone back."""

@@ -54,7 +54,7 @@ def renew(
             require_configured(container.gateway())
             with progress_bar() as progress:
                 task = progress.add_task("renewing", total=None)
-                async for one in container.chores().renew_due():
+                async for one in container.background_tasks().renew_due():
                     found.append(one)
                     progress.update(task, description=f"renewing: {len(found)} done, {one.tenant_id} {one.state}")
         show(found, lambda: _renewals_table(found, dry_run=dry_run), as_json=as_json)
@@ -149,7 +149,7 @@ def reconcile(
                 return "Nothing is in doubt."
             table = table_of("order", "tenant", "since (UTC)", "in doubt because", "was", "is", "problem")
             for one in found:
-                why, since = one.doubt or "its customer may still pay", f"{one.since:%Y-%m-%d %H:%M}"
+                why, since = one.unknown_outcome or "its customer may still pay", f"{one.since:%Y-%m-%d %H:%M}"
                 table.add_row(one.order_id, one.tenant_id, since, why, one.before, one.after, one.problem or "")
             return table
 

@@ -11,7 +11,7 @@ MOST_COUNTED = 1000
 
 _answered = Counter("billing_http_requests_total", "Answered requests", ["method", "route", "status"])
 _attention = Gauge("billing_orders_needing_attention", "Orders that need a person; 1000 means that or more")
-_doubt = Gauge("billing_orders_to_ask_about", "Orders whose time to be asked about at the bank has come")
+_to_reconcile = Gauge("billing_orders_to_ask_about", "Orders whose time to be asked about at the bank has come")
 _due = Gauge("billing_subscriptions_due", "Subscriptions that a worker should tend now")
 _seconds = Histogram("billing_http_request_seconds", "Time to answer", ["method", "route"])
 
@@ -25,7 +25,7 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
 async def expose(_request: Request, uses: UseCases) -> Response:
     """`GET /metrics`: what this process answered, and what the database says waits for somebody."""
     now = await uses.clock.now()
-    attention, doubt, due = await uses.storage.read(
+    attention, to_reconcile, due = await uses.storage.read(
         lambda uow: (
             len(uow.orders.needing_attention(MOST_COUNTED)),
             len(uow.orders.due(now, MOST_COUNTED)),
@@ -33,6 +33,6 @@ async def expose(_request: Request, uses: UseCases) -> Response:
         )
     )
     _attention.set(attention)
-    _doubt.set(doubt)
+    _to_reconcile.set(to_reconcile)
     _due.set(due)
     return Response(body=generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from echodesk_billing.application.shop import Terms
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import (

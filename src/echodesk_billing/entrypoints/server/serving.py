@@ -86,10 +86,10 @@ def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, 
 
 def _local_jobs(container: Container, settings: Settings, work_seconds: float) -> list[Coroutine[Any, Any, None]]:
     """Loops of this process; a pause of zero means that there is no such loop."""
-    chores = container.chores()
+    background_tasks = container.background_tasks()
     jobs = (
-        ("reconcile", settings.reconcile_every_seconds, chores.find_out),
-        ("work", work_seconds, chores.everything),
+        ("reconcile", settings.reconcile_every_seconds, background_tasks.reconcile_due),
+        ("work", work_seconds, background_tasks.run_all),
     )
     return [every(pause, chore, name) for name, pause, chore in jobs if pause]
 
@@ -108,7 +108,7 @@ async def working(container: Container, settings: Settings) -> AsyncIterator[Non
     """
     seconds = settings.work_every_seconds or 1.0
     if not settings.is_sqlite:
-        async with _queue().working(settings.database_url, container.chores(), seconds):
+        async with _queue().working(settings.database_url, container.background_tasks(), seconds):
             yield
         return
     tasks = [asyncio.create_task(job) for job in _local_jobs(container, settings, seconds)]

@@ -21,7 +21,7 @@ from echodesk_billing.ports.storage import Storage
 log = structlog.get_logger()
 
 
-class Placement:
+class OrderSubmission:
     """Creates a stored order at the bank. May be repeated: the order's idempotency key makes it one order there."""
 
     def __init__(self, storage: Storage, gateway: Gateway, settlement: Settlement) -> None:
@@ -29,7 +29,7 @@ class Placement:
         self._gateway = gateway
         self._settlement = settlement
 
-    async def place(self, order: Order, wallet_token: str = "", *, attempt: Attempt) -> Order:
+    async def submit(self, order: Order, wallet_token: str = "", *, attempt: Attempt) -> Order:
         """Ask the bank for a payment page, or for a charge, and store its answer.
 
         Where the card is to be kept, that is switched on before anybody can pay. If it cannot be, the payment goes
@@ -94,17 +94,17 @@ class Placement:
         return True
 
 
-async def carry(placement: Placement, order: Order, wallet_token: str = "", *, is_new: bool) -> Order:
+async def submit_order(submission: OrderSubmission, order: Order, wallet_token: str = "", *, is_new: bool) -> Order:
     """Place an order that was just asked for, new or taken up again, unless it is there already.
 
     Args:
         is_new: it was stored for this very request, so that nobody can have asked the bank before.
 
     Raises:
-        GatewayError: see `Placement.place`; `GatewayRefused` too where the bank refused it before.
+        GatewayError: see `OrderSubmission.place`; `GatewayRefused` too where the bank refused it before.
     """
     if order.state is OrderState.REJECTED and order.bank_order_id is None:
         raise GatewayRefused(HTTPStatus.BAD_REQUEST, order.reject_reason or "refused before")
     if order.payment_url or order.bank_order_id or order.state is not OrderState.CREATED:
         return order
-    return await placement.place(order, wallet_token, attempt=Attempt.FIRST if is_new else Attempt.AGAIN)
+    return await submission.submit(order, wallet_token, attempt=Attempt.FIRST if is_new else Attempt.AGAIN)

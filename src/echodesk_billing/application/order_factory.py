@@ -28,7 +28,7 @@ WALLET_REPEATED_WITHIN = timedelta(hours=1)  # as long as any answer of ours ask
 RECENT_ORDERS = 20
 
 
-class Ordering:
+class OrderFactory:
     """Adds orders to a unit of work, once for what a caller may repeat."""
 
     def __init__(self, ids: Ids) -> None:
@@ -42,13 +42,13 @@ class Ordering:
         request: PaymentRequest,
         at: datetime,
         *,
-        ask: str | None = None,
+        action_reason: str | None = None,
         key: str | None = None,
     ) -> Order:
         """Store an order for a period of a plan.
 
         Args:
-            ask: why the customer has to come and pay it, where nobody is waiting for its page.
+            action_reason: why the customer has to come and pay it, where nobody is waiting for its page.
             key: the caller's idempotency key, from which the order's own follows.
         """
         order, created = Order.create(
@@ -61,7 +61,7 @@ class Ordering:
             plan=purchase.plan,
             period=purchase.period,
             request=request,
-            ask=ask,
+            action_reason=action_reason,
             at=at,
         )
         return self._store(uow, order, created)
@@ -161,6 +161,6 @@ def is_repeated(earlier: Order, at: datetime) -> bool:
     return earlier.payment_url is None or at - earlier.created_at < DOUBLE_CLICK
 
 
-def tell_created(order: Order) -> None:
+def log_created(order: Order) -> None:
     """Log an order once its transaction is committed."""
     log.info("order.created", order_id=order.id, tenant_id=order.tenant_id, amount=str(order.amount), state=order.state)

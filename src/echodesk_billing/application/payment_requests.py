@@ -1,4 +1,4 @@
-"""What the bank is told about us, the same for every order."""
+"""What the bank is asked for with each order: descriptions, addresses, masked buyers, how the customer wants to pay."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Terms:
         wallet: where the card was collected on the merchant's own page.
         card_id: of a saved recurrent card to pay with, the customer being present.
         options: what most payments leave as it is.
-        ttl_minutes: how long the order can be paid; as the shop has it where None.
+        ttl_minutes: how long the order can be paid; the builder's where None.
 
     Raises:
         InvalidPaymentOption: an automatic card of a pre-authorisation, whose charges would only hold money.
@@ -68,12 +68,12 @@ class Terms:
         return SaveCard.NO if self.capture is Capture.MANUAL else SaveCard.AUTOMATIC
 
 
-ASKED = Terms(ttl_minutes=LONGEST_TTL_MINUTES)
+CUSTOMER_ASKED = Terms(ttl_minutes=LONGEST_TTL_MINUTES)
 
 
 @frozen(kw_only=True)
-class Shop:
-    """Who sells.
+class PaymentRequestBuilder:
+    """Builds payment requests from the settings of whoever sells.
 
     Args:
         product_name: begins the description on the payment page.

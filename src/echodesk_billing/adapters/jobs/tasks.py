@@ -19,10 +19,10 @@ log = structlog.get_logger()
 
 BATCH = 200
 MOST_ENQUEUED = 1000
-TIDY_EVERY_SECONDS = 2.0
+CLEAN_UP_EVERY_SECONDS = 2.0
 
 
-class Chores:
+class BackgroundTasks:
     """Background work, each chore safe to be done by many at once.
 
     Args:
@@ -45,7 +45,7 @@ class Chores:
         self._relay = relay
         self._register = register
         self._prune = prune
-        self._tidied_at = float("-inf")
+        self._cleaned_up_at = float("-inf")
         self._rate = bank_calls_per_second
         self._pace: AsyncLimiter | None = None
         self.concurrency = concurrency
@@ -84,7 +84,7 @@ class Chores:
         """Put some of what is due into the queue; returns for how many subscriptions."""
         return await self._renew.enqueue(MOST_ENQUEUED)
 
-    async def find_out(self) -> None:
+    async def reconcile_due(self) -> None:
         """Ask the bank about orders in doubt whose time has come."""
         async for _ in self._reconcile.run():
             pass
@@ -93,18 +93,18 @@ class Chores:
         """Hand over events."""
         await self._relay.run()
 
-    async def tidy(self) -> None:
+    async def clean_up(self) -> None:
         """Remind of cards that expire, erase and delete what nobody needs."""
         await self._renew.remind_of_cards()
         await self._register.erase_payloads()
         await self._prune.run()
 
-    async def everything(self) -> None:
+    async def run_all(self) -> None:
         """All of it once, in this process."""
         async for _ in self.renew_due():
             pass
         now = asyncio.get_running_loop().time()
-        if now - self._tidied_at >= TIDY_EVERY_SECONDS:
-            self._tidied_at = now
-            await self.tidy()
+        if now - self._cleaned_up_at >= CLEAN_UP_EVERY_SECONDS:
+            self._cleaned_up_at = now
+            await self.clean_up()
         await self.deliver()
