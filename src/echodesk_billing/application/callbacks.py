@@ -22,7 +22,7 @@ MOST_HINTS = 1000  # orders asked about at a time, in this process
 
 
 class ReceiveCallback:
-    """Takes a callback as evidence, as a hint, or not at all. Source: domain.md, Trust."""
+    """Takes a callback as evidence, as a hint, or not at all. Source: docs/bank-calls.md, docs/threat-model.md."""
 
     def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, settlement: Settlement) -> None:
         self._storage = storage

@@ -80,7 +80,7 @@ class ChargeSavedCard:
             InvalidSelection: the catalogue has no such thing.
             GatewayError: the bank did not take it up; the order is found out by reconciliation.
 
-        Source: domain.md, Subscription, "A mandate is for one exact amount".
+        Source: docs/saved-cards.md.
         """
         require_configured(self._gateway)
         now = await self._clock.now()

@@ -84,7 +84,7 @@ class Checkout:
             CardNotFound: there is no such recurrent card.
             GatewayError: the bank did not give a payment page; see `OrderSubmission.place`.
 
-        Source: domain.md, "Buying while active".
+        Source: docs/subscriptions.md, "Changing the plan".
         """
 
         def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:

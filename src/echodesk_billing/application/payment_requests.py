@@ -107,7 +107,7 @@ class PaymentRequestBuilder:
     def request(self, buyer: Principal, plan: Plan, terms: Terms, card: Card | None = None) -> PaymentRequest:
         """What the bank is asked to show `buyer` for a month of `plan`, or to charge to `card`.
 
-        Source: domain.md, Order, last paragraph.
+        Source: docs/bank-calls.md.
         """
         page = self._settings_page(buyer)
         return PaymentRequest(

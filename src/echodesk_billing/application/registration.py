@@ -83,7 +83,7 @@ class Register:
             VaultClosed: there is a payload and no key to encrypt it.
             GatewayError: the bank did not give a payment page.
 
-        Source: domain.md, Subscription, "Registration".
+        Source: docs/registration.md.
         """
         require_configured(self._gateway)
         tenant_id(applicant.schema_name, self._reserved)

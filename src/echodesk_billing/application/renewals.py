@@ -93,7 +93,7 @@ class Renew:
     async def tend(self, tenant_id: str) -> Renewed:
         """Do what is due for one subscription. Doing it twice, here or elsewhere, is doing it once.
 
-        Source: domain.md, Subscription; the period's order is unique in the database.
+        Source: docs/subscriptions.md; the period's order is unique in the database.
         """
         now = await self._clock.now()
 

@@ -57,7 +57,7 @@ class Money:
     Raises:
         InvalidMoney: the amount is no finite Decimal of two decimals within 64 bits of minor units.
 
-    Source: domain.md, Money.
+    Source: docs/currencies-and-options.md.
     """
 
     amount: Decimal = field(converter=_exact)

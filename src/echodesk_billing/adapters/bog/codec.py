@@ -58,7 +58,7 @@ def encode(document: object) -> bytes:
 def create_order(order: Order, wallet_token: str = "") -> Json:
     """The body of `POST /ecommerce/orders`, also with a saved card's order behind it.
 
-    Members that say nothing are left out. Source: domain.md, Order, last paragraph.
+    Members that say nothing are left out. Source: docs/bank-calls.md.
     """
     request, options = order.request, order.request.options
     units: dict[str, Any] = {

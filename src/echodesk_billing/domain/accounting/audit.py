@@ -39,7 +39,7 @@ def compare(order: Order, receipt: BankReport | None, entries: Sequence[Entry]) 
     Args:
         receipt: None where the bank gave no id of the order, and does not find it by ours.
 
-    Source: domain.md, Books: the bank's balance is what was captured less what was refunded.
+    Source: docs/books.md: the bank's balance is what was captured less what was refunded.
     """
     zero = Money.zero(order.amount.currency)
     captured = order.captured or zero

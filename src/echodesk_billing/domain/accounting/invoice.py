@@ -27,7 +27,7 @@ class Invoice:
         amount: what the card paid.
         buyer: the tenant's name as it was when the order was made; empty on invoices of older versions.
 
-    Source: domain.md, Books.
+    Source: docs/books.md.
     """
 
     id: int = 0

@@ -41,7 +41,7 @@ class Entry:
         credit: the account that gives.
         amount: more than nothing.
 
-    Source: domain.md, Books.
+    Source: docs/books.md.
     """
 
     kind: EntryKind

@@ -50,7 +50,7 @@ class Card:
         forget_at: when the bank is to be asked next to delete it; None where there is nothing to delete.
         version: counts the saved changes.
 
-    Source: domain.md, Subscription, "A mandate is for one exact amount".
+    Source: docs/saved-cards.md.
     """
 
     id: int = 0

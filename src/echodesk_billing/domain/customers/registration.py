@@ -65,7 +65,7 @@ class Registration:
         expires_at: until when the name is reserved.
         version: counts the saved changes.
 
-    Source: domain.md, Subscription, "Registration".
+    Source: docs/registration.md.
     """
 
     order_id: str

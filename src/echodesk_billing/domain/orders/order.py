@@ -63,7 +63,7 @@ class Order:
         steps: the history made since it was loaded.
         pays_until: until when it pays, were it paid when it was asked for; known only there.
 
-    Source: domain.md, Order.
+    Source: docs/lifecycles.md.
     """
 
     id: str
@@ -199,7 +199,7 @@ class Order:
         Returns:
             What happened by it, in order; each thing once, however often it is reported.
 
-        Source: domain.md, "A report is merged, not obeyed".
+        Source: docs/lifecycles.md.
         """
         report = evolve(report, transferred=fit.gross(self, report))
         if reason := fit.misfit(self, report):

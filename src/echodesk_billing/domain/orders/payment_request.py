@@ -41,7 +41,7 @@ class Wallet(enum.StrEnum):
 
 
 class PaymentMethod(enum.StrEnum):
-    """What the payment page offers. Source: bog-api reference, "Create an order"."""
+    """What the payment page offers. Source: the bank's documentation of orders (docs/bank-calls.md)."""
 
     CARD = "card"
     GOOGLE_PAY = "google_pay"

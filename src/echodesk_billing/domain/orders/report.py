@@ -11,7 +11,7 @@ from echodesk_billing.domain.orders.payment_request import SaveCard
 
 
 class BankStatus(enum.StrEnum):
-    """`order_status.key` of the bank. Source: bog-api reference, "Order statuses"."""
+    """`order_status.key` of the bank. Source: the bank's documentation of order statuses (docs/bank-calls.md)."""
 
     CREATED = "created"
     PROCESSING = "processing"

@@ -1,6 +1,6 @@
 """The bank's response codes: what each means, what the customer is told, whether trying again can help.
 
-Source: bog-api reference, "Response codes"; domain.md, "Response codes".
+Source: the bank's documentation of response codes; docs/retries.md.
 """
 
 from __future__ import annotations

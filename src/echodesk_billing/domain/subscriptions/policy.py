@@ -24,7 +24,7 @@ class RenewalPolicy:
         reminders: how long before something expires the customer is reminded.
         trial: how long a trial lasts; none where zero.
 
-    Source: domain.md, Subscription, "Failure".
+    Source: docs/retries.md.
     """
 
     ahead: timedelta = timedelta(0)

@@ -31,7 +31,7 @@ def extra_days(value: Fraction, price: Money, moment: datetime, time_zone: str) 
     Args:
         value: minor units, of the price's currency.
 
-    Source: domain.md, Subscription, "Upgrade now".
+    Source: docs/subscriptions.md, "Changing the plan".
     """
     days = int(value / price.minor * _SHORTEST_MONTH_DAYS)
     while _worth(moment, days, price, time_zone) < value:
