@@ -14,7 +14,7 @@ import structlog
 
 from echodesk_billing._version import __version__
 from echodesk_billing.application.use_cases import UseCases
-from echodesk_billing.entrypoints.http import metrics, openapi, problems
+from echodesk_billing.entrypoints.http import metrics, openapi, problems, reference
 from echodesk_billing.entrypoints.http.authentication import authenticate
 from echodesk_billing.entrypoints.http.calls import Call, Page, Route
 from echodesk_billing.entrypoints.http.common import Nothing
@@ -174,7 +174,7 @@ def _own_pages() -> list[Page]:
     return [
         Page(path="/metrics", handler=metrics.expose),
         Page(path="/openapi.json", handler=_constant(document, "application/json; charset=utf-8")),
-        Page(path="/docs", handler=_constant(openapi.page(ROUTES).encode(), "text/html; charset=utf-8")),
+        *reference.pages(ROUTES),
         Page(path="/", handler=redirect("/docs")),
     ]
 

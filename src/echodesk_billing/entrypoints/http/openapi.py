@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +11,21 @@ import msgspec
 
 from echodesk_billing.entrypoints.http.calls import Route
 from echodesk_billing.entrypoints.http.problems import Problem
+
+_SUMMARY = "Subscriptions paid through the Bank of Georgia."
+_DESCRIPTION = """
+Send your token with each call: `Authorization: Token <token>`. An operator makes tokens with
+`echodesk-billing token create`.
+
+Send an `Idempotency-Key` with each POST, PUT and DELETE: when a call is repeated under the same key, after whatever
+went wrong, it does its work once and gives the same answer.
+
+Amounts in requests are strings or numbers with at most two decimals; amounts in answers are numbers. Moments are ISO
+8601 with a time zone.
+
+Errors are `application/problem+json` (RFC 9457) with a sentence in `detail` that says what was wrong and what to do;
+where one field is at fault, `errors` names it.
+"""
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
@@ -23,7 +38,8 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_kind)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "echodesk-billing", "version": version},
+        "info": {"title": "EchoDesk billing", "version": version, "summary": _SUMMARY, "description": _DESCRIPTION},
+        "tags": [{"name": name, "description": text} for name, text in _tags(routes).items()],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -44,7 +60,8 @@ def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
     kind = "application/pdf" if route.gives is bytes else "application/json"
     success = {"description": "Done", "content": {kind: {"schema": by_kind[repr(route.gives)]}}}
     operation: dict[str, Any] = {
-        "operationId": f"{route.method} {route.path}",
+        "operationId": f"{_resource(route)}_{route.handler.__name__}{_suffix(route)}",
+        "tags": [_resource(route)],
         "summary": route.summary,
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -64,17 +81,17 @@ def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def page(routes: Sequence[Route]) -> str:
-    """The same for people: a page without scripts."""
-    rows = "".join(
-        f"<tr><td><code>{route.method}</code></td><td><code>{html.escape(route.path)}</code></td>"
-        f"<td>{html.escape(route.summary)}</td><td>{route.scope or 'public'}</td></tr>"
-        for route in routes
-    )
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>echodesk-billing API</title>"
-        "<style>body{font:16px system-ui;margin:2rem auto;max-width:60rem}td,th{padding:.4rem;text-align:left}"
-        "tr{border-bottom:1px solid #ddd}</style><h1>echodesk-billing API</h1>"
-        "<p>The full description is in <a href=/openapi.json>/openapi.json</a>.</p>"
-        f"<table><tr><th>Method<th>Path<th>What it does<th>Scope</tr>{rows}</table></html>"
-    )
+def _tags(routes: Sequence[Route]) -> dict[str, str]:
+    """The resources, each with the first line of its module."""
+    modules = {_resource(route): sys.modules[route.handler.__module__] for route in routes}
+    return {name: (module.__doc__ or "").partition("\n")[0] for name, module in modules.items()}
+
+
+def _resource(route: Route) -> str:
+    """The module that holds the route."""
+    return route.handler.__module__.rpartition(".")[2]
+
+
+def _suffix(route: Route) -> str:
+    """What tells apart the paths that lead to one handler."""
+    return "_at_root" if route.method == "DELETE" and route.path.endswith("/saved-card/") else ""
