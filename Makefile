@@ -27,6 +27,7 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, de
 	$(BIN)/pylint --disable=all --enable=duplicate-code --score=n src
 	$(BIN)/deptry src
 	$(BIN)/python -m docs.generate --check
+	$(BIN)/sphinx-build --builder dirhtml --fail-on-warning --keep-going --quiet docs build/docs
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/run.txt --progress-spinner off \
 	  > $(VENV)/audit.txt 2>&1 || ! grep "known vulnerabilit" $(VENV)/audit.txt || { cat $(VENV)/audit.txt; exit 1; }
 	@echo "pip-audit: $$(grep -c 'could not be audited' $(VENV)/audit.txt) packages could not be audited from here"
@@ -50,8 +51,10 @@ fix: $(VENV)/dev.stamp ## let ruff format and mend what it can
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code
+docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code, and build the site in build/docs
 	$(BIN)/python -m docs.generate
+	$(BIN)/sphinx-build --builder dirhtml --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras \
   --custom-compile-command "make lock" pyproject.toml requirements/build.in
@@ -63,7 +66,7 @@ lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(COMPILE) -c requirements/dev.txt --group mutants -o requirements/mutants.txt
 
 clean: ## remove what was built and what make run stored
-	rm -rf $(VENV) var mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) var build dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
