@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         web.run_app(build_app(settings), host=chosen.host, port=chosen.port, print=None, access_log=None)
     except OSError as error:
-        parser.error(f"--host {chosen.host} --port {chosen.port}: nothing can listen there: {error.strerror or error}")
+        parser.error(f"--host {chosen.host} --port {chosen.port}: cannot listen there: {error.strerror or error}")
 
 
 def _address(text: str) -> str:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bog_sandbox.bank import Bank
 from bog_sandbox.orders import Card, Order
-from bog_sandbox.payment import CODES, GOOD_CARDS, Payment
+from bog_sandbox.payment import CODES, GEORGIAN, GOOD_CARDS, Payment
 from bog_sandbox.validation import Refused
 
 TEXTS = {
@@ -148,6 +148,11 @@ class Page:
         return parent.card if parent and parent.saved else None
 
 
+def _meaning(order: Order, code: str) -> str:
+    """What a code means, in the language of the page."""
+    return (GEORGIAN if order.language == "ka" else CODES).get(code, code)
+
+
 def _texts(order: Order) -> dict[str, str]:
     return TEXTS[order.language]
 
@@ -178,8 +183,8 @@ def _card_form(order: Order, saved: Card | None, problem: str = "") -> web.Respo
 <input type="text" id="cvv" name="cvv" value="123" inputmode="numeric" autocomplete="cc-csc"></div></div>
 <button>{texts["pay"]} {order.amount:.2f} {order.currency}</button></form>
 {_wallet_form(order)}
-<footer>{texts["test"]}<br><code>4000 0000 0000 0001</code> {CODES["100"]}<br>
-<code>4000 0000 0000 0002</code> {CODES["107"]}</footer>"""
+<footer>{texts["test"]}<br><code>4000 0000 0000 0001</code> {_meaning(order, "100")}<br>
+<code>4000 0000 0000 0002</code> {_meaning(order, "107")}</footer>"""
     return _frame(order, texts["title"], inner)
 
 
@@ -211,7 +216,7 @@ def _over(order: Order) -> web.Response:
     if order.status in ("completed", "blocked", "partial_completed"):
         text = f"<p>{texts['paid']}</p>"
     elif order.status == "rejected" and order.code:
-        text = f'<p class="problem">{texts["failed"]}: {CODES.get(order.code, order.code)}</p>'
+        text = f'<p class="problem">{texts["failed"]}: {_meaning(order, order.code)}</p>'
     else:
         text = f"<p>{texts['over']}</p>"
     return _frame(order, texts["title"], text)

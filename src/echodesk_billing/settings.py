@@ -309,4 +309,4 @@ def _pem(value: str) -> str:
     try:
         return Path(value).read_text()
     except (OSError, ValueError) as error:
-        raise InvalidSettings(f"BOG_CALLBACK_PUBLIC_KEY is {value!r}: no PEM text, and no file: {error}") from None
+        raise InvalidSettings(f"BOG_CALLBACK_PUBLIC_KEY is {value!r}: neither PEM text nor a file: {error}") from None

@@ -179,7 +179,7 @@ async def test_two_refused_tokens_are_enough(gateway: BogGateway, odd: OddBank) 
 @pytest.mark.parametrize(
     ("answer", "error", "message"),
     [
-        ({"status": 401, "payload": {"error": "invalid_client"}}, GatewayUnavailable, "refuses our credentials"),
+        ({"status": 401, "payload": {"error": "invalid_client"}}, GatewayUnavailable, "rejects our credentials"),
         ({"status": 503}, GatewayUnavailable, "HTTP 503"),
         ({"status": 200, "body": "<html>"}, GatewayNonsense, "no token"),
         ({"status": 200, "payload": {"token_type": "Bearer"}}, GatewayNonsense, "access_token"),

@@ -69,7 +69,7 @@ async def test_a_catalogue_is_loaded_shown_and_not_loaded_twice(run: Run, tmp_pa
         (CATALOGUE.replace("10.00", "10.001"), "more than two decimals"),
         (CATALOGUE + CATALOGUE, "package id 7 is used twice"),
         ("not toml", "Expected '='"),
-        ("", "sells nothing"),
+        ("", "catalogue is empty"),
     ],
 )
 async def test_a_bad_catalogue_says_what_is_wrong_and_changes_nothing(
@@ -142,9 +142,9 @@ async def test_with_json_errors_are_json_too(run: Run, arguments: tuple[str, ...
 async def test_a_taken_port_is_named_by_its_variable(run: Run, bank: Bank) -> None:
     port = bank.url.rpartition(":")[2]
     code, printed = await run("serve", BILLING_PORT=port)
-    assert (code, f"BILLING_PORT is {port}: nothing can listen there" in printed) == (2, True), printed
+    assert (code, f"BILLING_PORT is {port}: cannot listen there" in printed) == (2, True), printed
     code, printed = await run("sandbox", "--port", port)
-    assert (code, f"--port {port}: nothing can listen there" in printed, "Traceback" in printed) == (2, True, False)
+    assert (code, f"--port {port}: cannot listen there" in printed, "Traceback" in printed) == (2, True, False)
 
 
 async def test_check_tells_an_unreachable_bank_in_words(run: Run) -> None:
@@ -168,13 +168,13 @@ async def test_texts_from_outside_are_texts_on_a_terminal(service: Service, clie
     assert (code, 'order_id="SUB-' in printed, "{'" in printed) == (0, True, False), printed
 
 
-async def test_check_says_what_is_wrong_and_how_to_mend_it(run: Run, bank: Bank) -> None:
+async def test_check_says_what_is_wrong_and_how_to_fix_it(run: Run, bank: Bank) -> None:
     code, printed = await run("check")
     assert (code, "BOG_CLIENT_ID" in printed) == (1, True)
     good = {**bank.environment, "BOG_CALLBACK_PUBLIC_KEY": await bank.control("GET", "public-key")}
     assert (await run("check", **good))[0] == 0
     code, printed = await run("check", **{**good, "BOG_CLIENT_SECRET": "wrong"})
-    assert (code, "refuses our credentials" in printed) == (1, True)
+    assert (code, "rejects our credentials" in printed) == (1, True)
 
 
 async def test_status_and_order_list_show_what_is_there(service: Service, client: Client, bank: Bank) -> None:
@@ -301,7 +301,7 @@ async def test_an_order_that_needs_attention_is_resolved_and_counts_no_more(
     assert payment["order_id"] in (await service.command("check"))[1]
     assert (await service.command("order", "resolve", payment["order_id"]))[0] == 2
     code, printed = await service.command("order", "resolve", payment["order_id"], "--reason", "looked")
-    assert (code, "needs no attention any more" in printed) == (0, True)
+    assert (code, "no longer needs attention" in printed) == (0, True)
     assert payment["order_id"] not in (await service.command("check"))[1]
     assert "resolved" in (await service.command("order", "show", payment["order_id"]))[1]
 

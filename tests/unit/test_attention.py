@@ -21,7 +21,7 @@ async def test_an_operator_resolves_an_order_once_with_a_note(world: World) -> N
     world.bank.pay(order, transferred=gel("1.00"))
     await world.hear(order)
     assert len((await world.views.overview()).needs_attention) == 1
-    with pytest.raises(InvalidSelection, match="what was found"):
+    with pytest.raises(InvalidSelection, match="what you found"):
         await world.settlement.resolve(OPERATOR, order.id, " ")
     for _ in range(2):
         await world.settlement.resolve(OPERATOR, order.id, "refunded in the business manager")

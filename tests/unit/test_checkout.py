@@ -127,7 +127,7 @@ async def test_buying_something_cheaper_while_it_runs_pays_the_next_period_and_c
 
 async def test_paid_time_keeps_its_currency(world: World) -> None:
     await world.buy_and_pay(package_id=1)
-    with pytest.raises(InvalidSelection, match="Paid time in GEL is left"):
+    with pytest.raises(InvalidSelection, match="This subscription is paid in GEL"):
         await world.checkout.buy(principal("acme"), Selection(package_id=1, seats=2), currency=Currency.EUR)
 
 

@@ -48,7 +48,7 @@ def test_an_order_of_which_the_first_word_is_its_refund_was_paid_in_full() -> No
 def test_an_amount_that_is_neither_net_nor_gross_needs_attention() -> None:
     order = paid()
     order.observe(refunded(S.REFUNDED_PARTIALLY, "100.00", "40.00", "40.00"), NOW)
-    assert order.attention == ("100.00 GEL is reported paid, but 145.00 GEL was before",)
+    assert order.attention == ("100.00 GEL is reported as paid, but 145.00 GEL was before",)
 
 
 def test_a_report_from_between_two_refunds_may_come_late() -> None:

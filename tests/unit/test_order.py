@@ -69,7 +69,7 @@ def test_a_rejection_keeps_code_and_reason() -> None:
         ({"code": "107"}, "completed with code 107"),
         ({"code": None}, "completed with code None"),
         ({"bank_order_id": "another"}, "knows it as"),
-        ({"external_order_id": "SUB-000000000000"}, "ours by the name SUB-000000000000"),
+        ({"external_order_id": "SUB-000000000000"}, "to our order SUB-000000000000"),
     ],
 )
 def test_a_report_that_does_not_fit_marks_the_order_and_completes_nothing(

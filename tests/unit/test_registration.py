@@ -146,7 +146,7 @@ def test_keys_are_rotated_by_putting_the_new_one_first() -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     sealed = FernetVault([old]).seal(SECRET)
     assert FernetVault([new, old]).open(sealed) == SECRET
-    with pytest.raises(VaultClosed, match="add the older key"):
+    with pytest.raises(VaultClosed, match="append the older key"):
         FernetVault([new]).open(sealed)
     with pytest.raises(VaultClosed, match="BILLING_ENCRYPTION_KEYS"):
         FernetVault([]).seal(SECRET)

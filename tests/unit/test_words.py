@@ -74,8 +74,8 @@ LATER = NOW + timedelta(hours=1)
 FEATURES = Selection(features=("whatsapp", "instagram"))
 PART = SplitPart(iban="GE00", amount=gel("10.00"))
 HALF = SplitPart(iban="GE00", percent=Decimal(50))
-NAME = "3 to 63 of a-z, 0-9, hyphen and underscore, beginning with a letter, ending with neither"
-PACKAGE = "The subscription is of a package: choose another package instead of single features"
+NAME = "3 to 63 of a-z, 0-9, hyphen and underscore, starting with a letter and ending with a letter or digit"
+PACKAGE = "The subscription is a package: choose another package instead of single features"
 MIXED = "Give each part of a split an amount, or each a share in per cent"
 
 
@@ -86,12 +86,12 @@ def applicant(**changes: str) -> Applicant:
 @pytest.mark.parametrize(
     ("wrong", "field", "message"),
     [
-        (lambda: FEATURES.with_feature("whatsapp"), "feature_id", "whatsapp is there already"),
-        (lambda: FEATURES.without_feature("sms"), "feature_id", "sms is not there"),
+        (lambda: FEATURES.with_feature("whatsapp"), "feature_id", "whatsapp is already part of the subscription"),
+        (lambda: FEATURES.without_feature("sms"), "feature_id", "sms is not part of the subscription"),
         (
             lambda: Selection(features=("sms",)).without_feature("sms"),
             "feature_id",
-            "sms is the last feature: a subscription has at least one until it ends",
+            "sms is the last feature. A subscription has at least one: cancel it instead",
         ),
         (lambda: Selection(package_id=1).with_feature("sms"), "feature_id", PACKAGE),
         (lambda: Selection(package_id=1).without_feature("sms"), "feature_id", PACKAGE),
@@ -130,7 +130,7 @@ def applicant(**changes: str) -> Applicant:
         (
             lambda: offers.purchase(running(), catalogue(), Selection(package_id=1), Currency.EUR, NOW),
             "currency",
-            "Paid time in GEL is left: pay in it until then",
+            "This subscription is paid in GEL until 2026-02-28. Pay in GEL, or wait until then to switch currency",
         ),
         (
             lambda: evolve(catalogue(), packages=(), features=()).feature("sms"),
@@ -181,12 +181,15 @@ NOTHING = gel("0.00")
         ),
         (
             lambda: evolve(catalogue().packages[0], display_name=""),
-            "a package's display_name is '': give 1 to 100 letters that can be printed$",
+            "a package's display_name is '': give 1 to 100 printable characters$",
         ),
-        (lambda: evolve(catalogue().packages[0], name="a\0"), "a package's name is 'a.x00': give 1 to 100 letters"),
-        (lambda: evolve(catalogue().features[0], name="n" * 101), "a feature's name is 'n{50}': give 1 to 100 letters"),
-        (lambda: evolve(catalogue().features[0], key=""), "a feature's key is '': give 1 to 64 letters"),
-        (lambda: evolve(catalogue().features[0], key="k" * 65), "a feature's key is 'k{50}': give 1 to 64 letters"),
+        (lambda: evolve(catalogue().packages[0], name="a\0"), "a package's name is 'a.x00': give 1 to 100 printable"),
+        (
+            lambda: evolve(catalogue().features[0], name="n" * 101),
+            "a feature's name is 'n{50}': give 1 to 100 printable",
+        ),
+        (lambda: evolve(catalogue().features[0], key=""), "a feature's key is '': give 1 to 64 printable"),
+        (lambda: evolve(catalogue().features[0], key="k" * 65), "a feature's key is 'k{50}': give 1 to 64 printable"),
         (lambda: Limits(max_users=-1), "the limit max_users is -1: give 0 or more$"),
         (
             lambda: evolve(catalogue(), packages=(), features=catalogue().features[:1] * 2),

@@ -45,5 +45,5 @@ class SandboxClock:
                 return msgspec.json.decode(await response.read(), type=_ClockAnswer).now.astimezone(UTC)
         except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError) as error:
             raise GatewayUnavailable(
-                f"The clock at {self._url} does not answer: {str(error) or type(error).__name__}"
+                f"The clock at {self._url} does not respond: {str(error) or type(error).__name__}"
             ) from error

@@ -64,7 +64,7 @@ class Handlers:
     def _on_a_thread(self, handler: Handler[Any], event: Event) -> asyncio.Future[Any]:
         """Where blocking is no harm and Django allows its database. A daemon: it keeps no process from ending."""
         if self._busy >= MOST_THREADS:
-            raise HandlersHang(f"{MOST_THREADS} handlers of events have not returned: restart the process")
+            raise HandlersHang(f"{MOST_THREADS} event handlers have not returned: restart the process")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
 

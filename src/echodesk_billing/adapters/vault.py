@@ -22,14 +22,14 @@ class FernetVault:
     def seal(self, plain: bytes) -> bytes:
         """Encrypt with the first key."""
         if self._fernet is None:
-            raise VaultClosed("Registrations carry secrets: set BILLING_ENCRYPTION_KEYS to keep them encrypted")
+            raise VaultClosed("Registrations contain secrets: set BILLING_ENCRYPTION_KEYS so they can be encrypted")
         return self._fernet.encrypt(plain)
 
     def open(self, sealed: bytes) -> bytes:
         """Decrypt with whichever key fits."""
         if self._fernet is None:
-            raise VaultClosed("BILLING_ENCRYPTION_KEYS is not set: what was sealed cannot be opened")
+            raise VaultClosed("BILLING_ENCRYPTION_KEYS is not set: encrypted data cannot be read")
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
-            raise VaultClosed("No key in BILLING_ENCRYPTION_KEYS opens it: add the older key behind the new") from None
+            raise VaultClosed("No key in BILLING_ENCRYPTION_KEYS can decrypt this: append the older key") from None

@@ -33,7 +33,7 @@ class LoadCatalogue:
             InvalidCatalogue: it sells nothing, as a file that was cut short does.
         """
         if not catalogue.packages and not catalogue.features:
-            raise InvalidCatalogue("The catalogue sells nothing: give it a package or a feature")
+            raise InvalidCatalogue("The catalogue is empty: add a package or a feature")
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Catalogue:

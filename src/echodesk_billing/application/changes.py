@@ -213,7 +213,7 @@ class ChangePlan:
             if not plan.is_of(wanted(has)) or not subscription.changes:
                 plan = pricing.plan(catalogue, wanted(has), before.price.currency, offers.kept_plans(subscription, now))
             if plan.selection == has:
-                raise ChangeRefused(f"{plan.name} with the same seats is what runs, or is scheduled, already")
+                raise ChangeRefused(f"{plan.name} with the same seats is already in force or scheduled")
             day = _day(effective, subscription.time_zone)
             replaced = changes.would_replace(subscription, plan, now, day)
             uow.outbox.add(changes.schedule(subscription, plan, now, day, catalogue), who.name)
@@ -252,7 +252,7 @@ class Cancel:
         return subscription
 
     async def resume(self, who: Principal) -> Subscription:
-        """Take a cancellation back, until the paid time ends.
+        """Undo a cancellation, until the paid time ends.
 
         Raises:
             NoActiveSubscription: there is none, or it has ended.

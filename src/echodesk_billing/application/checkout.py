@@ -93,7 +93,7 @@ class Checkout:
         return await self.start(buyer, decide, terms=terms, wallet_token=wallet_token, key=key, selection=selection)
 
     async def pay_now(self, buyer: Principal, *, key: str | None = None) -> Order:
-        """Pay the next period by hand, the customer being present; that makes the new mandate.
+        """Create a page to pay the next period, the customer being present; that makes the new mandate.
 
         Raises:
             NoActiveSubscription: there is nothing that runs on.
@@ -102,7 +102,7 @@ class Checkout:
         return await self.start(buyer, lambda running, _, now: offers.renewal(running, now), key=key, known=True)
 
     async def reactivate(self, buyer: Principal, *, key: str | None = None) -> Order:
-        """Pay for a suspended or ended subscription to run again.
+        """Create a page to pay for a suspended or ended subscription.
 
         Raises:
             NoActiveSubscription: there never was one.

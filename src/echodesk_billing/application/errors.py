@@ -30,11 +30,11 @@ class CallbackRefused(BillingError):
     """A callback whose signature is wrong: it is recorded and changes nothing."""
 
     def __init__(self) -> None:
-        super().__init__("The callback's signature does not fit its body")
+        super().__init__("The callback's signature is invalid")
 
 
 class CallbackOrderUnknown(BillingError):
     """A callback for an order that is not, or not yet, stored here; the bank repeats it."""
 
     def __init__(self) -> None:
-        super().__init__("The callback is about an order that is not known here")
+        super().__init__("The callback is about an unknown order")

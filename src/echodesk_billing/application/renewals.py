@@ -162,7 +162,7 @@ class Renew:
 def _hindrance(uow: UnitOfWork, subscription: Subscription, now: datetime) -> str | None:
     """Why the next period cannot be charged to the tenant's default card."""
     if not subscription.is_running:
-        return "nothing is charged any more"
+        return "nothing more is charged"
     price = subscription.plan_of(subscription.first_unpaid(now)).price
     return obstacle(default_card(uow, subscription.tenant_id), price, now)
 

@@ -91,7 +91,7 @@ class OrderMismatch(OrderEvent):
 
 @frozen(kw_only=True)
 class OrderAttentionResolved(OrderEvent):
-    """An order needs no attention any more.
+    """An order no longer needs attention.
 
     Args:
         reasons: why it did.

@@ -66,4 +66,4 @@ def _change(step: Step) -> str:
 
 def _refund(refund: Refund) -> str:
     said = [refund.reason and f"for {refund.reason!r}", refund.by and f"by {refund.by}", refund.failure]
-    return f"{refund.amount} {refund.state}: {', '.join(filter(None, said)) or 'asked for at the bank'} ({refund.id})"
+    return f"{refund.amount} {refund.state}: {', '.join(filter(None, said)) or 'requested at the bank'} ({refund.id})"

@@ -63,7 +63,7 @@ class Operations(Face):
         return order
 
     async def release(self, order_id: str, *, by: str = LIBRARY) -> Order:
-        """Let go of what a pre-authorisation holds. Twice is once.
+        """Release a pre-authorised payment. Twice is once.
 
         Args:
             by: who asks, for the record.
@@ -128,7 +128,7 @@ class Operations(Face):
         return found
 
     async def catalogue(self) -> Catalogue:
-        """What is on sale."""
+        """Show the catalogue."""
         return await self._container.views().catalogue()
 
     async def load_catalogue(self, catalogue: Catalogue, *, by: str = LIBRARY) -> Catalogue:

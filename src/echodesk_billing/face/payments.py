@@ -122,7 +122,7 @@ class Payments(Face):
     async def pay_now(
         self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None, by: str = LIBRARY
     ) -> Order:
-        """Pay the next period by hand; send the customer to the order's `payment_url`.
+        """Create a page to pay the next period; send the customer to the order's `payment_url`.
 
         Args:
             idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
@@ -140,7 +140,7 @@ class Payments(Face):
     async def reactivate(
         self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None, by: str = LIBRARY
     ) -> Order:
-        """Pay for a suspended or ended subscription to run again.
+        """Create a page to pay for a suspended or ended subscription.
 
         Args:
             idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the

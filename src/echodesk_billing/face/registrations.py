@@ -47,7 +47,7 @@ class Registrations(Face):
         return order
 
     async def registration_payload(self, order_id: str) -> bytes:
-        """What was passed along with a registration; empty once it was erased.
+        """The payload of a registration; empty once it was erased.
 
         Raises:
             OrderNotFound: the order is of no registration.

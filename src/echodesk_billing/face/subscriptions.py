@@ -36,7 +36,7 @@ class Subscriptions(Face):
         return subscription
 
     async def resume(self, tenant_id: str, *, by: str = LIBRARY) -> Subscription:
-        """Take a cancellation back, until the paid time ends.
+        """Undo a cancellation, until the paid time ends.
 
         Args:
             by: who asks, for the record.

@@ -49,7 +49,7 @@ class GatewayInDoubt(GatewayTimeout):
     """
 
     def __init__(self, refusal: GatewayRefused) -> None:
-        super().__init__(f"{refusal}, but an earlier attempt may have succeeded: it is being found out")
+        super().__init__(f"{refusal}, but an earlier attempt may have succeeded: it is being reconciled")
         self.refusal = refusal
 
 

@@ -186,7 +186,7 @@ class BogGateway:
         try:
             return codec.callback(codec.decode(raw_body))
         except codec.Malformed as error:
-            raise MalformedCallback(f"The callback cannot be read: {error}") from error
+            raise MalformedCallback(f"The callback cannot be parsed: {error}") from error
 
     async def check_credentials(self) -> None:
         """Fetch a token."""
@@ -252,8 +252,8 @@ class BogGateway:
             if last is not None:  # the time ran out between two attempts: what the last one said still holds
                 raise doubt or last from None
             log.error("bank.timeout", method=method, path=path, seconds=self._access.timeout_seconds)
-            silence = f"The bank did not answer within {self._access.timeout_seconds:g} s"
-            raise _Transient(GatewayTimeout(f"{silence}; the payment is being found out")) from None
+            silence = f"The bank did not respond within {self._access.timeout_seconds:g} s"
+            raise _Transient(GatewayTimeout(f"{silence}; the payment is being reconciled")) from None
         raise AssertionError("a retry context ends by returning or raising")
 
     def _resting(self, breaker: CircuitBreaker) -> GatewayUnavailable:
@@ -261,7 +261,7 @@ class BogGateway:
         seconds = max(1, math.ceil(breaker.open_remaining))
         failures = self._access.breaker_failures
         return GatewayUnavailable(
-            f"The bank failed {failures} times in a row and is left alone for {seconds} s more", seconds
+            f"The bank failed {failures} times in a row; calls to it are paused for another {seconds} s more", seconds
         )
 
     async def _attempt(self, method: str, path: str, body: codec.Json | None, headers: dict[str, str]) -> bytes:
@@ -275,7 +275,7 @@ class BogGateway:
             self._tokens.drop(token)
             if is_last:
                 break
-        raise GatewayUnavailable("The bank refuses a token that it gave a moment ago", 60)
+        raise GatewayUnavailable("The bank rejects a token that it issued a moment ago", 60)
 
     async def _token(self) -> str:
         """The current token; a token service that cannot be reached is a passing failure of the bank, tried once."""
@@ -297,7 +297,7 @@ class BogGateway:
             raise _Transient(GatewayUnavailable(f"The bank cannot be reached: {error}")) from error
         except aiohttp.ClientError as error:
             broke = f"The connection to the bank broke: {str(error) or type(error).__name__}"
-            doubt = GatewayTimeout(f"{broke}; the payment is being found out")
+            doubt = GatewayTimeout(f"{broke}; the payment is being reconciled")
             raise _Transient(doubt, leaves_doubt=True) from error
 
 
@@ -318,7 +318,7 @@ class _Transient(Exception):
     def from_status(cls, status: int, headers: Any) -> Self:
         asked = headers.get("Retry-After", "")
         seconds = int(asked) if asked.isdecimal() and len(asked) <= _MOST_DIGITS else None
-        meaning = GatewayUnavailable(f"The bank answered HTTP {status}", min(seconds or 30, 3600))
+        meaning = GatewayUnavailable(f"The bank responded with HTTP {status}", min(seconds or 30, 3600))
         return cls(meaning, seconds, leaves_doubt=status != _TOO_MANY_REQUESTS)
 
 
@@ -340,7 +340,7 @@ def _read(read: Callable[[codec.Json], T], raw: bytes, what: str) -> T:
     try:
         return read(codec.decode(raw))
     except codec.Malformed as error:
-        raise GatewayNonsense(f"The bank's answer to {what} cannot be read: {error}") from error
+        raise GatewayNonsense(f"The bank's response to {what} cannot be parsed: {error}") from error
 
 
 def _understood(status: int, answer: bytes, headers: Any) -> bytes:
@@ -349,7 +349,7 @@ def _understood(status: int, answer: bytes, headers: Any) -> bytes:
     if status in _PASSING or status >= _SERVER_ERROR:
         raise _Transient.from_status(status, headers)
     if status == _FORBIDDEN:  # of a firewall or a contract: it says nothing about the order
-        raise GatewayUnavailable(f"The bank answered HTTP {status}: {codec.error_message(answer)}", 300)
+        raise GatewayUnavailable(f"The bank responded with HTTP {status}: {codec.error_message(answer)}", 300)
     if status < 400:
-        raise GatewayNonsense(f"The bank answered HTTP {status}: a redirect, which is not followed")
+        raise GatewayNonsense(f"The bank responded with HTTP {status}: a redirect, which is not followed")
     raise GatewayRefused(status, codec.error_message(answer))

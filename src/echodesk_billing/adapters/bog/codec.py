@@ -118,7 +118,7 @@ def created(document: Json, order: Order) -> BankReport:
     if needs_page and not url:
         raise Malformed("an order was created without _links.redirect.href")
     if url and not url.startswith(("https://", "http://")):
-        raise Malformed("_links.redirect.href is no web address")
+        raise Malformed("_links.redirect.href is not a web address")
     return BankReport(
         source=Source.ANSWER,
         bank_order_id=bank_order_id,
@@ -321,7 +321,7 @@ def _identifier(document: Json, name: str) -> str | None:
     """An id of the bank's; it becomes part of an address, so nothing but letters, digits and dashes will do."""
     value = _text(document, name)
     if value is not None and not _IDENTIFIER.fullmatch(value):
-        raise Malformed(f"{name} {value[:40]!r} is no id of an order")
+        raise Malformed(f"{name} {value[:40]!r} is not an order id")
     return value
 
 

@@ -38,7 +38,7 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MOST_BYTES:
-            raise GatewayNonsense(f"The bank's answer is longer than {MOST_BYTES} bytes")
+            raise GatewayNonsense(f"The bank's response is longer than {MOST_BYTES} bytes")
     return bytes(body)
 
 
@@ -135,14 +135,14 @@ class TokenSource:
         if status in (400, 401, 403):
             log.error("bank.credentials_refused", status=status)
             raise GatewayUnavailable(
-                f"The bank refuses our credentials (HTTP {status}): check BOG_CLIENT_ID and BOG_CLIENT_SECRET", 300
+                f"The bank rejects our credentials (HTTP {status}): check BOG_CLIENT_ID and BOG_CLIENT_SECRET", 300
             )
         if not 200 <= status < 300:
-            raise TokenServiceDown(f"The bank's token service answered HTTP {status}")
+            raise TokenServiceDown(f"The bank's token service responded with HTTP {status}")
         try:
             answer = msgspec.json.decode(raw, type=_TokenAnswer)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise GatewayNonsense(f"The bank's token service answered no token: {error}") from error
+            raise GatewayNonsense(f"The bank's token service returned no token: {error}") from error
         life = lifetime(answer.expires_in, asked_at)
         self._token = _Token(answer.access_token, asked_at + life - min(MARGIN, life / 2))
         log.info("bank.token_fetched", expires_in_seconds=life.total_seconds())

@@ -83,7 +83,7 @@ def _run(work: Callable[[UnitOfWork], T], connection: Connection, ids: Ids) -> T
 def _unavailable(error: Exception) -> StorageUnavailable:
     cause = getattr(error, "orig", None) or error
     said = str(cause).strip().partition("\n")[0] or "no answer in time"
-    return StorageUnavailable(f"The database did not take it: {type(cause).__name__}: {said}")
+    return StorageUnavailable(f"The database rejected the operation: {type(cause).__name__}: {said}")
 
 
 class SqliteStorage:

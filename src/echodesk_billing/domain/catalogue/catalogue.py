@@ -40,7 +40,7 @@ def _key(thing: object, attribute: Attribute[str], value: str) -> None:
 def _word(thing: object, attribute: Attribute[str], value: str, longest: int) -> None:
     if not 1 <= len(value) <= longest or not value.isprintable():
         said = f"{_a(thing)} {attribute.name} is {value[:50]!r}"
-        raise InvalidCatalogue(f"{said}: give 1 to {longest} letters that can be printed")
+        raise InvalidCatalogue(f"{said}: give 1 to {longest} printable characters")
 
 
 def _a(thing: object) -> str:

@@ -50,7 +50,7 @@ class Selection:
         """
         self._require_features()
         if key in self.features:
-            raise InvalidSelection("feature_id", f"{key} is there already")
+            raise InvalidSelection("feature_id", f"{key} is already part of the subscription")
         return evolve(self, features=(*self.features, key))
 
     def without_feature(self, key: str) -> Selection:
@@ -62,17 +62,18 @@ class Selection:
         self._require_features()
         left = tuple(feature for feature in self.features if feature != key)
         if left == self.features:
-            raise InvalidSelection("feature_id", f"{key} is not there")
+            raise InvalidSelection("feature_id", f"{key} is not part of the subscription")
         if not left:
             raise InvalidSelection(
-                "feature_id", f"{key} is the last feature: a subscription has at least one until it ends"
+                "feature_id",
+                f"{key} is the last feature. A subscription has at least one: cancel it instead",
             )
         return evolve(self, features=left)
 
     def _require_features(self) -> None:
         if self.package_id is not None:
             raise InvalidSelection(
-                "feature_id", "The subscription is of a package: choose another package instead of single features"
+                "feature_id", "The subscription is a package: choose another package instead of single features"
             )
 
 

@@ -27,7 +27,8 @@ class RegistrationState(enum.StrEnum):
 def _schema_name(_applicant: object, _field: Attribute[str], value: str) -> None:
     if not _SCHEMA_NAME.fullmatch(value):
         raise InvalidSelection(
-            "schema_name", "3 to 63 of a-z, 0-9, hyphen and underscore, beginning with a letter, ending with neither"
+            "schema_name",
+            "3 to 63 of a-z, 0-9, hyphen and underscore, starting with a letter and ending with a letter or digit",
         )
 
 

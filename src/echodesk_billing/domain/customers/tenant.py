@@ -28,7 +28,7 @@ def tenant_id(value: object, reserved: Collection[str] = ()) -> str:
     if not _ID.fullmatch(value) or len(value) > LONGEST_ID:
         raise InvalidTenant(
             f"{value[:LONGEST_ID]!r} is not a tenant's id: give 1 to {LONGEST_ID} lower-case letters, digits, _ and -, "
-            "beginning with a letter or digit"
+            "starting with a letter or digit"
         )
     if value in RESERVED or value in reserved or value.startswith(_RESERVED_PREFIX):
         raise InvalidTenant(f"{value!r} is a reserved name, not a tenant's id")

@@ -25,7 +25,7 @@ def resolve(order: Order, note: str, by: str, at: datetime) -> list[OrderEvent]:
         InvalidSelection: there is no note.
     """
     if not note.strip():
-        raise InvalidSelection("note", "Say what was found and done")
+        raise InvalidSelection("note", "Describe what you found and did")
     if not order.attention:
         return []
     reasons, order.attention = order.attention, ()

@@ -51,9 +51,9 @@ def _expected(order: Order, report: BankReport) -> Money | None:
 def misfit(order: Order, report: BankReport) -> str | None:
     """Why the report cannot be true of this order; None when it can."""
     if report.external_order_id is not None and report.external_order_id != order.id:
-        return f"the bank says its order {report.bank_order_id} is ours by the name {report.external_order_id}"
+        return f"the bank links its order {report.bank_order_id} to our order {report.external_order_id}"
     if order.bank_order_id is not None and report.bank_order_id != order.bank_order_id:
-        return f"the bank knows it as {order.bank_order_id}, but speaks of {report.bank_order_id}"
+        return f"the bank knows it as {order.bank_order_id}, but reports {report.bank_order_id}"
     if not isinstance(report.status, BankStatus):
         return f"unknown bank status {report.status!r}"
     if not report.claims_money:
@@ -78,7 +78,7 @@ def _wrong_amount(order: Order, report: BankReport) -> str | None:
         return f"{paid} was paid for an order of {order.amount}"
     held = report.status is BankStatus.BLOCKED
     if order.captured is not None and paid != order.captured and not held:
-        return f"{paid} is reported paid, but {order.captured} was before"
+        return f"{paid} is reported as paid, but {order.captured} was before"
     discount = report.discount or Money.zero(paid.currency)
     if discount.currency is not paid.currency or discount.amount < 0:
         return f"a discount of {discount} is stated for an order of {order.amount}"

@@ -39,7 +39,12 @@ def purchase(
         return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
     running = subscription.plan_in_force(now)
     if running.price.currency is not currency:
-        raise InvalidSelection("currency", f"Paid time in {running.price.currency} is left: pay in it until then")
+        paid_in, until = running.price.currency, subscription.term.local_date(subscription.term.end)
+        raise InvalidSelection(
+            "currency",
+            f"This subscription is paid in {paid_in} until {until}. "
+            f"Pay in {paid_in}, or wait until then to switch currency",
+        )
     purpose = Purpose.UPGRADE if pricing.is_more(plan, running, catalogue) else Purpose.SUBSCRIPTION
     return Purchase(purpose=purpose, plan=plan, period=period)
 
@@ -155,7 +160,7 @@ def _preview_of_undoing(subscription: Subscription, running: Plan, now: datetime
     """What asking for what runs does: it takes back what is scheduled."""
     replaced = subscription.scheduled_from(effective_period(subscription, now, None))
     if not replaced:
-        raise ChangeRefused(f"{running.name} with the same seats is what runs now")
+        raise ChangeRefused(f"{running.name} with the same seats is already in force")
     return Preview(
         plan=running,
         is_immediate=False,

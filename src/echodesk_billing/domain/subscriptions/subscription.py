@@ -261,7 +261,7 @@ class Subscription:
         return events
 
     def resume(self, at: datetime) -> list[Event]:
-        """Take a cancellation back, until the paid time ends.
+        """Undo a cancellation, until the paid time ends.
 
         Raises:
             NoActiveSubscription: there is none, or it has ended.

@@ -12,12 +12,12 @@ from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, run_command, show, table_of
 from echodesk_billing.settings import Settings
 
-commands = typer.Typer(no_args_is_help=True, help="What is sold.")
+commands = typer.Typer(no_args_is_help=True, help="The price list.")
 
 
 @commands.command("load")
 def catalogue_load(file: Path, as_json: AsJson = False) -> None:
-    """Put a catalogue on sale, from a TOML or JSON file."""
+    """Publish a catalogue from a TOML or JSON file."""
 
     async def work(container: Container, _settings: Settings) -> None:
         loaded = await container.load_catalogue().load(read_catalogue(file), by=OPERATOR.name)
@@ -29,7 +29,7 @@ def catalogue_load(file: Path, as_json: AsJson = False) -> None:
 
 @commands.command("show")
 def catalogue_show(as_json: AsJson = False) -> None:
-    """What is on sale."""
+    """Show the catalogue."""
 
     async def work(container: Container, _settings: Settings) -> None:
         catalogue = await container.views().catalogue()

@@ -14,7 +14,7 @@ from echodesk_billing.domain.events import Event
 from echodesk_billing.entrypoints.cli.terminal import AsJson, Limit, Tenant, run_command, show
 from echodesk_billing.settings import Settings
 
-commands = typer.Typer(no_args_is_help=True, help="What happened.")
+commands = typer.Typer(no_args_is_help=True, help="Events.")
 
 
 FOLLOW_EVERY_SECONDS = 1.0
@@ -24,10 +24,10 @@ FOLLOW_EVERY_SECONDS = 1.0
 def events_tail(
     tenant: Tenant = None,
     limit: Limit = 20,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until stopped.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep following until stopped.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The last events, one a line; for programs there is GET /api/events/."""
+    """Show the last events, one per line. Programs use GET /api/events/."""
 
     async def work(container: Container, _settings: Settings) -> None:
         shown: set[str] = set()

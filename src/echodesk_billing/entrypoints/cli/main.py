@@ -24,7 +24,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Billing of EchoDesk through the Bank of Georgia.",
+    help="Subscriptions through the Bank of Georgia.",
 )
 cli.add_typer(service.commands)
 cli.add_typer(operations.commands)
@@ -49,7 +49,7 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Billing of EchoDesk through the Bank of Georgia."""
+    """Subscriptions through the Bank of Georgia."""
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def renew(
     limit: Limit = 10_000,
     as_json: AsJson = False,
 ) -> None:
-    """Charge what is due now, ask where the card may not be charged, and end what has run out."""
+    """Charge what is due, ask customers whose card cannot be charged, and end what has expired."""
 
     async def run(container: Container, _settings: Settings) -> int:
         found: list[Renewed] = []
@@ -77,7 +77,7 @@ def _renewals_table(found: Sequence[Renewed], *, dry_run: bool) -> Table | str:
 
 @commands.command()
 def status(as_json: AsJson = False) -> None:
-    """Orders by state, and what is in doubt or needs a person."""
+    """Show orders by state, unknown outcomes and what needs attention."""
 
     async def work(container: Container, _settings: Settings) -> None:
         now = await container.views().overview()
@@ -107,12 +107,12 @@ def status(as_json: AsJson = False) -> None:
                 table.add_row(f"subscriptions {name}", str(number), "")
             waiting = "a worker renews them: echodesk-billing work" if now.subscriptions_due else ""
             table.add_row("subscriptions due now", str(now.subscriptions_due), waiting)
-            table.add_row("held at the bank, by the books", ", ".join(map(str, now.bank_balance)), "")
+            table.add_row("balance at the bank, by the journal", ", ".join(map(str, now.bank_balance)), "")
             for tenant in now.never_due[:20]:
-                table.add_row(f"the subscription of {tenant} is never due", "", "this is a bug: please report it")
+                table.add_row(f"the subscription of {tenant} is never due", "", "this is a bug, please report it")
             for order in now.in_doubt[:20]:
                 why = f"{unknown_outcome(order)}, since {order.created_at:%Y-%m-%d %H:%M}"
-                table.add_row(f"{order.id} in doubt", "", f"{why}: echodesk-billing reconcile asks the bank")
+                table.add_row(f"{order.id} outcome unknown", "", f"{why}: echodesk-billing reconcile asks the bank")
             for order in now.needs_attention[:20]:
                 what = "; ".join(order.attention)
                 table.add_row(f"{order.id} needs attention", "", f"{what}: echodesk-billing order show {order.id}")
@@ -126,13 +126,13 @@ def status(as_json: AsJson = False) -> None:
 @commands.command()
 def reconcile(
     older_than: Annotated[
-        float, typer.Option(min=0, max=YEAR_SECONDS, help="Leave alone what is younger, in seconds.")
+        float, typer.Option(min=0, max=YEAR_SECONDS, help="Skip orders younger than this many seconds.")
     ] = 0,
-    report: Annotated[bool, typer.Option("--report", help="Change nothing: compare a day with the bank.")] = False,
-    day: Annotated[str, typer.Option(help="Which day, YYYY-MM-DD; yesterday where not given.")] = "",
+    report: Annotated[bool, typer.Option("--report", help="Compare a day with the bank; change nothing.")] = False,
+    day: Annotated[str, typer.Option(help="The day, YYYY-MM-DD (default: yesterday).")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Ask the bank about every order that is not settled, or compare a day's orders with it."""
+    """Ask the bank about every unsettled order, or compare a day's orders with it."""
     if report or day:
         _report(day, as_json=as_json)
 
@@ -146,8 +146,8 @@ def reconcile(
 
         def table() -> Table | str:
             if not found:
-                return "Nothing is in doubt."
-            table = table_of("order", "tenant", "since (UTC)", "in doubt because", "was", "is", "problem")
+                return "No outcome is unknown."
+            table = table_of("order", "tenant", "since (UTC)", "unknown because", "was", "is", "problem")
             for one in found:
                 why, since = one.unknown_outcome or "its customer may still pay", f"{one.since:%Y-%m-%d %H:%M}"
                 table.add_row(one.order_id, one.tenant_id, since, why, one.before, one.after, one.problem or "")
@@ -211,7 +211,7 @@ def _report(day: str, *, as_json: bool) -> None:
 
 @commands.command()
 def prune(as_json: AsJson = False) -> None:
-    """Delete what is of no use any more: old kept answers, refused callbacks, ended tokens, unpaid registrations."""
+    """Delete obsolete data: old responses, rejected callbacks, expired tokens, unpaid registrations."""
 
     async def work(container: Container, _settings: Settings) -> None:
         pruned = await container.prune().run()
@@ -229,7 +229,7 @@ def prune(as_json: AsJson = False) -> None:
 
 @commands.command()
 def check(as_json: AsJson = False) -> None:
-    """Look at configuration, database and bank: what is wrong, and how to mend it."""
+    """Check configuration, database and bank, and say how to fix what is wrong."""
     settings = configured_settings()
 
     async def run() -> dict[str, str | None]:
@@ -246,7 +246,7 @@ def check(as_json: AsJson = False) -> None:
                 found["attention"] = f"{len(waiting)} order(s) need attention: {ids}" if waiting else None
                 stuck = await container.storage().read(lambda uow: uow.subscriptions.never_due(100))
                 names = ", ".join(stuck)
-                found["due"] = f"nobody will look at {len(stuck)} subscription(s): {names}" if stuck else None
+                found["due"] = f"no worker will process {len(stuck)} subscription(s): {names}" if stuck else None
             return found
 
     found = asyncio.run(run())

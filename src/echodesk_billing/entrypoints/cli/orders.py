@@ -15,12 +15,12 @@ from echodesk_billing.entrypoints import order_history
 from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, Limit, Tenant, run_command, show, table_of
 from echodesk_billing.settings import Settings
 
-commands = typer.Typer(no_args_is_help=True, help="Payments, one by one.")
+commands = typer.Typer(no_args_is_help=True, help="Payments.")
 
 
 @commands.command("show")
 def order_show(order_id: str, as_json: AsJson = False) -> None:
-    """One order with its history and the callbacks that spoke of it."""
+    """Show an order with its history and callbacks."""
 
     async def work(container: Container, _settings: Settings) -> None:
         timeline = await container.views().timeline(OPERATOR, order_id)
@@ -55,7 +55,7 @@ def order_list(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Orders, newest first."""
+    """List orders, newest first."""
 
     async def work(container: Container, _settings: Settings) -> None:
         orders = await container.storage().read(lambda uow: uow.orders.listed(tenant, state, limit))
@@ -78,10 +78,10 @@ def order_list(
 @commands.command("refund")
 def order_refund(
     order_id: str,
-    amount: Annotated[str, typer.Option(help="How much; all that is left where not given.")] = "",
-    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    amount: Annotated[str, typer.Option(help="The amount (default: all that is left).")] = "",
+    reason: Annotated[str, typer.Option(help="The reason, for the history.")] = "",
     refund_id: Annotated[
-        str, typer.Option(help="A UUID of your own for this refund: asking again with it is asking once.")
+        str, typer.Option(help="Your own UUID for this refund: repeating it with the same UUID refunds once.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -115,11 +115,11 @@ def order_resolve(
     reason: Annotated[str, typer.Option(help="What you found and did.")],
     as_json: AsJson = False,
 ) -> None:
-    """Say that what an order needed attention for is dealt with; it is counted no more."""
+    """Resolve an order that needs attention."""
 
     async def work(container: Container, _settings: Settings) -> None:
         order = await container.settlement().resolve(OPERATOR, order_id, reason)
-        show(_order_json(order), lambda: f"{order.id} needs no attention any more.", as_json=as_json)
+        show(_order_json(order), lambda: f"{order.id} no longer needs attention.", as_json=as_json)
 
     run_command(work)
 

@@ -35,7 +35,7 @@ def serve() -> None:
 
 @commands.command()
 def work() -> None:
-    """Renew subscriptions, find out about payments, deliver events, until stopped. Many may run on PostgreSQL."""
+    """Renew subscriptions, reconcile payments and deliver events until stopped. Run several on PostgreSQL."""
 
     async def run(container: Container, settings: Settings) -> None:
         if not container.gateway().is_configured:
@@ -62,7 +62,7 @@ def sandbox(context: typer.Context) -> None:
 
 @commands.command()
 def migrate(as_json: AsJson = False) -> None:
-    """Bring the database up to date."""
+    """Migrate the database."""
     settings = configured_settings()
 
     async def run() -> list[str]:

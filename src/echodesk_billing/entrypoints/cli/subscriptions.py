@@ -18,12 +18,12 @@ from echodesk_billing.entrypoints.cli.terminal import AsJson, run_command, show,
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.settings import Settings
 
-commands = typer.Typer(no_args_is_help=True, help="What tenants have.")
+commands = typer.Typer(no_args_is_help=True, help="Subscriptions of tenants.")
 
 
 @commands.command("show")
 def subscription_show(tenant: str, as_json: AsJson = False) -> None:
-    """A tenant's subscription as it is now, with its cards and invoices."""
+    """Show a tenant's subscription with its cards and invoices."""
     check_tenant_id(tenant)
     who = Principal(tenant_id=tenant, tenant_name=tenant, user_id="cli", scopes=frozenset({Scope.READ}))
 
@@ -69,7 +69,7 @@ def subscription_show(tenant: str, as_json: AsJson = False) -> None:
 
 @commands.command("statement")
 def subscription_statement(tenant: str, as_json: AsJson = False) -> None:
-    """A tenant's account in the books: what it paid, what was invoiced, what went back."""
+    """Show a tenant's account: payments, invoices, refunds."""
     check_tenant_id(tenant)
 
     async def work(container: Container, _settings: Settings) -> None:

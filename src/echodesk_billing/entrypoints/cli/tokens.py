@@ -24,14 +24,16 @@ def token_create(
     tenant: Annotated[str, typer.Option(help="Lower-case name of the tenant, as in its web address.")],
     tenant_name: Annotated[str, typer.Option(help="The name on the payment page.")] = "",
     user: Annotated[str, typer.Option(help="Whose token it is.")] = "admin",
-    scope: Annotated[list[Scope] | None, typer.Option(help="What it may do; may be repeated.")] = None,
-    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How long it is good for.")] = 400,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it allows; repeat the option for several scopes.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days it is valid.")] = 400,
     never: Annotated[bool, typer.Option("--never", help="It never expires.")] = False,
     name: Annotated[str, typer.Option(help="The user's full name, masked before the bank sees it.")] = "",
     email: Annotated[str, typer.Option(help="The user's e-mail, masked before the bank sees it.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a token; it is shown this once."""
+    """Create a token. It is shown only once."""
     principal = Principal(
         tenant_id=tenant,
         tenant_name=tenant_name or tenant,
@@ -51,7 +53,7 @@ def token_create(
 
 @commands.command("list")
 def token_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
-    """Tokens by their first characters, newest first."""
+    """List tokens by their first characters, newest first."""
 
     async def work(container: Container, _settings: Settings) -> None:
         tokens = await container.tokens().listed(tenant)

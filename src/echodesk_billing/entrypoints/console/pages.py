@@ -75,7 +75,7 @@ def _form(handler: _SessionHandler) -> _Handler:
     async def checked(request: Request, uses: UseCases, session: Session) -> Response:
         form = await _fields(request)
         if not session.is_proved(form.get("proof", "")):
-            return _message("Refused", "This form is not from this session: reload the page", HTTPStatus.FORBIDDEN)
+            return _message("Refused", "This form belongs to another session: reload the page", HTTPStatus.FORBIDDEN)
         if any("\0" in value for value in form.values()):
             return _message("Refused", "The form has a NUL character in it", HTTPStatus.BAD_REQUEST, session)
         return await handler(request, uses, session)
@@ -95,7 +95,7 @@ async def _fields(request: Request) -> dict[str, str]:
         text = (await request.body()).decode(_charset(request))
         return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
     except (ValueError, LookupError):
-        raise Refused(HTTPStatus.BAD_REQUEST, "The form is in no encoding that can be read") from None
+        raise Refused(HTTPStatus.BAD_REQUEST, "The form's encoding cannot be read") from None
 
 
 def _charset(request: Request) -> str:
@@ -107,7 +107,7 @@ async def _login(request: Request, uses: UseCases) -> Response:
     """Exchange an operator's token for a session."""
     cookie = await sessions.opened((await _fields(request)).get("token", "").strip(), uses)
     if cookie is None:
-        wrong = "That is no token of an operator: echodesk-billing token create --scope operator"
+        wrong = "This is not an operator's token: echodesk-billing token create --scope operator"
         return _render("login.html", HTTPStatus.FORBIDDEN, title="Log in", wrong=wrong)
     answer = _see_other(HOME)
     answer.cookies.append(cookie)

@@ -32,7 +32,7 @@ async def authenticate(request: Request, uses: UseCases, scope: Scope) -> Princi
     if not known.allows(scope):
         if "order_id" in request.parameters:
             await uses.views.order(known, request.parameters["order_id"])
-        raise Refused(HTTPStatus.FORBIDDEN, f"This token may not do that: it needs the scope {scope}")
+        raise Refused(HTTPStatus.FORBIDDEN, f"This token does not allow that: it needs the scope {scope}")
     return known
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from echodesk_billing.domain.customers.card import Card, CardState
 from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number
 from echodesk_billing.entrypoints.http.common import Done, Id, Nothing
+from echodesk_billing.entrypoints.http.messages import say
 from echodesk_billing.ports.access import Scope
 
 SAVED_CARD = "/api/payments/saved-card/"
@@ -77,19 +78,19 @@ async def remove(call: Call[MaybeCard]) -> Done:
     if card_id is None:
         card_id = whole_number(call.request.query.get("card_id", ""), "card_id")
     card = await call.uses.cards.forget(call.who, card_id)
-    return Done(message=f"The card {card.masked_number} was removed.")
+    return Done(message=say(call.language, "card_removed", card=card.masked_number))
 
 
 async def remove_default(call: Call[Nothing]) -> Done:
     """`DELETE /api/payments/saved-card/delete/`."""
     card = await call.uses.cards.forget(call.who)
-    return Done(message=f"The card {card.masked_number} was removed.")
+    return Done(message=say(call.language, "card_removed", card=card.masked_number))
 
 
 async def set_default(call: Call[CardChoice]) -> Done:
     """`POST /api/payments/saved-card/set-default/`."""
     card = await call.uses.cards.set_default(call.who, call.body.card_id)
-    return Done(message=f"The card {card.masked_number} is the default now.")
+    return Done(message=say(call.language, "card_default", card=card.masked_number))
 
 
 async def add(call: Call[AddCard]) -> CardAdding:
@@ -112,7 +113,7 @@ ROUTES = (
             method="DELETE",
             path=path,
             handler=remove,
-            summary="Forget a saved card, here and at the bank",
+            summary="Remove a saved card, here and at the bank",
             takes=MaybeCard,
             gives=Done,
             scope=Scope.WRITE,
@@ -123,7 +124,7 @@ ROUTES = (
         method="DELETE",
         path=SAVED_CARD + "delete/",
         handler=remove_default,
-        summary="Forget the default card",
+        summary="Remove the default card",
         gives=Done,
         scope=Scope.WRITE,
     ),
@@ -140,7 +141,7 @@ ROUTES = (
         method="POST",
         path=SAVED_CARD + "add/",
         handler=add,
-        summary="Save a card: a small payment that is given back",
+        summary="Save a card with a small payment that is refunded",
         takes=AddCard,
         gives=CardAdding,
         scope=Scope.WRITE,

@@ -137,7 +137,7 @@ class FeatureAdded(Struct, frozen=True, kw_only=True):
     payment_charged: bool = False
 
     @classmethod
-    def of(cls, feature: Item, changed: Changed, now: datetime) -> FeatureAdded:
+    def of(cls, feature: Item, changed: Changed, now: datetime, language: str) -> FeatureAdded:
         """From a change that added `feature`. A new price is a new mandate, so that the customer has to be there."""
         order, preview = changed.order, changed.preview
         return cls(
@@ -145,7 +145,7 @@ class FeatureAdded(Struct, frozen=True, kw_only=True):
             requires_authentication=order is not None,
             payment_url=order.payment_url if order else None,
             order_id=order.id if order else None,
-            message=change_message(changed),
+            message=change_message(changed, language),
             feature=FeatureName.of(feature),
             prorated_cost=order.amount.amount if order else Decimal("0.00"),
             new_monthly_cost=preview.plan.price.amount,
@@ -168,11 +168,11 @@ class FeatureRemoved(Struct, frozen=True, kw_only=True):
     effective_date: datetime
 
     @classmethod
-    def of(cls, feature: Item, changed: Changed) -> FeatureRemoved:
+    def of(cls, feature: Item, changed: Changed, language: str) -> FeatureRemoved:
         """From a change that took `feature` away."""
         price = changed.preview.plan.price
         return cls(
-            message=change_message(changed),
+            message=change_message(changed, language),
             feature=FeatureName.of(feature),
             cost_reduction=(changed.before.price - price).amount,
             new_monthly_cost=price.amount,
@@ -190,13 +190,13 @@ async def add(call: Call[AddFeature]) -> FeatureAdded:
     """`POST /api/subscription/features/add/`."""
     when = When.NOW if call.body.charge_immediately else When.LATER
     feature, changed = await call.uses.change_plan.add_feature(call.who, call.body.feature_id, when, key=call.key)
-    return FeatureAdded.of(feature, changed, await call.uses.clock.now())
+    return FeatureAdded.of(feature, changed, await call.uses.clock.now(), call.language)
 
 
 async def remove(call: Call[RemoveFeature]) -> FeatureRemoved:
     """`POST /api/subscription/features/remove/`."""
     feature, changed = await call.uses.change_plan.remove_feature(call.who, call.body.feature_id)
-    return FeatureRemoved.of(feature, changed)
+    return FeatureRemoved.of(feature, changed, call.language)
 
 
 ROUTES = (
@@ -204,7 +204,7 @@ ROUTES = (
         method="GET",
         path="/api/subscription/features/available/",
         handler=available,
-        summary="Features that can be bought by themselves",
+        summary="Features that can be bought or removed",
         gives=AvailableFeatures,
         scope=Scope.READ,
     ),
@@ -221,7 +221,7 @@ ROUTES = (
         method="POST",
         path="/api/subscription/features/remove/",
         handler=remove,
-        summary="Take a feature away from the next period on",
+        summary="Remove a feature from the next period on",
         takes=RemoveFeature,
         gives=FeatureRemoved,
         scope=Scope.WRITE,

@@ -81,7 +81,7 @@ def _replay(kept: Answer, mine: Answer) -> Response:
     if kept.status == 0:
         raise Refused(
             HTTPStatus.CONFLICT,
-            "A request with this Idempotency-Key is being worked on",
+            "A request with this Idempotency-Key is in progress",
             headers={"Retry-After": "2"},
         )
     return Response(

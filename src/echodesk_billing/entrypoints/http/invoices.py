@@ -95,7 +95,7 @@ ROUTES = (
         method="GET",
         path="/api/payments/invoices/{invoice_id}/pdf/",
         handler=pdf,
-        summary="One invoice on paper, in Georgian or English",
+        summary="One invoice as a PDF, in Georgian or English",
         gives=bytes,
         scope=Scope.READ,
     ),

@@ -121,7 +121,7 @@ class Limiter:
         if self._in_hand >= self._rates.at_once:
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"Too much at once: {self._rates.at_once} requests are being worked on. Try again in a second",
+                f"Overloaded: {self._rates.at_once} requests are in progress. Try again in a second",
                 headers={"Retry-After": "1"},
             )
         self._in_hand += 1
@@ -152,7 +152,7 @@ class Limiter:
         except TimeoutError:
             raise Refused(
                 HTTPStatus.REQUEST_TIMEOUT,
-                f"The body did not come within {self._rates.body_seconds:g} s",
+                f"The body did not arrive within {self._rates.body_seconds:g} s",
                 headers={"Connection": "close"},
             ) from None
         if len(content) > BODY_LIMIT:

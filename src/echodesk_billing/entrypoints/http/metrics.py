@@ -10,9 +10,9 @@ from echodesk_billing.entrypoints.http.message import Request, Response
 MOST_COUNTED = 1000
 
 _answered = Counter("billing_http_requests_total", "Answered requests", ["method", "route", "status"])
-_attention = Gauge("billing_orders_needing_attention", "Orders that need a person; 1000 means that or more")
-_to_reconcile = Gauge("billing_orders_to_ask_about", "Orders whose time to be asked about at the bank has come")
-_due = Gauge("billing_subscriptions_due", "Subscriptions that a worker should tend now")
+_attention = Gauge("billing_orders_needing_attention", "Orders that need attention; 1000 means 1000 or more")
+_to_reconcile = Gauge("billing_orders_to_ask_about", "Orders due for reconciliation with the bank")
+_due = Gauge("billing_subscriptions_due", "Subscriptions due to be processed by a worker")
 _seconds = Histogram("billing_http_request_seconds", "Time to answer", ["method", "route"])
 
 

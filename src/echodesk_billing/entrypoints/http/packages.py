@@ -56,7 +56,7 @@ ROUTES = (
         method="GET",
         path="/api/packages/",
         handler=listed,
-        summary="What is sold",
+        summary="The price list",
         gives=list[PackageView],
     ),
 )

@@ -141,7 +141,7 @@ def from_error(error: Exception) -> Refused:
         if isinstance(error, kind):
             return Refused(status, str(error), headers=_headers(error, status), errors=_errors(error))
     log.error("http.failed", error=type(error).__name__, exc_info=error)
-    return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; it is logged with the request id")
+    return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error; it is logged with the request id")
 
 
 def from_validation(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionError) -> Refused:

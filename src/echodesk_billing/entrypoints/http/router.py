@@ -51,4 +51,4 @@ class Router:
         for pattern, methods in self._patterns.values():
             if matched := pattern.fullmatch(path):
                 return methods, matched.groupdict()
-        raise Refused(HTTPStatus.NOT_FOUND, "There is nothing at this address")
+        raise Refused(HTTPStatus.NOT_FOUND, "Nothing is at this address")

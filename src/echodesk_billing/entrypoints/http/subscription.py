@@ -16,6 +16,7 @@ from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints.http.calls import Call, Route
 from echodesk_billing.entrypoints.http.common import Choice, Done, Nothing
+from echodesk_billing.entrypoints.http.messages import say
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.usage import Usage
 
@@ -34,13 +35,13 @@ class SubscriptionCancelled(Struct, frozen=True, kw_only=True):
     access_until: datetime
 
     @classmethod
-    def of(cls, subscription: Subscription, now: datetime) -> SubscriptionCancelled:
+    def of(cls, subscription: Subscription, now: datetime, language: str = "en") -> SubscriptionCancelled:
         """From a subscription that was just cancelled."""
         until = subscription.paid_until
         if subscription.state is SubscriptionState.ENDED or until is None:
-            return cls(message="The subscription has ended.", access_until=now)
+            return cls(message=say(language, "ended"), access_until=now)
         day = local_date(until, subscription.time_zone)
-        return cls(message=f"The subscription is cancelled. You have access until {day}.", access_until=until)
+        return cls(message=say(language, "cancelled", day=day), access_until=until)
 
 
 class StartTrial(Choice, frozen=True, kw_only=True):
@@ -220,7 +221,7 @@ async def me(call: Call[Nothing]) -> MySubscription:
 async def cancel(call: Call[CancelSubscription]) -> SubscriptionCancelled:
     """`POST /api/payments/cancel/`."""
     subscription = await call.uses.cancel.cancel(call.who, immediately=call.body.immediately)
-    return SubscriptionCancelled.of(subscription, await call.uses.clock.now())
+    return SubscriptionCancelled.of(subscription, await call.uses.clock.now(), call.language)
 
 
 async def resume(call: Call[Nothing]) -> Done:
@@ -228,10 +229,11 @@ async def resume(call: Call[Nothing]) -> Done:
     subscription = await call.uses.cancel.resume(call.who)
     zone, until = subscription.time_zone, subscription.paid_until
     if subscription.state is SubscriptionState.TRIALING and subscription.trial_ends_at is not None:
-        return Done(message=f"The trial runs on until {local_date(subscription.trial_ends_at, zone)}.")
-    return Done(
-        message=f"The subscription runs on. It is due again on {local_date(until, zone)}." if until else "It runs on."
-    )
+        day = local_date(subscription.trial_ends_at, zone)
+        return Done(message=say(call.language, "trial_resumed", day=day))
+    if until is None:
+        return Done(message=say(call.language, "resumed"))
+    return Done(message=say(call.language, "resumed_until", day=local_date(until, zone)))
 
 
 async def trial(call: Call[StartTrial]) -> MySubscription:
@@ -262,7 +264,7 @@ ROUTES = (
         method="POST",
         path="/api/subscription/resume/",
         handler=resume,
-        summary="Take a cancellation back",
+        summary="Undo a cancellation",
         gives=Done,
         scope=Scope.WRITE,
     ),
@@ -270,7 +272,7 @@ ROUTES = (
         method="POST",
         path="/api/subscription/trial/",
         handler=trial,
-        summary="Try a package for nothing, once",
+        summary="Start a free trial, once per tenant",
         takes=StartTrial,
         gives=MySubscription,
         scope=Scope.WRITE,

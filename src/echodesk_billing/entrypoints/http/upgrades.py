@@ -16,6 +16,7 @@ from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.subscriptions.purchase import Preview
 from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number
 from echodesk_billing.entrypoints.http.common import Done, Id, Nothing
+from echodesk_billing.entrypoints.http.messages import say
 from echodesk_billing.entrypoints.http.subscription import MyPackage
 from echodesk_billing.ports.access import Scope
 
@@ -116,11 +117,11 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
     replaces: list[ReplacedChange]
 
     @classmethod
-    def of(cls, changed: Changed) -> PlanChanged:
+    def of(cls, changed: Changed, language: str = "en") -> PlanChanged:
         """From a change."""
         order, preview = changed.order, changed.preview
         return cls(
-            message=change_message(changed),
+            message=change_message(changed, language),
             requires_payment=order is not None,
             payment_url=order.payment_url if order else None,
             order_id=order.id if order else None,
@@ -135,18 +136,17 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
         )
 
 
-def change_message(changed: Changed) -> str:
+def change_message(changed: Changed, language: str = "en") -> str:
     """What a change does, in a sentence."""
     plan, zone = changed.preview.plan, changed.time_zone
     replaced = "".join(
-        f" The scheduled change to {one.name} on {local_date(starts, zone)} is dropped."
+        say(language, "replaced", plan=one.name, day=local_date(starts, zone))
         for one, starts in changed.preview.replaces
     )
     if changed.order is not None:
-        return f"Pay {changed.order.amount} to have {plan.name} now.{replaced}"
-    return (
-        f"{plan.name} holds from {local_date(changed.preview.effective_at, zone)}, at {plan.price} a month.{replaced}"
-    )
+        return say(language, "pay_now", amount=changed.order.amount, plan=plan.name) + replaced
+    day = local_date(changed.preview.effective_at, zone)
+    return say(language, "scheduled", plan=plan.name, day=day, amount=plan.price) + replaced
 
 
 def replaced_changes(preview: Preview) -> list[ReplacedChange]:
@@ -168,7 +168,7 @@ async def preview(call: Call[Nothing]) -> UpgradePreview:
 async def immediate(call: Call[Upgrade]) -> PlanChanged:
     """`POST /api/upgrade/immediate/`."""
     changed = await call.uses.change_plan.change(call.who, call.body.selection, When.NOW, key=call.key)
-    return PlanChanged.of(changed)
+    return PlanChanged.of(changed, call.language)
 
 
 async def scheduled(call: Call[Upgrade]) -> PlanChanged:
@@ -176,13 +176,13 @@ async def scheduled(call: Call[Upgrade]) -> PlanChanged:
     changed = await call.uses.change_plan.change(
         call.who, call.body.selection, When.LATER, effective=call.body.effective()
     )
-    return PlanChanged.of(changed)
+    return PlanChanged.of(changed, call.language)
 
 
 async def cancel_scheduled(call: Call[Nothing]) -> Done:
     """`POST /api/upgrade/cancel-scheduled/`."""
     await call.uses.change_plan.drop_schedule(call.who)
-    return Done(message="The scheduled change was dropped.")
+    return Done(message=say(call.language, "schedule_dropped"))
 
 
 async def seats(call: Call[ChangeSeats]) -> PlanChanged:
@@ -192,7 +192,7 @@ async def seats(call: Call[ChangeSeats]) -> PlanChanged:
         return evolve(has, seats=call.body.agent_count)
 
     changed = await call.uses.change_plan.change(call.who, wanted, When.NOW_IF_DEARER, key=call.key)
-    return PlanChanged.of(changed)
+    return PlanChanged.of(changed, call.language)
 
 
 ROUTES = (
@@ -200,7 +200,7 @@ ROUTES = (
         method="GET",
         path="/api/upgrade/preview/",
         handler=preview,
-        summary="What a change would cost, from when, and how many extra days",
+        summary="Preview a change: price, date, extra days",
         gives=UpgradePreview,
         scope=Scope.READ,
     ),
@@ -208,7 +208,7 @@ ROUTES = (
         method="POST",
         path="/api/upgrade/immediate/",
         handler=immediate,
-        summary="Upgrade now: the full new price is paid, what is unused becomes days",
+        summary="Upgrade now: pay the full new price; unused time becomes extra days",
         takes=Upgrade,
         gives=PlanChanged,
         scope=Scope.WRITE,
@@ -217,7 +217,7 @@ ROUTES = (
         method="POST",
         path="/api/upgrade/scheduled/",
         handler=scheduled,
-        summary="Change from the next period on, or a later one",
+        summary="Schedule a change for the next period or later",
         takes=Upgrade,
         gives=PlanChanged,
         scope=Scope.WRITE,
@@ -226,7 +226,7 @@ ROUTES = (
         method="POST",
         path="/api/upgrade/cancel-scheduled/",
         handler=cancel_scheduled,
-        summary="Drop a scheduled change",
+        summary="Cancel a scheduled change",
         gives=Done,
         scope=Scope.WRITE,
     ),
@@ -234,7 +234,7 @@ ROUTES = (
         method="PUT",
         path="/api/subscription/agent-count/",
         handler=seats,
-        summary="More agents now, or fewer from the next period",
+        summary="Add seats now, or remove them from the next period",
         takes=ChangeSeats,
         gives=PlanChanged,
         scope=Scope.WRITE,

@@ -35,7 +35,7 @@ def _read(request: web.Request) -> Request:
         try:
             return await request.read()
         except (ConnectionError, web.RequestPayloadError):
-            raise Refused(HTTPStatus.BAD_REQUEST, "The body broke off before its end") from None
+            raise Refused(HTTPStatus.BAD_REQUEST, "The body was cut off") from None
         except web.HTTPRequestEntityTooLarge:
             raise too_large() from None
 

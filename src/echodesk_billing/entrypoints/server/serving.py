@@ -50,7 +50,7 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
     except OSError as error:
         await runner.cleanup()
         where = f"BILLING_HOST is {settings.host}, BILLING_PORT is {settings.port}"
-        raise InvalidSettings(f"{where}: nothing can listen there: {error.strerror or error}") from error
+        raise InvalidSettings(f"{where}: cannot listen there: {error.strerror or error}") from error
     port = runner.addresses[0][1]
     background = [asyncio.create_task(job) for job in _jobs(container, settings)]
     try:

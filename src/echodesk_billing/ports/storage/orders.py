@@ -47,7 +47,7 @@ class Orders(Protocol):
         ...
 
     def listed(self, tenant_id: str | None, state: OrderState | None, limit: int) -> Sequence[Order]:
-        """Orders, newest first."""
+        """List orders, newest first."""
         ...
 
     def changed_between(self, start: datetime, end: datetime, after: str, limit: int) -> Sequence[Order]:
