@@ -172,7 +172,7 @@ async def test_two_refused_tokens_are_enough(gateway: BogGateway, odd: OddBank) 
     for _ in range(2):
         odd.gives_token()
         odd.answers("POST", ORDERS, status=401)
-    with pytest.raises(GatewayUnavailable, match="refuses a token"):
+    with pytest.raises(GatewayUnavailable, match="rejects a token"):
         await gateway.create_order(an_order())
 
 
@@ -202,7 +202,7 @@ async def test_a_token_service_in_trouble(
         ({"status": 400, "payload": {"message": "callback_url is required"}}, 1, GatewayRefused, "callback_url"),
         ({"status": 404, "body": "<h1>not here</h1>"}, 1, GatewayRefused, "not here"),
         ({"status": 302, "headers": {"Location": "https://evil.example"}}, 1, GatewayNonsense, "redirect"),
-        ({"status": 200, "body": "<html>oops"}, 1, GatewayNonsense, "cannot be read"),
+        ({"status": 200, "body": "<html>oops"}, 1, GatewayNonsense, "cannot be parsed"),
         ({"status": 200, "payload": {}}, 1, GatewayNonsense, "without id"),
         ({"status": 200, "payload": {"id": BANK_ID}}, 1, GatewayNonsense, "redirect.href"),
         ({"status": 500}, 3, GatewayUnavailable, "HTTP 500"),
