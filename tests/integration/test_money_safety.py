@@ -148,7 +148,7 @@ async def test_a_bank_that_answers_too_late_is_504_and_reconcile_finds_the_order
 ) -> None:
     await bank.fault("/ecommerce/orders", "delay", seconds=6)
     answer = await client.post(CREATE, {"package_id": 1})
-    assert (answer.status, "being found out" in answer.body["detail"]) == (504, True)
+    assert (answer.status, "being reconciled" in answer.body["detail"]) == (504, True)
     code, printed = await service.command("reconcile", "--json")
     tenant = (await service.container.tokens().authenticate(client.token)).tenant_id
     (found,) = [row for row in json.loads(printed) if row["tenant_id"] == tenant]

@@ -261,7 +261,7 @@ class BogGateway:
         seconds = max(1, math.ceil(breaker.open_remaining))
         failures = self._access.breaker_failures
         return GatewayUnavailable(
-            f"The bank failed {failures} times in a row; calls to it are paused for another {seconds} s more", seconds
+            f"The bank failed {failures} times in a row; calls to it are paused for {seconds} s", seconds
         )
 
     async def _attempt(self, method: str, path: str, body: codec.Json | None, headers: dict[str, str]) -> bytes:
