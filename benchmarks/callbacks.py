@@ -1,4 +1,4 @@
-"""Callbacks: the product against the limit and the usual way, on both databases, in two processes, at half load."""
+"""Callbacks: the product against both baselines, on both databases, in two processes, at half load."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def product(environment: dict[str, str]) -> AsyncIterator[Server]:
 
 @contextlib.asynccontextmanager
 async def rival(environment: dict[str, str], module: str) -> AsyncIterator[Server]:
-    """The limit or the usual way, in one process."""
+    """A baseline, in one process."""
     port = free_port()
     async with server(environment, f"benchmarks.{module}", str(port), port=port) as running:
         yield running
@@ -61,7 +61,7 @@ async def measure(machine: Machine) -> list[Figure]:
     on_postgres = service(postgres, signer)
     on_sqlite = service(f"sqlite:///{machine.folder}/bench.sqlite3", signer)
     rates: dict[str, list[float]] = {}
-    at_half: dict[str, list[float]] = {"product": [], "limit": []}
+    at_half: dict[str, list[float]] = {"product": [], "raw_asyncpg": []}
     async with (
         open_container(load_settings(on_postgres)) as pg,
         open_container(load_settings(on_sqlite)) as lite,
@@ -71,12 +71,12 @@ async def measure(machine: Machine) -> list[Figure]:
         await lite.storage().migrate()
         first, second = [await running.enter_async_context(product(on_postgres)) for _ in range(2)]
         file = await running.enter_async_context(product(on_sqlite))
-        limit = await running.enter_async_context(rival(on_postgres, "limit"))
-        usual = await running.enter_async_context(rival(on_postgres, "usual"))
+        raw_asyncpg = await running.enter_async_context(rival(on_postgres, "raw_asyncpg"))
+        django_drf = await running.enter_async_context(rival(on_postgres, "django_drf"))
         sides = {
             "product": Side(pg, [first]),
-            "limit": Side(pg, [limit]),
-            "usual": Side(pg, [usual]),
+            "raw_asyncpg": Side(pg, [raw_asyncpg]),
+            "django_drf": Side(pg, [django_drf]),
             "two": Side(pg, [first, second]),
             "sqlite": Side(lite, [file]),
         }
@@ -95,12 +95,12 @@ async def measure(machine: Machine) -> list[Figure]:
         name: [mine / theirs for mine, theirs in zip(rates["product"], rates[name], strict=True)] for name in rates
     }
     return [
-        Figure(what="callbacks: product / limit", rounds=against["limit"], goal=0.6),
-        Figure(what="callbacks: product / Django + DRF", rounds=against["usual"], goal=4),
+        Figure(what="callbacks: product / raw asyncpg", rounds=against["raw_asyncpg"], goal=0.6),
+        Figure(what="callbacks: product / Django + DRF", rounds=against["django_drf"], goal=4),
         Figure(what="callbacks: 2 processes / 1", rounds=[1 / one for one in against["two"]], goal=1.6, cores=4),
         Figure(what="callbacks: SQLite / PostgreSQL", rounds=[1 / one for one in against["sqlite"]], goal=0.6),
         Figure(what="at half load: p99 / p50", rounds=at_half["product"], goal=4, at_most=True),
-        Figure(what="at half load: p99 / p50 of the limit", rounds=at_half["limit"]),
+        Figure(what="at half load: p99 / p50 of raw asyncpg", rounds=at_half["raw_asyncpg"]),
     ]
 
 

@@ -33,7 +33,7 @@ async def measure(machine: Machine) -> list[Figure]:
         await container.storage().migrate()
         await container.load_catalogue().load(catalogue())
         urls = {"product": (await running.enter_async_context(product(environment))).url}
-        for name in ("limit", "usual"):
+        for name in ("raw_asyncpg", "django_drf"):
             urls[name] = (await running.enter_async_context(rival(environment, name))).url
         for number in range(machine.rounds + 1):
             line = []
@@ -50,11 +50,11 @@ async def measure(machine: Machine) -> list[Figure]:
             machine.say(f"calls, round {number}: {', '.join(line)}")
     return [
         Figure(
-            what=f"{call}: product / {'limit' if other == 'limit' else 'Django + DRF'}",
+            what=f"{call}: product / {'raw asyncpg' if other == 'raw_asyncpg' else 'Django + DRF'}",
             rounds=[mine / theirs for mine, theirs in zip(rates["product", call], rates[other, call], strict=True)],
         )
         for call in ("create", "status")
-        for other in ("limit", "usual")
+        for other in ("raw_asyncpg", "django_drf")
     ]
 
 

@@ -32,8 +32,8 @@ async def measure(machine: Machine) -> list[Figure]:
             machine.say(f"renewals, round {number}: {workers} worker(s) {rate * 60:.0f} a minute")
             shares.append(rate / optimum)
     return [
-        Figure(what="renewals: 1 worker / what the bank allows", rounds=found[1], goal=0.9),
-        Figure(what="renewals: 2 workers / what the bank allows", rounds=found[2], goal=0.9),
+        Figure(what="renewals: 1 worker / the bank's maximum", rounds=found[1], goal=0.9),
+        Figure(what="renewals: 2 workers / the bank's maximum", rounds=found[2], goal=0.9),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The bank's API as its documentation has it."""
+"""The bank's API as documented."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _APPLE_CARD = Card(number="4000000000000001", method="apple_pay")
 
 @define(kw_only=True)
 class Credentials:
-    """Who may ask for a token, and how long a token lasts."""
+    """Which credentials are accepted, and how long a token lasts."""
 
     client_id: str
     client_secret: str
@@ -44,11 +44,11 @@ class Credentials:
 
 @define(kw_only=True)
 class Addresses:
-    """What links begin with, where it is not the address that was called.
+    """Base URLs of links, where they differ from the URL that was called.
 
     Args:
-        public: begins links to the API; empty for the address that was called.
-        pages: begins links to the payment page; empty for the address that was called.
+        public: base URL of links to the API; the called URL where empty.
+        pages: base URL of links to the payment page; the called URL where empty.
     """
 
     public: str = ""
@@ -65,7 +65,7 @@ class Answered:
 
 @define
 class Api:
-    """The calls, with tokens, idempotency keys and a record of every call."""
+    """The API's calls, with tokens, idempotency keys and a record of every call."""
 
     bank: Bank
     clock: Clock
@@ -77,7 +77,7 @@ class Api:
     _tokens: dict[str, datetime] = field(factory=dict)
 
     def add_routes(self, app: web.Application) -> None:
-        """Put the calls on an application."""
+        """Add the routes to an application."""
         app.router.add_post(TOKEN_PATH, self._recorded(self.token))
         for method, path, handler in (
             ("POST", "/ecommerce/orders", self.create),
@@ -95,7 +95,7 @@ class Api:
             app.router.add_route(method, API + path, self._recorded(self._authorised(self._once(handler))))
 
     def forget(self) -> None:
-        """Forget calls and kept answers; tokens stay good."""
+        """Delete recorded calls and stored answers; tokens stay valid."""
         self.calls.clear()
         self.store.forget("answer")
 
@@ -207,7 +207,7 @@ class Api:
         return answer(200, self._done(request, order))
 
     def _apple(self, request: web.Request, order: Order) -> Json:
-        """Apple Pay on the merchant's own page: what the wallet needs to open, and where its token goes."""
+        """Apple Pay on the merchant's own page: what the wallet needs to open, and where to send its token."""
         accept = {"href": f"{self._api(request)}/ecommerce/orders/{order.id}/payment"}
         wallet = {
             "merchantIdentifier": "merchant.ge.bog.sandbox",
@@ -235,7 +235,7 @@ class Api:
         return {"details": {"href": f"{self._api(request)}/receipt/{order.id}"}}
 
     def _api(self, request: web.Request) -> str:
-        """The address of the API, as links have it."""
+        """The base URL of the API in links."""
         return (self.addresses.public or f"{request.scheme}://{request.host}") + API
 
     def _authorised(self, handler: Any) -> Any:
@@ -272,7 +272,7 @@ class Api:
         return serve
 
     def _recorded(self, handler: Any) -> Any:
-        """Record the call, and let go wrong what is to go wrong."""
+        """Record the call and apply the planned fault, if any."""
 
         async def serve(request: web.Request) -> web.StreamResponse:
             raw = await request.read()
@@ -297,7 +297,7 @@ class Api:
         return serve
 
     def _before(self, request: web.Request, fault: Fault | None) -> web.Response | None:
-        """What goes wrong before the call had any effect."""
+        """Faults that happen before the call takes effect."""
         if fault is None:
             return None
         if fault.kind == "drop_before_effect":
@@ -340,7 +340,7 @@ def _jwt() -> str:
 
 
 def _plain(raw: bytes) -> Any:
-    """A body for the record of calls: as JSON where it is, else as text."""
+    """A body for the record of calls: as JSON where it parses, else as text."""
     if not raw:
         return None
     try:

@@ -24,18 +24,18 @@ from bog_sandbox.wire import answer
 
 @frozen(kw_only=True)
 class SandboxSettings:
-    """What can be set.
+    """The options of the simulation.
 
     Args:
         token_seconds: how long a token lasts.
         seed: of the ids.
         retry_seconds: pauses between attempts to deliver a callback.
-        state: a file in which orders, answers, key and time outlive a restart; None to forget them.
+        state: a file that keeps orders, answers, key and time across restarts; None to keep nothing.
         cards_enabled: false to answer 501 to the card calls, as the bank's test environment does.
         gross: whether receipts go on stating what was paid after refunds.
-        strict_amounts: whether orders with amounts in strings are refused.
-        public_url: begins links to the API; the address that was called where empty.
-        payment_url: begins links to the payment page; the address that was called where empty.
+        strict_amounts: whether orders whose amounts are strings are rejected.
+        public_url: base URL of links to the API; the called URL where empty.
+        payment_url: base URL of links to the payment page; the called URL where empty.
     """
 
     client_id: str = "demo"

@@ -24,13 +24,13 @@ class Bank:
     """Orders, and the only ways to change them.
 
     Args:
-        clock: whose time it lives by.
-        store: where orders outlive a restart.
+        clock: its source of time.
+        store: keeps orders across restarts.
         seed: of its ids, so that a run can be repeated.
-        on_change: told of every order whose customer's money moved or will not move.
+        on_change: called for every order that was paid, rejected or refunded.
         cards_enabled: whether saved cards are activated; in the bank's test environment they are not.
-        gross: whether receipts go on stating what was paid after refunds, instead of what is left of it.
-        strict_amounts: whether orders with amounts in strings are refused.
+        gross: whether receipts state the gross amount after refunds instead of the net amount.
+        strict_amounts: whether orders whose amounts are strings are rejected.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Bank:
         self.refund_codes: dict[str, str] = {}
 
     def remember(self) -> None:
-        """Take up what a process before this one kept, and what was waiting for the clock."""
+        """Load what an earlier process stored, and reschedule what was waiting for the clock."""
         kept = sorted((order for _, order in self._store.all("order")), key=lambda order: order.created_at)
         for order in kept:
             self.orders[order.id] = order
@@ -133,7 +133,7 @@ class Bank:
         """An order.
 
         Raises:
-            Refused: there is none.
+            Refused: it does not exist.
         """
         order = self.orders.get(order_id)
         if order is None:
@@ -141,16 +141,16 @@ class Bank:
         return order
 
     def look_up(self, order_id: str) -> Order:
-        """An order by the bank's id, or the last one that the merchant gave this id of its own.
+        """An order by the bank's id, or the newest one with this `external_order_id`.
 
         Raises:
-            Refused: there is none.
+            Refused: it does not exist.
         """
         named = (one for one in reversed(self.orders.values()) if one.request.get("external_order_id") == order_id)
         return self.orders.get(order_id) or next(named, None) or self.get(order_id)
 
     def pay(self, order: Order, payment: Payment) -> None:
-        """The customer pays, or tries to.
+        """The customer attempts to pay.
 
         Raises:
             Refused: the order cannot be paid any more.
@@ -175,7 +175,7 @@ class Bank:
         self._on_change(order)
 
     def begin_payment(self, order: Order) -> None:
-        """The customer gave a card and is asked by its issuer to confirm."""
+        """The customer entered a card and is asked by its issuer to confirm."""
         if order.status == "created":
             order.status = "auth_requested" if order.capture == "manual" else "processing"
         self._keep(order)
@@ -228,7 +228,7 @@ class Bank:
         """Delete a saved card.
 
         Raises:
-            Refused: there is none.
+            Refused: it does not exist.
         """
         self._need_cards()
         if not order.saved:
@@ -237,10 +237,10 @@ class Bank:
         self._keep(order)
 
     def refund(self, order: Order, amount: Decimal | None) -> str:
-        """Ask for money back, all of it where `amount` is None; it goes a moment later. Returns the action's id.
+        """Start a refund, of everything left where `amount` is None; it completes later. Returns the action's id.
 
         Raises:
-            Refused: the order is not paid, or that much is not left.
+            Refused: the order is not paid, or less than that is left.
         """
         if order.status not in ("completed", "partial_completed", "refunded_partially", "refund_requested"):
             raise Refused(400, f"order_id {order.id} is {order.status}: it cannot be refunded")
@@ -257,10 +257,10 @@ class Bank:
         return str(action["action_id"])
 
     def approve(self, order: Order, amount: Decimal | None) -> str:
-        """Take all or part of what is held. Returns the action's id.
+        """Capture all or part of a held amount. Returns the action's id.
 
         Raises:
-            Refused: nothing is held, or not that much.
+            Refused: no money is held, or less than that.
         """
         held = self._held(order)
         taken = held if amount is None else amount
@@ -273,10 +273,10 @@ class Bank:
         return str(action["action_id"])
 
     def release(self, order: Order) -> str:
-        """Let go of what is held. Returns the action's id.
+        """Release a held amount. Returns the action's id.
 
         Raises:
-            Refused: nothing is held.
+            Refused: no money is held.
         """
         return self._let_go(order, "unknown")
 
@@ -299,7 +299,7 @@ class Bank:
             raise Refused(501, "saved cards are not activated for this merchant")
 
     def _issuer(self, payment: Payment) -> str:
-        """What the issuer says to a card."""
+        """How the issuer answers a card."""
         number = payment.card.number
         if payment.three_d_secure != "pass":
             return "108"

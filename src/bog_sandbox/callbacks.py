@@ -1,4 +1,4 @@
-"""Callbacks: signed, delivered, repeated until they are answered with 200."""
+"""Callbacks: signed, delivered, and repeated until answered with 200."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ ANSWER_WITHIN_SECONDS = 30
 
 
 class Signer:
-    """Signs with a key made at the first start.
+    """Signs with a key generated at the first start.
 
     Args:
-        pem: a private key that was kept; a new one is made where it is empty.
+        pem: a stored private key; a new one is generated where empty.
     """
 
     def __init__(self, pem: bytes = b"") -> None:
@@ -43,7 +43,7 @@ class Signer:
 
     @property
     def private_pem(self) -> bytes:
-        """The key itself, to be kept."""
+        """The private key, to be stored."""
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def sign(self, raw: bytes) -> str:
@@ -52,13 +52,13 @@ class Signer:
 
     @property
     def public_pem(self) -> str:
-        """The key to verify with."""
+        """The public key."""
         return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 @define(kw_only=True)
 class Callback:
-    """One callback and what became of it. `body` is the text that was signed, byte for byte."""
+    """One callback and its delivery. `body` is the signed text, byte for byte."""
 
     n: int
     order_id: str
@@ -80,7 +80,7 @@ class Callback:
 
 
 class Callbacks:
-    """Makes and delivers callbacks, with the faults that wait for them.
+    """Signs and delivers callbacks, applying planned faults.
 
     Args:
         retry_seconds: the pauses between attempts.
@@ -97,17 +97,17 @@ class Callbacks:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Be able to deliver while the block runs."""
+        """Deliver callbacks while the block runs."""
         async with aiohttp.ClientSession() as self._session:
             yield
 
     def forget(self) -> None:
-        """Forget what was sent."""
+        """Delete the record of sent callbacks."""
         self.sent.clear()
         self._held.clear()
 
     def send(self, order: Order) -> None:
-        """Tell the merchant how an order stands."""
+        """Send the merchant the state of an order."""
         envelope = {
             "event": "order_payment",
             "zoned_request_time": zoned(self._clock.now()),
@@ -126,7 +126,7 @@ class Callbacks:
         self._schedule(callback, fault)
 
     def signature(self, body: str, kind: str) -> str | None:
-        """A signature over `body`: valid, none, or of the right form and wrong."""
+        """A signature over `body`: valid, missing, or well-formed and wrong."""
         if kind in ("unsigned", "none"):
             return None
         wrong = kind in ("corrupt_signature", "corrupt")

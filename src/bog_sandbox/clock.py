@@ -1,4 +1,4 @@
-"""A clock that can be moved forward, and work that waits for it."""
+"""A clock that can be advanced, and work scheduled on it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Clock:
-    """This machine's time, plus what it was advanced by.
+    """This machine's time, plus an offset.
 
     Args:
-        store: where that outlives a restart.
+        store: keeps the offset across restarts.
     """
 
     def __init__(self, store: Store) -> None:
@@ -30,23 +30,23 @@ class Clock:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def now(self) -> datetime:
-        """The present moment in UTC."""
+        """The current time in UTC."""
         return datetime.now(UTC) + self._ahead
 
     def advance(self, seconds: float) -> datetime:
-        """Move on; what became due is done at once."""
+        """Advance the clock; work that becomes due runs at once."""
         self._ahead += timedelta(seconds=seconds)
         self._store.put("clock", "ahead", self._ahead)
         self._changed.set()
         return self.now()
 
     def after(self, seconds: float, work: Work) -> None:
-        """Do `work` when `seconds` of this clock have passed."""
+        """Run `work` after `seconds` of this clock."""
         heapq.heappush(self._waiting, (self.now() + timedelta(seconds=seconds), next(self._numbers), work))
         self._changed.set()
 
     def forget(self) -> None:
-        """Drop all work that waits."""
+        """Drop all scheduled work."""
         self._waiting.clear()
 
     async def run(self) -> None:

@@ -19,7 +19,7 @@ SIGNATURES = ("valid", "none", "corrupt")
 
 
 class Control:
-    """Pays, looks, breaks and moves time, for whoever tests against the simulation."""
+    """Pays, inspects, plans faults and moves time, for tests against the simulation."""
 
     def __init__(self, api: Api, callbacks: Callbacks, clock: Clock) -> None:
         self._api = api
@@ -28,7 +28,7 @@ class Control:
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
-        """Put the calls on an application."""
+        """Add the routes to an application."""
         for method, path, handler in (
             ("POST", "/sandbox/pay", self.pay),
             ("GET", "/sandbox/orders", self.orders),
@@ -82,7 +82,7 @@ class Control:
         return answer(200, [callback.as_json() for callback in self._callbacks.sent])
 
     async def resend(self, request: web.Request) -> web.Response:
-        """Deliver a callback once more; answered when it was."""
+        """Deliver a callback once more; answers after delivery."""
         number = request.match_info["n"]
         found = [callback for callback in self._callbacks.sent if str(callback.n) == number]
         if not found:
@@ -94,18 +94,18 @@ class Control:
         return answer(200, found[0].as_json())
 
     async def break_something(self, request: web.Request) -> web.Response:
-        """Let something go wrong."""
+        """Plan a fault."""
         fault = faults.read(await read_body(request, optional=True))
         self._api.faults.add(fault)
         return answer(201, {"path": fault.path, "kind": fault.kind, "times": fault.times})
 
     async def mend(self, _request: web.Request) -> web.Response:
-        """Let nothing more go wrong."""
+        """Remove all planned faults."""
         self._api.faults.clear()
         return web.Response(status=204)
 
     async def forget(self, _request: web.Request) -> web.Response:
-        """Forget orders, calls, callbacks, faults and what waits for the clock; the key and the time stay."""
+        """Delete orders, calls, callbacks, faults and scheduled work; the key and the time stay."""
         self._clock.forget()
         self._bank.forget()
         self._api.forget()
@@ -114,22 +114,22 @@ class Control:
         return web.Response(status=204)
 
     async def time(self, _request: web.Request) -> web.Response:
-        """What time it is here."""
+        """The time of the simulation."""
         return answer(200, {"now": zoned(self._clock.now())})
 
     async def advance(self, request: web.Request) -> web.Response:
-        """Move time on."""
+        """Advance the time."""
         seconds = (await read_body(request, optional=True)).get("advance")
         if isinstance(seconds, bool) or not isinstance(seconds, int | Decimal) or not 0 <= seconds <= 10**9:
             raise Refused(400, "advance must be a number of seconds, zero or more")
         return answer(200, {"now": zoned(self._clock.advance(float(seconds)))})
 
     async def public_key(self, _request: web.Request) -> web.Response:
-        """The key that callbacks can be verified with."""
+        """The public key that verifies callbacks."""
         return web.Response(text=self._callbacks.signer.public_pem, content_type="application/x-pem-file")
 
     async def card_outcome(self, request: web.Request) -> web.Response:
-        """Let every payment with a card end with a code, until `code` is null."""
+        """End every payment with a card with a response code, until `code` is null."""
         number, code = request.match_info["number"], (await read_body(request, optional=True)).get("code")
         if code is None:
             self._bank.card_codes.pop(number, None)
@@ -138,7 +138,7 @@ class Control:
         return web.Response(status=204)
 
     async def refund_outcome(self, request: web.Request) -> web.Response:
-        """Let the next refund of an order fail with a code."""
+        """Fail the next refund of an order with a code."""
         order = self._bank.get(request.match_info["id"])
         self._bank.refund_codes[order.id] = str((await read_body(request, optional=True)).get("code", "162"))
         return web.Response(status=204)

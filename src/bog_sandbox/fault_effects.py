@@ -1,4 +1,4 @@
-"""What goes wrong with an answer after the call took effect."""
+"""Faults in the answer after the call took effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bog_sandbox.wire import answer
 
 
 async def after(request: web.Request, response: web.Response, fault: Fault | None) -> web.StreamResponse:
-    """What goes wrong after the call took effect."""
+    """Faults that happen after the call took effect."""
     if fault is None:
         return response
     if fault.kind == "delay":
@@ -32,7 +32,7 @@ async def after(request: web.Request, response: web.Response, fault: Fault | Non
 
 
 async def _half(request: web.Request, response: web.Response) -> web.StreamResponse:
-    """The first half of an answer, and then nobody is there any more."""
+    """Send the first half of the answer, then close the connection."""
     body = response.body if isinstance(response.body, bytes) else b""
     broken = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
     broken.content_length = len(body) + 1
@@ -54,6 +54,6 @@ async def _drip(request: web.Request, response: web.Response, seconds: float) ->
 
 
 def hang_up(request: web.Request) -> None:
-    """End the connection without an answer."""
+    """Close the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()

@@ -1,4 +1,4 @@
-"""Bad days on order: what goes wrong with the next calls and callbacks."""
+"""Planned faults of the next calls and callbacks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CALLBACK = "callback"
 
 @define(kw_only=True)
 class Fault:
-    """What goes wrong, where, and how many times yet."""
+    """A fault, its path, and how many times it still happens."""
 
     path: str
     kind: str
@@ -41,7 +41,7 @@ def read(body: Json) -> Fault:
     """A fault from the body of `POST /sandbox/faults`.
 
     Raises:
-        Refused: it describes none.
+        Refused: it is not a valid fault.
     """
     path, kind = body.get("path"), body.get("kind")
     if not isinstance(path, str) or not path:
@@ -60,25 +60,25 @@ def read(body: Json) -> Fault:
 
 
 class Faults:
-    """The faults that wait to happen, first in first out per path."""
+    """The planned faults, first in first out per path."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Let it happen."""
+        """Plan a fault."""
         self._waiting.append(fault)
 
     def clear(self) -> None:
-        """Let nothing more go wrong."""
+        """Remove all planned faults."""
         self._waiting.clear()
 
     def for_call(self, path: str) -> Fault | None:
-        """What goes wrong with this call, if anything; counts it."""
+        """The fault of this call, if any; uses it up once."""
         return self._take(lambda fault: fault.path != CALLBACK and fault.path in path)
 
     def for_callback(self) -> Fault | None:
-        """What goes wrong with this callback, if anything; counts it."""
+        """The fault of this callback, if any; uses it up once."""
         return self._take(lambda fault: fault.path == CALLBACK)
 
     def _take(self, fits: Callable[[Fault], bool]) -> Fault | None:

@@ -52,7 +52,7 @@ class Order:
     """An order at the bank. `request` is the create call's body.
 
     Args:
-        states_gross: whether its receipt states what was paid after refunds too, instead of what is left of it.
+        states_gross: whether its receipt states the gross amount after refunds instead of the net amount.
     """
 
     id: str
@@ -87,29 +87,29 @@ class Order:
 
     @property
     def had_a_card_saved(self) -> bool:
-        """Whether paying it saved a card; letting go of a hold afterwards takes nothing from that."""
+        """Whether paying it saved a card; releasing a hold afterwards does not change that."""
         was_released = any(action["action"] == "cancel_authorize" for action in self.actions)
         return self.saving is not None and (self.transferred is not None or was_released)
 
     @property
     def pending(self) -> Decimal:
-        """How much of it is on its way back."""
+        """The sum of pending refunds."""
         amounts = [Decimal(action["amount"]) for action in self.actions if action["status"] == PENDING]
         return sum(amounts, Decimal("0.00"))
 
     @property
     def stated(self) -> Decimal | None:
-        """What the receipt states as paid."""
+        """The paid amount on the receipt."""
         return self.transferred if self.transferred is None or self.states_gross else self.transferred - self.refunded
 
     @property
     def callback_url(self) -> str:
-        """Where its callbacks go."""
+        """The URL of its callbacks."""
         return str(self.request["callback_url"])
 
 
 def money(value: Decimal | None) -> str | None:
-    """An amount as receipts have it: a string that is not padded (`100.5`, `0.0`), or null."""
+    """An amount as on receipts: an unpadded string (`100.5`, `0.0`), or null."""
     if value is None:
         return None
     padded = str(value.quantize(CENT))
@@ -127,7 +127,7 @@ def local(moment: datetime) -> str:
 
 
 def receipt(order: Order) -> Json:
-    """What the bank tells of an order: amounts as strings, nulls where nothing was paid yet."""
+    """The receipt of an order: amounts as strings, null where nothing was paid yet."""
     request = order.request
     redirects = request.get("redirect_urls") or {}
     buyer = request.get("buyer")

@@ -79,14 +79,14 @@ class Page:
         self._bank = bank
 
     def add_routes(self, app: web.Application) -> None:
-        """Put the page on an application."""
+        """Add the routes to an application."""
         app.router.add_get("/", self.show)
         app.router.add_post("/pay", self.pay)
         app.router.add_get("/3ds", self.ask)
         app.router.add_post("/3ds", self.confirm)
 
     async def show(self, request: web.Request) -> web.Response:
-        """The card form, or that it is too late."""
+        """The card form, or a notice that the order can no longer be paid."""
         order = self._order(request.query.get("order_id", ""))
         if not order.is_payable:
             return _over(order)
@@ -120,7 +120,7 @@ class Page:
         return _confirm_form(order) if order.is_payable and order.card else _over(order)
 
     async def confirm(self, request: web.Request) -> web.Response:
-        """What the customer said to the issuer; then back to the merchant."""
+        """Take the answer to the issuer; then redirect to the merchant."""
         form = await request.post()
         order = self._order(str(form.get("order_id", "")))
         if not order.is_payable or order.card is None:
@@ -130,7 +130,7 @@ class Page:
         return self._back(order)
 
     def _back(self, order: Order) -> web.Response:
-        """Send the browser back to the merchant."""
+        """Redirect the browser to the merchant."""
         redirects = order.request.get("redirect_urls") or {}
         target = redirects.get("fail" if order.status == "rejected" else "success")
         if isinstance(target, str) and urlsplit(target).scheme in ("http", "https"):
@@ -149,7 +149,7 @@ class Page:
 
 
 def _meaning(order: Order, code: str) -> str:
-    """What a code means, in the language of the page."""
+    """The meaning of a code, in the language of the page."""
     return (GEORGIAN if order.language == "ka" else CODES).get(code, code)
 
 

@@ -1,4 +1,4 @@
-"""A try to pay: cards that behave in known ways, and the codes it can end with."""
+"""A payment attempt: test cards with known behaviour, and the codes an attempt can end with."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ONCE_CARD = "4000000000000003"
 
 @define(kw_only=True)
 class Payment:
-    """One try to pay: with which card, and what is to come of it."""
+    """One payment attempt: the card and the outcome."""
 
     card: Card
     code: str | None = None

@@ -1,4 +1,4 @@
-"""What outlives a restart, in a SQLite file: orders, answers under idempotency keys, the signing key, the time."""
+"""State kept across restarts in a SQLite file: orders, idempotent answers, the signing key, the time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 class Store:
-    """Keeps things by kind and key. Without a path nothing outlives the process.
+    """Stores values by kind and key. Without a path they are lost when the process ends.
 
     Args:
-        path: of the file; it is this program's own, so what is read from it is trusted.
+        path: of the file; written only by this program, so its content is trusted.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -27,21 +27,21 @@ class Store:
         )
 
     def put(self, kind: str, key: str, value: Any) -> None:
-        """Keep a value."""
+        """Store a value."""
         self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (kind, key, pickle.dumps(value)))
 
     def get(self, kind: str, key: str) -> Any:
-        """A kept value; None where there is none."""
+        """A stored value, or None."""
         row = self._database.execute("SELECT value FROM kept WHERE kind = ? AND key = ?", (kind, key)).fetchone()
         return None if row is None else pickle.loads(row[0])  # noqa: S301 - our own file
 
     def all(self, kind: str) -> Iterator[tuple[str, Any]]:
-        """All kept values of a kind."""
+        """All stored values of a kind."""
         for key, value in self._database.execute("SELECT key, value FROM kept WHERE kind = ?", (kind,)).fetchall():
             yield key, pickle.loads(value)  # noqa: S301 - our own file
 
     def forget(self, *kinds: str) -> None:
-        """Forget all values of these kinds."""
+        """Delete all values of these kinds."""
         for kind in kinds:
             self._database.execute("DELETE FROM kept WHERE kind = ?", (kind,))
 

@@ -1,4 +1,4 @@
-"""What the bank takes and what it sends back with a 400."""
+"""Which requests the bank accepts, and which it answers with 400."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TTL_MINUTES = (2, 1440)
 
 
 class Refused(Exception):
-    """A call that the bank turns away.
+    """A call that the bank rejects.
 
     Args:
         status: of its answer.
@@ -35,7 +35,7 @@ def create_order(body: Json, *, strict_amounts: bool = False) -> None:
     """Check the body of a create call.
 
     Args:
-        strict_amounts: amounts must be numbers; two shops that send strings are served by the real bank.
+        strict_amounts: amounts must be numbers; the real bank is known to accept strings too.
 
     Raises:
         Refused: a member is missing or wrong.
@@ -62,7 +62,7 @@ def create_order(body: Json, *, strict_amounts: bool = False) -> None:
 
 
 def subscription(body: Json) -> None:
-    """Check the body of an automatic charge: either member may be there, and whatever else is ignored.
+    """Check the body of an automatic charge: both members are optional, all others are ignored.
 
     Raises:
         Refused: a member is wrong.
@@ -75,7 +75,7 @@ def callback_url(body: Json) -> None:
     """Check `callback_url`, and `external_order_id` where it is given.
 
     Raises:
-        Refused: the address is missing or not https. Plain http is taken for this machine alone, which the real
+        Refused: the URL is missing or not https. Plain http is accepted only for this machine, which the real
             bank could not reach.
     """
     url = body.get("callback_url")
@@ -94,10 +94,10 @@ def amount(value: Any, name: str, *, strict: bool = False) -> Decimal:
     """An amount above zero with at most two decimals: a JSON number, or a string of one.
 
     Args:
-        strict: take numbers only.
+        strict: accept numbers only.
 
     Raises:
-        Refused: it is not.
+        Refused: it is not valid.
     """
     exact = _number(value, strict=strict)
     if exact is None:
@@ -146,7 +146,7 @@ def _methods(body: Json) -> None:
 
 
 def _split(body: Json, split: Any) -> None:
-    """A split as the documentation has it, or as some clients send it (`transfers`)."""
+    """A split as documented, or as some clients send it (`transfers`)."""
     if split is None:
         return
     parts = (split.get("split_payments") or split.get("transfers")) if isinstance(split, dict) else None

@@ -13,10 +13,10 @@ from bog_sandbox.validation import Refused
 
 
 async def read_body(request: web.Request, *, optional: bool = False) -> Json:
-    """The body, a JSON object; an empty one where there is none, or an empty PHP array, and it is optional.
+    """The body, a JSON object. Where it is optional, no body and an empty array count as `{}`.
 
     Raises:
-        Refused: it is not.
+        Refused: it is not valid.
     """
     raw = await request.read()
     if not raw and optional:

@@ -1,4 +1,4 @@
-"""The library as an application that has an event loop sees it."""
+"""The async API of the library."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Billing(Payments, Subscriptions, Cards, Registrations, Accounts, Operation
     """Billing for a program with an event loop.
 
     Open it with `async with Billing.open(settings) as billing:`; `echodesk_billing.sync.Billing` has the same names
-    for programs without.
+    for programs without one.
     """
 
     @classmethod
@@ -44,15 +44,15 @@ class Billing(Payments, Subscriptions, Cards, Registrations, Accounts, Operation
     async def open(
         cls, settings: Settings | Mapping[str, str] | None = None, *, usage: UsageMeter | None = None
     ) -> AsyncIterator[Billing]:
-        """Billing on `settings`, until the block ends.
+        """Open billing with `settings` until the block ends.
 
         Args:
             settings: an object of `load_settings`, a mapping of the same variables as in the environment, or None
                 for `.env` and the environment themselves.
-            usage: tells how much of its plan a tenant uses; all figures are zero without it.
+            usage: reports how much of its plan a tenant uses; all figures are zero without it.
 
         Raises:
-            InvalidSettings: a variable is wrong or missing.
+            InvalidSettings: a variable is invalid or missing.
             StorageUnavailable: the database cannot be used; the message says why.
         """
         chosen = settings if isinstance(settings, Settings) else load_settings(settings)
@@ -72,20 +72,20 @@ class Billing(Payments, Subscriptions, Cards, Registrations, Accounts, Operation
         """Call `handler` with every event of `kind`, at least once each and in order per tenant.
 
         Args:
-            kind: a type of `echodesk_billing.domain.events`; a base type takes all that derive from it.
-            handler: a function or coroutine function. What it raises brings the event back later, with the same id.
+            kind: a type of `echodesk_billing.domain.events`; a base type matches all its subtypes.
+            handler: a function or coroutine function. If it raises, the event is delivered again later, same id.
 
         Raises:
-            InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
+            InvalidArgument: `kind` is not an event type, or `handler` is not callable.
         """
         require_handler(kind, handler)
         self._container.delivery().on(kind, handler)
 
     async def deliver_events(self) -> int:
-        """Hand over what is recorded to the handlers and wait for them; returns how many events.
+        """Deliver recorded events to the handlers and wait for them; returns how many events.
 
-        It happens by itself right after every call that records some, in a task of its own: a call waits a moment for
-        it, and no longer, so that a handler that hangs stops nobody.
+        This runs by itself after every call that records events, in its own task: a call waits a moment for
+        it, and no longer, so that a hanging handler does not block callers.
         """
         return await self._container.relay().run()
 
@@ -101,7 +101,7 @@ class Billing(Payments, Subscriptions, Cards, Registrations, Accounts, Operation
                 self._delivered.set()
 
     async def _finish_delivery(self, delivery: asyncio.Task[None]) -> None:
-        """Hand over what the last calls recorded, unless that takes long, and stop."""
+        """Deliver the events of the last calls, within a time limit, and stop."""
         delivery.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await delivery
@@ -111,10 +111,10 @@ class Billing(Payments, Subscriptions, Cards, Registrations, Accounts, Operation
 
 
 def require_handler(kind: object, handler: object) -> None:
-    """Check what `on` is given.
+    """Check the arguments of `on`.
 
     Raises:
-        InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
+        InvalidArgument: `kind` is not an event type, or `handler` is not callable.
     """
     if not (isinstance(kind, type) and issubclass(kind, Event)):
         raise InvalidArgument("kind", f"kind is {kind!r}: give a type of events, such as OrderCompleted")

@@ -1,4 +1,4 @@
-"""The one place where adapters meet ports."""
+"""The container: the one place where adapters are bound to ports."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _policy(settings: Settings) -> RenewalPolicy:
 
 
 class Container(containers.DeclarativeContainer):
-    """Everything that runs, made once and handed to whom it concerns."""
+    """All components, created once and injected."""
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
 
@@ -172,10 +172,10 @@ class Container(containers.DeclarativeContainer):
 
 @asynccontextmanager
 async def open_container(settings: Settings, *, migrate: bool = True) -> AsyncIterator[Container]:
-    """Everything that runs, on `settings`, closed at the end.
+    """All components for `settings`, closed at the end.
 
     Args:
-        migrate: bring a SQLite file up to date; a PostgreSQL database is only by `echodesk-billing migrate`, because
+        migrate: migrate a SQLite file; PostgreSQL is migrated only by `echodesk-billing migrate`, because
             older processes may be working on it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Logs: events with fields, never a secret."""
+"""Logging: events with fields, secrets redacted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HIDDEN = "[hidden]"
 
 
 def redact(_logger: object, _method: str, fields: Any) -> Any:
-    """Hide what is secret by its key or by its looks."""
+    """Redact secrets, by key or by pattern."""
     for key, value in fields.items():
         if key not in _SAFE_KEYS and _SECRET_KEY.search(key):
             fields[key] = HIDDEN
@@ -31,11 +31,11 @@ def redact(_logger: object, _method: str, fields: Any) -> Any:
 
 
 def configure_logs(log_format: str, level: str) -> None:
-    """Write logs to standard error, for people or as JSON lines: ours, and the warnings and errors of libraries.
+    """Write logs to standard error, as text or JSON lines: ours, and the warnings and errors of libraries.
 
     Args:
         log_format: `console` or `json`.
-        level: the least level that is written: `debug`, `info`, `warning` or `error`.
+        level: the lowest level written: `debug`, `info`, `warning` or `error`.
     """
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)

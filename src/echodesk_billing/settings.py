@@ -1,4 +1,4 @@
-"""The environment as one frozen object; what is wrong in it is said in one line that names the variable."""
+"""Settings from the environment as one frozen object; errors are one line that names the variable."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
 class InvalidSettings(BillingError):
-    """A variable is wrong or missing; the message is one line that names it."""
+    """A variable is invalid or missing; the message is one line that names it."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be set. docs/configuration.md explains each."""
+    """All settings; see docs/configuration.md."""
 
     client_id: str = field(default="", name="BOG_CLIENT_ID")
     client_secret: str = field(default="", name="BOG_CLIENT_SECRET")
@@ -91,17 +91,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def callback_url(self) -> str:
-        """The public address of our webhook."""
+        """The public URL of our webhook."""
         return self.api_domain + "/api/payments/webhook/"
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether one file, and so one machine, is all there is."""
+        """Whether the database is SQLite, and so on one machine."""
         return self.database_url.startswith("sqlite:")
 
     @property
     def seller_lines(self) -> tuple[str, ...]:
-        """Who sells, as printed on invoices."""
+        """The seller, as printed on invoices."""
         return tuple(line.strip() for line in self.seller.split(";") if line.strip())
 
     @property
@@ -111,29 +111,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reserved_tenants(self) -> tuple[str, ...]:
-        """Names that no tenant may have, besides those that none ever may."""
+        """Reserved tenant names, besides the built-in ones."""
         return tuple(name.strip() for name in self.reserved_tenant_list.split(",") if name.strip())
 
     @property
     def unpaid_kept_for(self) -> timedelta:
-        """How long a registration that expired unpaid is kept."""
+        """How long an expired unpaid registration is kept."""
         return timedelta(days=self.keep_unpaid_days)
 
     @property
     def registration_time(self) -> timedelta:
-        """How long a name is reserved for whoever has not paid yet."""
+        """How long a name stays reserved for an unpaid registration."""
         return timedelta(minutes=self.registration_minutes)
 
     def retries(self) -> tuple[timedelta, ...]:
-        """How long after the first decline a charge is tried again."""
+        """When a charge is retried, counted from the first decline."""
         return _durations(self.retry_after)
 
     def reminders(self) -> tuple[timedelta, ...]:
-        """How long before something expires the customer is reminded."""
+        """How long before an expiry the customer is reminded."""
         return _durations(self.remind_before)
 
     def callback_keys(self) -> tuple[RSAPublicKey, ...]:
-        """The keys that may have signed a callback: the configured ones, else the bank's own."""
+        """The keys that verify callbacks: the configured ones, else the bank's own."""
         return load_keys(self.callback_public_key or built_in_key(self.api_base_url))
 
 
@@ -141,7 +141,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `environment`, or from `.env` and the process's environment where it is None.
 
     Raises:
-        InvalidSettings: a variable is wrong or missing.
+        InvalidSettings: a variable is invalid or missing.
     """
     if environment is None:
         file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
@@ -159,7 +159,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def hide_password(url: str) -> str:
-    """An address without the password that is in it."""
+    """A URL without its password."""
     return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", url)
 
 
@@ -171,7 +171,7 @@ def _refuse_typing_errors(environment: Mapping[str, str], names: set[str]) -> No
 
 
 def _checked(settings: Settings) -> Settings:
-    """Settings with addresses completed, and every value looked at once, so that nothing fails later."""
+    """Settings with completed URLs; every value is validated now, so that nothing fails later."""
     if bool(settings.client_id) != bool(settings.client_secret):
         missing = "BOG_CLIENT_SECRET" if settings.client_id else "BOG_CLIENT_ID"
         raise InvalidSettings(f"{missing} is missing: BOG_CLIENT_ID and BOG_CLIENT_SECRET go together")
@@ -215,10 +215,10 @@ def _check_address(name: str, value: str) -> None:
 
 
 def _durations(text: str) -> tuple[timedelta, ...]:
-    """`4h, 3d` as lengths of time.
+    """Parse durations such as `4h, 3d`.
 
     Raises:
-        ValueError: a part is no number of hours or days.
+        ValueError: a part is not a number of hours or days.
     """
     units = {"h": timedelta(hours=1), "d": timedelta(days=1)}
     durations = []
@@ -294,7 +294,7 @@ def _is_local(address: str) -> bool:
 
 
 def _scheme_and_host(address: str) -> tuple[str, str]:
-    """Both empty where it is no address."""
+    """Both empty where it is not a URL."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -37,7 +37,7 @@ class _Running:
 def _blocking(
     method: Callable[Concatenate[billing.Billing, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[Billing, P], T]:
-    """A method of the async face as one that waits; `help()` shows the signature and text of the original."""
+    """A blocking version of an async method; `help()` shows its signature and docstring."""
 
     @functools.wraps(method)
     def call(self: Billing, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -65,7 +65,7 @@ class Billing:
         """As `echodesk_billing.Billing.open`.
 
         Raises:
-            InvalidSettings: a variable is wrong or missing.
+            InvalidSettings: a variable is invalid or missing.
         """
         return cls(settings if isinstance(settings, Settings) else load_settings(settings), usage)
 
@@ -77,7 +77,7 @@ class Billing:
         self.close()
 
     def close(self) -> None:
-        """Close connections and end the thread."""
+        """Close connections and stop the thread."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None and running.process_id == os.getpid():
@@ -90,7 +90,7 @@ class Billing:
         """As `echodesk_billing.Billing.on`. The handler runs on a thread without an event loop.
 
         Raises:
-            InvalidArgument: `kind` is no type of events, or `handler` cannot be called.
+            InvalidArgument: `kind` is not an event type, or `handler` is not callable.
         """
         billing.require_handler(kind, handler)
         with self._lock:
@@ -145,7 +145,7 @@ class Billing:
         return asyncio.run_coroutine_threadsafe(work(running.face), running.loop).result()
 
     def _here(self) -> _Running:
-        """What runs in this very process."""
+        """The state of this process."""
         with self._lock:
             if self._running is None or self._running.process_id != os.getpid():
                 self._running = self._start()

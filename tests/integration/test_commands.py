@@ -147,7 +147,7 @@ async def test_a_taken_port_is_named_by_its_variable(run: Run, bank: Bank) -> No
     assert (code, f"--port {port}: cannot listen there" in printed, "Traceback" in printed) == (2, True, False)
 
 
-async def test_check_tells_an_unreachable_bank_in_words(run: Run) -> None:
+async def test_check_reports_an_unreachable_bank(run: Run) -> None:
     nowhere = {"BOG_AUTH_URL": "http://127.0.0.1:1/token", "BOG_CLIENT_ID": "demo", "BOG_CLIENT_SECRET": "demo"}
     code, printed = await run("check", **nowhere, BOG_API_BASE_URL="http://127.0.0.1:1/payments/v1")
     assert (code, "token service cannot be reached: Cannot connect" in printed, "Error(" in printed) == (1, True, False)

@@ -67,7 +67,7 @@ async def refunds(service: Service, order_id: str) -> list[str]:
     return [str(one.amount) for one in order.refunds]
 
 
-async def test_nobody_else_gets_in(service: Service, client: Client, bank: Bank, operator: Operator) -> None:
+async def test_only_operators_can_log_in(service: Service, client: Client, bank: Bank, operator: Operator) -> None:
     order_id = await paid(client, bank)
     for path in (f"orders/{order_id}", "orders?order_id=x"):
         status, text, _ = await operator.get(path)
@@ -133,7 +133,7 @@ async def test_a_refund_sent_twice_is_one(service: Service, client: Client, bank
         ("-1", 422, "amount"),
     ],
 )
-async def test_what_cannot_be_given_back_is_said_on_a_page(
+async def test_an_impossible_refund_is_explained_on_the_page(
     service: Service, client: Client, bank: Bank, operator: Operator, amount: str, status: int, words: str
 ) -> None:
     order_id, proof = await paid(client, bank), await operator.log_in()

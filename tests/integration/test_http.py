@@ -228,7 +228,7 @@ async def test_anothers_key_is_another_key(service: Service, client: Client) -> 
     assert one.body["order_id"] != other.body["order_id"]
 
 
-async def test_it_tells_whether_it_is_well(service: Service) -> None:
+async def test_health_and_readiness(service: Service) -> None:
     stranger = service.stranger()
     assert (await stranger.get("/healthz")).body == {"status": "ok"}
     ready = await stranger.get("/readyz")

@@ -282,7 +282,7 @@ class TwoUsers:
         return Usage(users=2 if tenant_id == "acme" else 0)
 
 
-async def test_a_crm_tells_what_is_used(environment: dict[str, str]) -> None:
+async def test_usage_comes_from_the_crm(environment: dict[str, str]) -> None:
     async with Billing.open(environment, usage=TwoUsers()) as billing:
         assert (await billing.subscription("acme")).usage == Usage(users=2)
     async with Billing.open(environment) as billing:

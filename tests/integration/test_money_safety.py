@@ -46,7 +46,7 @@ async def test_a_bad_signature_is_refused_and_changes_nothing(client: Client, ba
     assert (await client.subscription())["has_subscription"] is False
 
 
-async def test_the_bank_is_told_when_its_own_signature_is_corrupt(client: Client, bank: Bank) -> None:
+async def test_a_corrupt_signature_is_answered_with_401(client: Client, bank: Bank) -> None:
     payment = await client.buy()
     await bank.fault("callback", "corrupt_signature")
     await bank.pay(payment["bank_order_id"])
@@ -174,7 +174,7 @@ async def test_a_bank_that_answers_too_late_is_504_and_reconcile_finds_the_order
         ("expire_token", {}, 200),
     ],
 )
-async def test_whatever_the_bank_does_there_is_one_order_and_it_is_found_out(
+async def test_whatever_the_bank_does_there_is_one_order_and_it_is_reconciled(
     service: Service, client: Client, bank: Bank, kind: str, more: dict[str, int], status: int
 ) -> None:
     await bank.fault("/ecommerce/orders", kind, **more)

@@ -129,7 +129,7 @@ async def test_where_the_browser_ends_after_adding_a_card_is_a_page(demo: Demo, 
         assert told in await page.inner_text("body")
 
 
-async def test_addresses_that_a_person_tries_lead_to_pages(demo: Demo, page: Page) -> None:
+async def test_root_and_console_urls_redirect_to_pages(demo: Demo, page: Page) -> None:
     for path, ends in (("/", "/docs"), ("/console", "/console/")):
         answer = await page.goto(demo.client.url + path)
         assert answer is not None

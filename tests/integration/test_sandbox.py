@@ -441,7 +441,7 @@ async def test_as_the_test_environment_it_knows_no_cards(tmp_path: Path) -> None
             assert (await client.call("PUT", f"{V1}/orders/{order_id}/{what}")).status == 501
 
 
-async def test_money_that_is_held_is_let_go_in_the_end(merchant: Merchant) -> None:
+async def test_held_money_is_released_in_the_end(merchant: Merchant) -> None:
     order_id = await merchant.order(capture="manual")
     await merchant.bank.pay(order_id)
     await merchant.bank.control("POST", "clock", {"advance": 31 * 86400})

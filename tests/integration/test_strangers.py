@@ -176,7 +176,7 @@ async def test_a_refund_repeated_after_a_504_goes_once(service: Service, bank: B
     assert await bank.refunded(payment["order_id"]) == ["10.0"]
 
 
-async def test_the_owner_of_a_key_is_told_apart_whatever_names_are_made_of(service: Service) -> None:
+async def test_owners_of_keys_are_distinct_whatever_their_names_contain(service: Service) -> None:
     """`a/b` with user `c`, and `a` with user `b/c`, once had the same keys."""
     one = await service.client(tenant_id="a-b")
     other = await service.client(tenant_id="a")

@@ -81,7 +81,7 @@ async def test_more_than_was_paid_is_not_refunded(tour: Tour) -> None:
     assert tenant.status == 403
 
 
-async def test_a_refund_that_fails_at_the_bank_is_told(tour: Tour) -> None:
+async def test_a_refund_that_fails_at_the_bank_is_reported(tour: Tour) -> None:
     payment = await tour.paid()
     await tour.bank.control("PUT", f"refunds/{payment['bank_order_id']}", {"code": "162"})
     await tour.operate(payment, "refund")
@@ -112,7 +112,7 @@ async def test_block_and_release(tour: Tour) -> None:
     assert (again.status, "is rejected: capture is not possible" in again.body["error"]) == (409, True)
 
 
-async def test_a_discount_of_the_bank_is_booked_and_given_back_as_paid(tour: Tour) -> None:
+async def test_a_discount_of_the_bank_is_booked_and_refunded_as_paid(tour: Tour) -> None:
     payment = await tour.client.buy()
     await tour.bank.pay(payment["bank_order_id"], discount=7)
     await tour.bank.answered(payment["bank_order_id"])

@@ -76,7 +76,7 @@ def test_a_movement_that_is_not_in_the_books_is_shown() -> None:
     )
 
 
-def test_what_needs_a_person_is_a_difference() -> None:
+def test_an_order_that_needs_attention_is_a_difference() -> None:
     order = an_order()
     order.mark("somebody should look", Source.CALLBACK, NOW)
     assert compare(order, report(BankStatus.CREATED), ()).differences == ("somebody should look",)

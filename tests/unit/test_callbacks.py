@@ -157,7 +157,7 @@ async def test_a_changed_amount_needs_attention(world: World) -> None:
     assert not (await world.subscription()).has_access(world.clock.moment)
 
 
-async def test_two_tabs_both_paid_activate_once_and_the_other_is_given_back(world: World) -> None:
+async def test_two_tabs_both_paid_activate_once_and_the_other_is_refunded(world: World) -> None:
     first, second = await world.buy(distinct=True), await world.buy(distinct=True)
     for order in (first, second):
         world.bank.pay(order)

@@ -73,7 +73,7 @@ async def test_a_part_refunded_leaves_the_card(world: World) -> None:
     assert len(await world.cards.listed(ACME)) == 1
 
 
-async def test_a_card_that_was_added_stays_though_its_payment_goes_back(world: World) -> None:
+async def test_an_added_card_stays_although_its_payment_is_refunded(world: World) -> None:
     order = await world.cards.add(ACME)
     await pay(world, order)
     await reconcile(world)

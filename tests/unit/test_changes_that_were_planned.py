@@ -83,7 +83,7 @@ def test_a_payment_of_an_older_order_puts_a_planned_change_off_and_keeps_it() ->
     assert (subscription.plan_of(1), subscription.plan_of(2)) == (a_plan(1, 5), a_plan(1, 2))
 
 
-def test_an_upgrade_tells_of_the_downgrade_that_it_replaces() -> None:
+def test_an_upgrade_emits_the_downgrade_that_it_replaces() -> None:
     subscription = of_agents(5)
     changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
     preview = offers.preview(subscription, a_plan(1, 8), NOW, catalogue())
@@ -108,7 +108,7 @@ def test_another_choice_and_a_change_of_mind_tell_of_what_they_drop() -> None:
     assert dropped(changes.drop_schedule(subscription, NOW)) == ["Team"]
 
 
-def test_buying_anew_after_an_end_tells_of_what_was_planned() -> None:
+def test_buying_again_after_an_end_emits_dropped_changes() -> None:
     subscription = of_agents(5)
     changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
     subscription.cancel(NOW, immediately=True)
@@ -222,7 +222,7 @@ def test_every_offer_says_until_when_it_pays() -> None:
     assert promised == subscription.paid_until == datetime(2026, 4, 27, 9, 30, tzinfo=UTC)
 
 
-async def test_a_charge_ahead_that_a_cancellation_overtook_keeps_no_period_from_being_charged(world: World) -> None:
+async def test_an_early_charge_overtaken_by_a_cancellation_blocks_no_period(world: World) -> None:
     from echodesk_billing.application.payment_requests import Terms  # noqa: PLC0415
     from echodesk_billing.domain.orders.payment_request import SaveCard  # noqa: PLC0415
 

@@ -28,7 +28,7 @@ async def test_an_order_is_stored_before_the_bank_is_asked(world: World) -> None
     assert order.payment_url == "https://bank.example/?order_id=bank-1"
 
 
-async def test_the_bank_is_told_what_the_customer_may_see(world: World) -> None:
+async def test_the_payment_request_carries_description_and_masked_buyer(world: World) -> None:
     request = (await world.buy()).request
     assert request.description == "EchoDesk Company - Acme"
     assert request.success_url == "https://acme.echodesk.ge/settings/subscription/success"
@@ -107,7 +107,7 @@ async def test_buying_what_runs_pays_the_next_period_at_the_agreed_price(world: 
     assert (again.period, again.amount, again.purpose) == (1, gel("145.00"), Purpose.SUBSCRIPTION)
 
 
-async def test_buying_something_dearer_while_it_runs_is_an_upgrade_now(world: World) -> None:
+async def test_buying_something_more_expensive_while_active_is_an_upgrade_now(world: World) -> None:
     await world.buy_and_pay()
     upgrade = await world.buy_and_pay(package_id=1, seats=4)
     assert (upgrade.purpose, upgrade.amount) == (Purpose.UPGRADE, gel("200.00"))

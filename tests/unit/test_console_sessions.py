@@ -37,7 +37,7 @@ async def test_a_session_ends_by_itself_and_when_its_operator_leaves(world: Worl
     assert await world.tokens.session(one) is None
 
 
-async def test_tokens_expire_unless_they_are_told_not_to(world: World) -> None:
+async def test_tokens_expire_unless_issued_without_expiry(world: World) -> None:
     token, lasting = await world.tokens.issue(OPERATOR), await world.tokens.issue(OPERATOR, lifetime=None)
     world.clock.advance(days=401)
     assert (await world.tokens.authenticate(token), await world.tokens.authenticate(lasting)) == (None, OPERATOR)

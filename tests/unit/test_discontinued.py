@@ -82,7 +82,7 @@ async def test_the_seats_of_a_set_with_a_discontinued_feature_change_both_ways(w
     await world.load_catalogue.load(without("calls"))
     more = await world.change_plan.preview(ACME, lambda has: evolve(has, seats=3))
     assert (more.preview.is_immediate, more.preview.plan.price) == (True, gel("81.00"))
-    fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=1), When.NOW_IF_DEARER)
+    fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=1), When.NOW_IF_MORE_EXPENSIVE)
     assert (fewer.order, fewer.preview.plan.price) == (None, gel("27.00"))
 
 

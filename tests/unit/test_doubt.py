@@ -79,7 +79,7 @@ def test_what_the_bank_refused_is_not_in_doubt() -> None:
     assert unknown_outcome(order) is None
 
 
-async def test_the_history_tells_each_time_the_bank_was_asked(world: World) -> None:
+async def test_the_history_shows_every_call_to_the_bank(world: World) -> None:
     order = await world.buy()
     world.clock.advance(minutes=2)
     world.bank.failures_of["receipt"] = [GatewayTimeout("silence")]

@@ -139,7 +139,7 @@ def test_a_decline_at_the_very_moment_of_a_try_waits_for_the_next() -> None:
     assert policy.next_try(NOW, 1, first, RetryAdvice.LATER) == NOW + timedelta(days=3)
 
 
-def test_a_forgotten_card_is_nobodys_default() -> None:
+def test_a_removed_card_is_not_a_default() -> None:
     card = a_card()
     card.forget(NOW)
     assert (card.state, card.is_default) == (CardState.FORGETTING, False)
@@ -192,7 +192,7 @@ def test_refunds_are_read_only_from_a_report_that_speaks_of_money() -> None:
 
 
 @pytest.mark.parametrize("amount", ["145.01", "92233720368547758.07"])
-def test_refunds_beyond_what_was_paid_need_a_person_however_large_they_are(amount: str) -> None:
+def test_refunds_beyond_the_paid_amount_need_attention_however_large(amount: str) -> None:
     order = paid()
     listed = (refund("a1", amount), refund("a2", amount))
     (event,) = order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=listed), NOW)
@@ -201,7 +201,7 @@ def test_refunds_beyond_what_was_paid_need_a_person_however_large_they_are(amoun
     assert order.refunds == ()
 
 
-def test_each_refund_that_fails_is_told_once() -> None:
+def test_each_failed_refund_is_reported_once() -> None:
     order = paid()
     failed = (refund("a1", "10.00", failed="162"), refund("a2", "20.00", failed="163"))
     events = order.observe(report(BankStatus.COMPLETED, refunds=failed), NOW)

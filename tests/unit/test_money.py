@@ -36,7 +36,7 @@ def test_what_does_not_fit_64_bits_of_minor_units_is_refused(text: str) -> None:
         Money(Decimal(text))
 
 
-def test_the_words_for_too_much_are_those_of_its_size() -> None:
+def test_the_message_for_an_amount_out_of_range_shows_it_briefly() -> None:
     for amount, words in (("1E20", r"1E\+20"), ("1E21", r"1\.000E\+21")):
         with pytest.raises(InvalidMoney, match=f"^{words} is out of range for money"):
             Money(Decimal(amount))

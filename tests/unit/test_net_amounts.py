@@ -39,7 +39,7 @@ def test_a_refund_is_recorded_however_the_amount_is_stated(said: BankReport, gon
     assert (order.refunded, order.captured, order.attention) == (gel(gone), gel("145.00"), ())
 
 
-def test_an_order_of_which_the_first_word_is_its_refund_was_paid_in_full() -> None:
+def test_an_order_first_reported_as_refunded_was_paid_in_full() -> None:
     order = paid(amount=gel("145.00"), state=OrderState.PROCESSING, captured=None)
     order.observe(refunded(S.REFUNDED_PARTIALLY, "105.00", "40.00", "40.00"), NOW)
     assert (order.captured, order.refunded) == (gel("145.00"), gel("40.00"))

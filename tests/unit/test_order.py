@@ -118,7 +118,7 @@ def test_paid_after_rejected_waits_for_the_receipt() -> None:
     assert [type(event) for event in events] == [OrderCorrected]
 
 
-def test_refunds_are_told_apart_by_their_actions() -> None:
+def test_refunds_are_identified_by_their_actions() -> None:
     order = an_order()
     order.observe(report(S.COMPLETED), NOW)
     first, second = refund("a1", "10.00"), refund("a2", "10.00")
@@ -161,7 +161,7 @@ def test_all_refunded_is_refunded() -> None:
         {"refunds": (refund("a1", "100.00"), refund("a2", "100.00"))},
     ],
 )
-def test_more_refunded_than_paid_is_for_a_person(changes: dict[str, object]) -> None:
+def test_more_refunded_than_paid_needs_attention(changes: dict[str, object]) -> None:
     order = an_order()
     order.observe(report(S.REFUNDED_PARTIALLY, **changes), NOW)
     assert order.state is OrderState.CREATED
@@ -186,7 +186,7 @@ def test_a_preauthorised_order_that_is_released_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("status", [S.BLOCKED, S.PARTIAL_COMPLETED])
-def test_holding_what_was_to_be_captured_at_once_is_for_a_person(status: BankStatus) -> None:
+def test_a_hold_of_an_automatic_capture_needs_attention(status: BankStatus) -> None:
     order = an_order()
     order.observe(report(status), NOW)
     assert order.state is OrderState.CREATED
@@ -227,7 +227,7 @@ def test_checks_come_more_and_more_rarely_and_end_when_it_is_settled() -> None:
     assert order.check_at is None
 
 
-def test_an_order_for_nothing_is_refused() -> None:
+def test_an_order_of_zero_is_rejected() -> None:
     with pytest.raises(InvalidMoney, match="the amount of an order"):
         an_order().__class__(
             id="SUB-0",

@@ -90,7 +90,7 @@ async def test_the_renewal_after_an_upgrade_is_charged_to_the_new_mandate(world:
     assert (order.purpose, order.captured) == (Purpose.RENEWAL, gel("200.00"))
 
 
-async def test_a_second_upgrade_that_is_paid_too_is_given_back_unless_it_is_dearer(world: World) -> None:
+async def test_a_second_paid_upgrade_is_refunded_unless_it_is_more_expensive(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=2)
     small = (await world.change_plan.change(ACME, lambda _: seats(3), When.NOW)).order
     large = (await world.change_plan.change(ACME, lambda _: seats(5), When.NOW)).order
@@ -102,7 +102,7 @@ async def test_a_second_upgrade_that_is_paid_too_is_given_back_unless_it_is_dear
     assert (await world.subscription()).running_plan(world.clock.moment).price == gel("250.00")
 
 
-async def test_two_upgrades_each_dearer_than_the_last_lose_nothing(world: World) -> None:
+async def test_two_upgrades_each_more_expensive_lose_nothing(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=2)
     small = (await world.change_plan.change(ACME, lambda _: seats(3), When.NOW)).order
     large = (await world.change_plan.change(ACME, lambda _: seats(5), When.NOW)).order
@@ -189,9 +189,9 @@ async def test_back_to_what_runs_is_no_change(world: World) -> None:
 
 async def test_more_seats_are_an_upgrade_and_fewer_hold_from_the_next_period(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=4)
-    more = await world.change_plan.change(ACME, lambda has: evolve(has, seats=6), When.NOW_IF_DEARER)
+    more = await world.change_plan.change(ACME, lambda has: evolve(has, seats=6), When.NOW_IF_MORE_EXPENSIVE)
     assert more.order is not None
-    fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=2), When.NOW_IF_DEARER)
+    fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=2), When.NOW_IF_MORE_EXPENSIVE)
     assert (fewer.order, fewer.preview.plan.price) == (None, gel("100.00"))
 
 
@@ -228,15 +228,15 @@ async def test_a_reduction_of_seats_is_taken_back_by_asking_for_what_runs(world:
     await world.buy_and_pay(package_id=1, seats=3)
     bought = (await world.subscription()).plan
     with pytest.raises(ChangeRefused, match="is already in force"):
-        await world.change_plan.change(ACME, lambda has: evolve(has, seats=3), When.NOW_IF_DEARER)
-    await world.change_plan.change(ACME, lambda has: evolve(has, seats=2), When.NOW_IF_DEARER)
-    fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=1), When.NOW_IF_DEARER)
+        await world.change_plan.change(ACME, lambda has: evolve(has, seats=3), When.NOW_IF_MORE_EXPENSIVE)
+    await world.change_plan.change(ACME, lambda has: evolve(has, seats=2), When.NOW_IF_MORE_EXPENSIVE)
+    fewer = await world.change_plan.change(ACME, lambda has: evolve(has, seats=1), When.NOW_IF_MORE_EXPENSIVE)
     assert (fewer.before, fewer.preview.plan.selection.seats) == (bought, 1)
     for prices in (catalogue(), evolve(catalogue(), version=2, packages=dearer(catalogue().packages))):
         await world.load_catalogue.load(prices)
         foreseen = await world.change_plan.preview(ACME, lambda has: evolve(has, seats=3))
         assert foreseen.preview.plan == bought  # at the price that was agreed
-    changed = await world.change_plan.change(ACME, lambda has: evolve(has, seats=3), When.NOW_IF_DEARER)
+    changed = await world.change_plan.change(ACME, lambda has: evolve(has, seats=3), When.NOW_IF_MORE_EXPENSIVE)
     assert (changed.order, changed.before, changed.preview.plan) == (None, bought, bought)
     assert changed.preview.replaces == foreseen.preview.replaces
     assert [plan.selection.seats for plan, _ in changed.preview.replaces] == [1]
@@ -264,7 +264,7 @@ async def test_a_package_is_not_sold_with_more_seats_than_it_has(world: World, s
 async def test_the_seats_of_a_flat_package_cannot_be_changed(world: World) -> None:
     await world.buy_and_pay(package_id=2)
     with pytest.raises(ChangeRefused, match="is already in force"):
-        await world.change_plan.change(ACME, lambda has: evolve(has, seats=6), When.NOW_IF_DEARER)
+        await world.change_plan.change(ACME, lambda has: evolve(has, seats=6), When.NOW_IF_MORE_EXPENSIVE)
 
 
 async def test_features_are_added_and_taken_away(world: World) -> None:

@@ -48,7 +48,7 @@ async def test_part_of_what_is_held_can_be_captured(world: World) -> None:
     assert (order.state, order.captured) == (OrderState.COMPLETED, gel("100.00"))
 
 
-async def test_what_is_held_can_be_let_go(world: World) -> None:
+async def test_a_hold_can_be_released(world: World) -> None:
     order = await world.preauthorisation.release(OPERATOR, (await held(world)).id)
     assert order.state is OrderState.REJECTED
 
@@ -76,7 +76,7 @@ async def test_only_held_money_and_no_more_of_it(world: World) -> None:
     assert world.bank.count("capture") == 0
 
 
-async def test_after_a_silent_bank_the_receipt_tells(world: World) -> None:
+async def test_after_a_timeout_the_receipt_settles_the_order(world: World) -> None:
     order = await held(world)
     world.bank.failures_of["receipt"] = [GatewayTimeout("silence")]
     with pytest.raises(GatewayTimeout):
@@ -93,7 +93,7 @@ async def test_after_a_silent_bank_the_receipt_tells(world: World) -> None:
     ("error", "told"),
     [(None, "accepted"), (GatewayRefused(409, "not any more"), "refused"), (GatewayTimeout("silence"), "in_doubt")],
 )
-async def test_the_history_tells_what_came_of_the_call(
+async def test_the_history_shows_the_result_of_the_call(
     world: World, name: str, error: GatewayError | None, told: str
 ) -> None:
     order = await held(world)

@@ -100,7 +100,7 @@ async def test_a_refund_in_doubt_is_asked_for_again_with_its_key(world: World) -
     assert len(set(keys)) == 1
 
 
-async def test_a_refund_that_fails_later_is_told_once_and_may_be_tried_again(world: World) -> None:
+async def test_a_refund_that_fails_later_is_reported_once_and_can_be_retried(world: World) -> None:
     order = await world.buy_and_pay()
     order, _ = await world.refunds.refund(OPERATOR, order.id)
     world.bank.give_back(order, failed="162")

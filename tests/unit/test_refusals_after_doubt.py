@@ -54,7 +54,7 @@ async def test_a_refused_repetition_does_not_reject_a_charge_that_went_through(w
     assert (await world.order(order.id)).state is OrderState.COMPLETED
 
 
-async def test_a_customer_who_tries_again_is_told_that_the_outcome_is_open(world: World) -> None:
+async def test_a_customer_who_retries_sees_that_the_outcome_is_unknown(world: World) -> None:
     world.bank.after_effect = GatewayTimeout("silence")
     with pytest.raises(GatewayTimeout):
         await world.buy()
@@ -149,7 +149,7 @@ def test_a_last_refusal_settles_nothing_while_another_attempt_is_in_doubt(hours_
     assert Attempt.LAST.is_settled_by_refusal(order.steps, NOW) is settles
 
 
-def test_a_refused_refund_is_settled_by_whoever_is_the_only_one_to_ask() -> None:
+def test_a_refused_refund_is_settled_by_the_only_process_that_tries() -> None:
     order = an_order()
     order.called("refund", "repeated", NOW, "one")
     order.called("refund", "repeated", NOW, "two")
@@ -251,7 +251,7 @@ async def test_a_refused_deletion_does_not_make_a_card_forgotten(world: World, s
     assert world.bank.forgotten == {"bank-1"}
 
 
-async def test_a_card_that_the_bank_cannot_delete_keeps_no_other_waiting(world: World) -> None:
+async def test_a_card_that_the_bank_cannot_delete_does_not_block_others(world: World) -> None:
     for tenant in ("acme", "globex"):
         await world.buy_and_pay(tenant, terms=AUTOMATIC)
         world.bank.failures_of["forget card"] = [GatewayTimeout("silence")]

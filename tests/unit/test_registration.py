@@ -97,7 +97,7 @@ async def test_a_payment_after_expiry_is_honoured(world: World) -> None:
     assert [event.order_id for event in await born(world)] == [order.id]
 
 
-async def test_the_second_of_two_payments_for_one_name_is_given_back(world: World) -> None:
+async def test_the_second_of_two_payments_for_one_name_is_refunded(world: World) -> None:
     late = await register(world)
     world.clock.advance(hours=2)
     quick = await register(world, OTHER)
@@ -161,7 +161,7 @@ def test_a_name_that_cannot_be_a_schema_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("email", ["nobody", "a@b", "a b@c.de", "@c.de", f"{'a' * 200}@c.de"])
-def test_an_address_that_is_none_is_refused(email: str) -> None:
+def test_an_invalid_url_is_rejected(email: str) -> None:
     with pytest.raises(InvalidSelection, match="not an e-mail"):
         evolve(APPLICANT, admin_email=email)
 
@@ -180,7 +180,7 @@ async def test_a_registration_that_expired_reserves_nothing(world: World) -> Non
     assert not kept.reserves_against(evolve(APPLICANT, admin_email="NINO@acme.example"), now)
 
 
-async def test_other_words_within_a_minute_get_an_order_of_their_own(world: World) -> None:
+async def test_a_different_request_within_a_minute_gets_its_own_order(world: World) -> None:
     """Whoever pays a page gets what was said for that page, and nobody else's password."""
     first = await register(world)
     corrected = await world.register.register(APPLICANT, Selection(package_id=1, seats=2), payload=b"corrected")
@@ -196,7 +196,7 @@ async def test_the_very_same_within_a_minute_is_a_double_click_with_or_without_k
     assert len(ids) == 1
 
 
-async def test_an_unpaid_registration_leaves_no_trace_on_whoever_pays(world: World) -> None:
+async def test_an_unpaid_registration_leaves_no_trace_on_the_one_that_pays(world: World) -> None:
     stranger = evolve(APPLICANT, name="Buy cheap pills", admin_email="stranger@evil.example")
     await register(world, stranger)
     world.clock.advance(hours=2)

@@ -23,7 +23,7 @@ async def test_handlers_get_events_in_order_and_once(world: World) -> None:
     assert await world.relay.run() == 0
 
 
-async def test_events_wait_while_nobody_listens(world: World) -> None:
+async def test_events_wait_without_handlers(world: World) -> None:
     await paid(world)
     assert await world.relay.run() == 0
     got: list[Event] = []

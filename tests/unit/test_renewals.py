@@ -67,7 +67,7 @@ async def test_a_renewal_can_start_early_and_does_not_move_the_cycle() -> None:
     assert (await world.subscription()).paid_until == MARCH
 
 
-async def test_incident_5_nobody_is_charged_daily_in_the_window() -> None:
+async def test_incident_5_no_customer_is_charged_daily_in_the_window() -> None:
     """A nightly job charged everyone whose date was within three days, and the date moved only once it was past."""
     world = World(policy=RenewalPolicy(ahead=timedelta(days=3)))
     await world.load_catalogue.load(catalogue())
@@ -221,7 +221,7 @@ async def test_a_paid_retry_ends_the_dunning(world: World) -> None:
     assert (await world.subscription()).dunning.failures == 1
 
 
-async def test_a_charge_that_was_rejected_and_turns_out_paid_is_given_back_when_the_retry_was_paid(
+async def test_a_rejected_charge_that_turns_out_paid_is_refunded_when_the_retry_was_paid(
     world: World,
 ) -> None:
     await with_card(world)
@@ -237,7 +237,7 @@ async def test_a_charge_that_was_rejected_and_turns_out_paid_is_given_back_when_
     assert (await world.subscription()).next_period == 2
 
 
-async def test_a_charge_the_bank_refuses_to_take_up_asks_the_customer(world: World) -> None:
+async def test_a_charge_refused_by_the_bank_asks_the_customer(world: World) -> None:
     await with_card(world)
     world.clock.moment = FEBRUARY
     world.bank.failures_of["create"] = [GatewayRefused(400, "order_id: the saved card was deleted")]
@@ -247,7 +247,7 @@ async def test_a_charge_the_bank_refuses_to_take_up_asks_the_customer(world: Wor
     assert await state(world) is SubscriptionState.PAST_DUE
 
 
-async def test_a_charge_in_doubt_is_found_out_and_not_made_again(world: World) -> None:
+async def test_a_charge_with_unknown_outcome_is_reconciled_and_not_repeated(world: World) -> None:
     await with_card(world)
     world.clock.moment = FEBRUARY
     world.bank.after_effect = GatewayTimeout("silence")
@@ -336,13 +336,13 @@ async def test_a_card_that_expires_is_reminded_of(world: World) -> None:
     ("since", "now", "days"),
     [(None, 8, None), (None, 7, 7), (8, 5, 7), (7, 5, None), (8, 2, 3), (5, 3, 3), (3, 1, None), (8, 0, None)],
 )
-def test_of_several_reminders_that_were_missed_the_last_is_told(since: int | None, now: int, days: int | None) -> None:
+def test_of_several_missed_reminders_the_last_is_emitted(since: int | None, now: int, days: int | None) -> None:
     expiry = NOW + timedelta(days=30)
     before = None if since is None else expiry - timedelta(days=since)
     assert reminder(RenewalPolicy(), expiry, before, expiry - timedelta(days=now)) == days
 
 
-async def test_a_trial_gives_access_for_nothing_once(world: World) -> None:
+async def test_a_trial_gives_free_access_once(world: World) -> None:
     subscription = await world.start_trial.start(ACME, Selection(package_id=2))
     assert (subscription.state, subscription.trial_ends_at) == (SubscriptionState.TRIALING, NOW + timedelta(days=14))
     assert await has_access(world)
@@ -384,7 +384,7 @@ async def test_paying_after_a_trial_loses_no_day(world: World) -> None:
     assert (subscription.state, subscription.anchor) == (SubscriptionState.ACTIVE, paid_at)
 
 
-async def test_a_cancelled_trial_can_be_taken_up_again_and_ends_in_time(world: World) -> None:
+async def test_a_cancelled_trial_can_be_resumed_and_ends_in_time(world: World) -> None:
     await world.start_trial.start(ACME, Selection(package_id=2))
     await world.cancel.cancel(ACME)
     assert await state(world) is SubscriptionState.CANCELLED
@@ -396,7 +396,7 @@ async def test_a_cancelled_trial_can_be_taken_up_again_and_ends_in_time(world: W
     assert await state(world) is SubscriptionState.ENDED
 
 
-async def test_the_dry_run_tells_what_would_be_done_and_changes_nothing(world: World) -> None:
+async def test_the_dry_run_shows_due_work_and_changes_nothing(world: World) -> None:
     await with_card(world)
     await world.buy_and_pay("globex")
     world.clock.moment = FEBRUARY

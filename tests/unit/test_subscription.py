@@ -58,7 +58,7 @@ def test_paying_ahead_adds_a_period_counted_from_the_anchor() -> None:
     assert subscription.paid_until == MARCH
 
 
-def test_a_period_paid_twice_buys_nothing_and_is_told() -> None:
+def test_a_period_paid_twice_buys_nothing_and_is_reported() -> None:
     subscription = running()
     twin = an_order(order_id="SUB-000000000001", period=0)
     twin.observe(report(BankStatus.COMPLETED, external_order_id=twin.id), NOW)
@@ -132,7 +132,7 @@ def test_only_a_cancellation_can_be_taken_back() -> None:
         running().resume(NOW)
 
 
-def test_an_automatic_charge_that_a_cancellation_overtook_is_given_back() -> None:
+def test_an_automatic_charge_overtaken_by_a_cancellation_is_refunded() -> None:
     for immediately in (False, True):
         subscription = running()
         charge = paid(order_id="REN-000000000001", period=1, purpose=Purpose.RENEWAL)

@@ -99,7 +99,7 @@ def test_only_what_is_charged_begins_ahead(state: SubscriptionState, days_before
     assert subscription.due_at == subscription.paid_until - timedelta(days=days_before)
 
 
-def test_what_came_while_nobody_tended_is_due_at_once() -> None:
+def test_changes_missed_while_no_worker_ran_are_due_at_once() -> None:
     subscription = running()
     assert subscription.paid_until is not None
     weeks_later = subscription.paid_until - timedelta(days=5)
@@ -107,7 +107,7 @@ def test_what_came_while_nobody_tended_is_due_at_once() -> None:
     assert subscription.due_at == subscription.paid_until - timedelta(days=7)
 
 
-def test_a_reminder_is_told_once_however_often_one_looks() -> None:
+def test_a_reminder_is_emitted_once() -> None:
     subscription, policy = running(), RenewalPolicy()
     assert subscription.paid_until is not None
     for days, told in ((7, [7]), (6, []), (5, []), (3, [3]), (2, [])):
@@ -175,7 +175,7 @@ def test_of_two_scheduled_plans_each_begins_in_its_time() -> None:
 @pytest.mark.parametrize(
     "plan", [a_plan(), evolve(a_plan(1, 2), price=Money(Decimal(900), Currency.EUR)), a_plan(1, 2), None]
 )
-def test_an_upgrade_that_is_none_when_it_is_paid_goes_back(plan: Plan | None) -> None:
+def test_an_upgrade_that_is_no_longer_one_when_paid_is_refunded(plan: Plan | None) -> None:
     subscription = running()
     order = an_order(order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(), period=1)
     order.observe(report(BankStatus.COMPLETED, external_order_id=order.id), NOW)
@@ -252,7 +252,7 @@ def test_a_trial_that_a_card_will_pay_goes_on_as_a_subscription() -> None:
 
 
 @pytest.mark.parametrize("days", [-9, 0, 8])
-def test_what_runs_out_after_a_change_began_tells_both(days: int) -> None:
+def test_an_expiry_after_a_change_emits_both_events(days: int) -> None:
     subscription = trial() if days < 0 else running()
     changes.schedule(subscription, a_plan(1, 2), NOW)
     assert subscription.paid_until is not None

@@ -26,13 +26,13 @@ def test_what_is_none(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["public", "www", "api", "admin", "information_schema", "pg_toast", "mine"])
-def test_reserved_names_are_nobodys(value: str) -> None:
+def test_reserved_names_are_rejected(value: str) -> None:
     with pytest.raises(InvalidTenant, match="reserved"):
         tenant_id(value, reserved=("mine",))
 
 
 @pytest.mark.parametrize("name", ["public", "pg_toast", "admin"])
-async def test_nobody_registers_a_reserved_name(world: World, name: str) -> None:
+async def test_a_reserved_name_cannot_be_registered(world: World, name: str) -> None:
     applicant = Applicant(schema_name=name, name="X", admin_email="x@x.example")
     with pytest.raises(InvalidTenant, match="reserved"):
         await world.register.register(applicant, Selection(package_id=1))

@@ -32,7 +32,7 @@ async def by(world: World, *kinds: type) -> list[tuple[str, str]]:
     return [(event.name, event.by) for event in await world.events() if isinstance(event, kinds)]
 
 
-async def test_a_payment_tells_who_started_it_and_not_who_reported_it(world: World) -> None:
+async def test_a_payment_records_who_started_it_and_not_who_reported_it(world: World) -> None:
     order = await world.checkout.buy(NINO, Selection(package_id=2))
     world.bank.pay(order)
     await world.hear(order)
@@ -59,7 +59,7 @@ async def test_changes_of_the_plan_and_cancellations_tell_who_asked(world: World
     assert told == [(kind.__name__, "nino@acme") for kind in changes]
 
 
-async def test_a_trial_tells_who_started_it(world: World) -> None:
+async def test_a_trial_records_who_started_it(world: World) -> None:
     await world.start_trial.start(NINO, Selection(package_id=2))
     assert await by(world, TrialStarted) == [("TrialStarted", "nino@acme")]
 
@@ -79,7 +79,7 @@ async def test_cards_tell_who_chose_and_who_removed_them(world: World) -> None:
     ]
 
 
-async def test_the_event_of_a_refund_tells_who_asked_for_it(world: World) -> None:
+async def test_the_event_of_a_refund_records_who_requested_it(world: World) -> None:
     order = await world.buy_and_pay()
     operator = evolve(principal("", Scope.OPERATOR), user_id="giorgi")
     refunded, _ = await world.refunds.refund(operator, order.id)

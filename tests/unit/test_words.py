@@ -149,7 +149,7 @@ def applicant(**changes: str) -> Applicant:
         ),
     ],
 )
-def test_a_wrong_choice_is_told_with_its_field(wrong: Callable[[], object], field: str, message: str) -> None:
+def test_an_invalid_choice_names_its_field(wrong: Callable[[], object], field: str, message: str) -> None:
     with pytest.raises(InvalidSelection) as refused:
         wrong()
     assert (refused.value.field, refused.value.message, str(refused.value)) == (field, message, message)
@@ -197,7 +197,7 @@ NOTHING = gel("0.00")
         ),
     ],
 )
-def test_what_cannot_be_is_told_with_what_it_was_for(wrong: Callable[[], object], message: str) -> None:
+def test_an_invalid_amount_names_its_purpose(wrong: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         wrong()
 
@@ -221,7 +221,7 @@ def blocked() -> Order:
 
 
 @pytest.mark.parametrize("event", ["capture", "release"])
-def test_only_held_money_is_taken_or_let_go(event: str) -> None:
+def test_only_held_money_is_captured_or_released(event: str) -> None:
     with pytest.raises(IllegalTransition) as refused:
         require_held(an_order(), event)
     order = an_order()
@@ -236,7 +236,7 @@ def test_only_held_money_is_taken_or_let_go(event: str) -> None:
         require_held(blocked(), event, gel("0.00"))
 
 
-def test_a_refusal_is_told_to_everybody() -> None:
+def test_a_refusal_reaches_every_waiting_caller() -> None:
     order = an_order()
     order.steps.clear()
     (event,) = order.refuse("no such currency", LATER)
@@ -266,22 +266,20 @@ def test_an_order_begins_with_one_line() -> None:
 @pytest.mark.parametrize(
     ("code", "reason", "detail"), [("107", "no money", "107"), (None, "expired", "expired"), (None, None, "")]
 )
-def test_a_rejection_of_the_bank_is_told_with_its_code_or_reason(
-    code: str | None, reason: str | None, detail: str
-) -> None:
+def test_a_rejection_carries_the_banks_code_or_reason(code: str | None, reason: str | None, detail: str) -> None:
     order = an_order()
     (event,) = order.observe(report(BankStatus.REJECTED, code=code, reject_reason=reason), LATER)
     assert event == OrderRejected(tenant_id="acme", at=LATER, order_id=order.id, code=code, reason=reason)
     assert [(step.event, step.detail) for step in order.steps[1:]] == [("reject", detail)]
 
 
-def test_held_money_that_is_let_go_is_a_rejection() -> None:
+def test_a_released_hold_is_a_rejection() -> None:
     order = blocked()
     (event,) = order.observe(report(BankStatus.REJECTED, code=None, reject_reason="released"), LATER)
     assert event == OrderRejected(tenant_id="acme", at=LATER, order_id=order.id, code=None, reason="released")
 
 
-def test_refunds_of_another_currency_are_told_one_by_one() -> None:
+def test_refunds_in_another_currency_are_reported_one_by_one() -> None:
     order = paid()
     euros = Money(Decimal("1.00"), Currency.EUR)
     back = evolve(refund("a1", "1.00"), amount=euros)
@@ -293,7 +291,7 @@ def test_features_are_named_one_after_the_other() -> None:
     assert plan(catalogue(), Selection(features=("tickets", "calls")), Currency.GEL).name == "Calls, Tickets"
 
 
-def test_what_needs_a_person_is_told_once() -> None:
+def test_attention_is_emitted_once() -> None:
     order = an_order()
     order.steps.clear()
     assert order.mark("odd", Source.RECEIPT, LATER) == [
@@ -318,13 +316,13 @@ def test_a_call_leaves_a_line(outcome: str, source: Source) -> None:
     ]
 
 
-def test_a_call_that_needs_no_words_leaves_a_line_without_them() -> None:
+def test_a_call_without_details_is_noted_without_them() -> None:
     order = an_order()
     order.called("release", "accepted", LATER)
     assert order.steps[-1].detail == ""
 
 
-def test_a_refund_is_asked_for_and_taken_up_in_the_history() -> None:
+def test_the_history_shows_a_refund_requested_and_accepted() -> None:
     order = paid()
     order.steps.clear()
     refunding.request_refund(order, gel("10.00"), refund_id="r1", reason="unhappy", at=LATER)
@@ -343,7 +341,7 @@ def test_a_refund_is_asked_for_and_taken_up_in_the_history() -> None:
     ]
 
 
-def test_an_impossible_refund_is_told_with_its_order() -> None:
+def test_an_impossible_refund_names_its_order() -> None:
     with pytest.raises(IllegalTransition) as refused:
         refunding.request_refund(an_order(), None, refund_id="r1", reason="", at=NOW)
     assert (refused.value.subject, refused.value.event) == (an_order().subject, "refund")
@@ -373,7 +371,7 @@ def test_a_refund_of_the_banks_office_is_known_by_the_banks_id() -> None:
     )
 
 
-def test_the_card_check_goes_back_under_a_key_that_follows_from_the_orders() -> None:
+def test_the_card_check_is_refunded_under_a_key_derived_from_the_order() -> None:
     first, second, other = paid(), paid(), paid()
     other.idempotency_key = "another"
     for order in (first, second, other):
@@ -443,14 +441,14 @@ def test_a_card_without_a_moment_for_it_is_not_reminded_of() -> None:
     assert card.remind(NOW, RenewalPolicy()) == []
 
 
-def test_without_trials_there_is_none() -> None:
+def test_without_configured_trials_a_trial_is_refused() -> None:
     with pytest.raises(TrialRefused) as refused:
         start_trial(Subscription(tenant_id="acme", term=Term(time_zone="UTC")), a_plan(), RenewalPolicy(), NOW)
     assert str(refused.value) == "There are no trials"
 
 
 @pytest.mark.parametrize("immediately", [True, False])
-def test_a_cancellation_tells_until_when(*, immediately: bool) -> None:
+def test_a_cancellation_says_when_access_ends(*, immediately: bool) -> None:
     subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     take_payment(subscription, an_order(), NOW)
     cancelled = subscription.cancel(LATER, immediately=immediately)[0]
@@ -526,7 +524,7 @@ def test_a_preview_of_what_is_cheaper_begins_where_the_paid_time_ends() -> None:
         (Purpose.RENEWAL, 2, SubscriptionState.CANCELLED),
     ],
 )
-def test_a_decline_that_is_none_of_its_business_changes_nothing(
+def test_a_decline_of_another_period_changes_nothing(
     purpose: Purpose, period: int | None, state: SubscriptionState
 ) -> None:
     subscription = running(periods=2)
@@ -546,7 +544,7 @@ def test_what_falls_due_says_why_and_when_it_is_tried_again() -> None:
     assert subscription.dunning.retry_at is not None
 
 
-def test_what_is_paid_twice_goes_back_under_a_key_that_follows_and_ends_the_charge_under_way() -> None:
+def test_a_period_paid_twice_is_refunded_under_a_derived_key_and_ends_the_charge_in_progress() -> None:
     subscription, twice = running(), paid()
     subscription.dunning = subscription.dunning.charging(0)
     (event,) = take_payment(subscription, twice, LATER)

@@ -1,1 +1,1 @@
-"""Where the core meets the world: the bank, SQL, time. Adapters know the core and never each other."""
+"""Adapters: the bank, SQL, time. They import the core and never each other."""

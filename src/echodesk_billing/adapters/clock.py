@@ -14,7 +14,7 @@ class SystemClock:
     """The machine's clock."""
 
     async def now(self) -> datetime:
-        """The present moment in UTC."""
+        """The current time in UTC."""
         return datetime.now(UTC)
 
 
@@ -23,11 +23,11 @@ class _ClockAnswer(msgspec.Struct):
 
 
 class SandboxClock:
-    """The simulated bank's clock, asked anew every time, so that bank and service never disagree.
+    """The simulated bank's clock, queried every time, so that bank and service always agree.
 
     Args:
-        session: to ask with.
-        url: of the simulated bank's `/sandbox/clock`.
+        session: the HTTP client.
+        url: the simulated bank's `/sandbox/clock`.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
@@ -35,7 +35,7 @@ class SandboxClock:
         self._url = url
 
     async def now(self) -> datetime:
-        """The present moment in UTC, as the simulated bank has it.
+        """The current time of the simulated bank, in UTC.
 
         Raises:
             GatewayUnavailable: it did not answer.

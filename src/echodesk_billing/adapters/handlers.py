@@ -1,4 +1,4 @@
-"""Events handed to functions of the program that embeds the library."""
+"""Delivery of events to functions of the program that embeds the library."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Handler = Callable[[E], Awaitable[None] | None]
 
 
 class HandlersHang(BillingError):
-    """Functions that handle events block for ever; the process has to be restarted."""
+    """Event handlers block for ever; the process has to be restarted."""
 
 
 class Handlers:
-    """A `Delivery` that calls what was registered for the type of an event, or for a type it derives from.
+    """A `Delivery` that calls the handlers registered for the type of an event or one of its base types.
 
     Args:
-        limit_seconds: how long a handler may take for one event; then the event comes again later.
+        limit_seconds: time limit of a handler for one event; after it the event is delivered again later.
     """
 
     def __init__(self, limit_seconds: float = 10.0) -> None:
@@ -35,7 +35,7 @@ class Handlers:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anything was registered."""
+        """Whether any handler is registered."""
         return bool(self._handlers)
 
     def on(self, kind: type[E], handler: Handler[E]) -> None:
@@ -46,8 +46,8 @@ class Handlers:
         """Call the handlers of this event, in order of registration; plain functions on a thread of their own.
 
         Raises:
-            TimeoutError: one takes too long.
-            HandlersHang: too many functions never returned from their threads, which cannot be ended.
+            TimeoutError: a handler takes too long.
+            HandlersHang: too many handlers never returned from their threads, which cannot be stopped.
         """
         for kind, handler in self._handlers:
             if isinstance(event, kind):
@@ -62,7 +62,7 @@ class Handlers:
             await result
 
     def _on_a_thread(self, handler: Handler[Any], event: Event) -> asyncio.Future[Any]:
-        """Where blocking is no harm and Django allows its database. A daemon: it keeps no process from ending."""
+        """Run on a thread of its own, where blocking is harmless and Django allows database access. A daemon thread."""
         if self._busy >= MOST_THREADS:
             raise HandlersHang(f"{MOST_THREADS} event handlers have not returned: restart the process")
         loop = asyncio.get_running_loop()

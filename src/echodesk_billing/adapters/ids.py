@@ -27,7 +27,7 @@ class RandomIds:
         return str(uuid.uuid4())
 
     def event_id(self, at: datetime) -> str:
-        """Milliseconds, a counter and randomness, in hexadecimal: sorts by time, then by order of making."""
+        """Milliseconds, a counter and randomness, in hexadecimal: sorts by time, then by creation order."""
         milliseconds = int(at.timestamp() * 1000)
         return f"{milliseconds:012x}-{next(self._made):010x}-{secrets.token_hex(4)}"
 

@@ -1,4 +1,4 @@
-"""Invoices as PDF, in Georgian and English, with a font that has both."""
+"""Invoices as PDF, in Georgian and English, with a font that covers both."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class PdfPrinter:
     """Prints with fpdf2, the extra `[pdf]`.
 
     Args:
-        seller: who sells, in lines: name, address, number.
-        time_zone: whose calendar the dates are of.
+        seller: lines of the seller's details: name, address, number.
+        time_zone: IANA name of the time zone of the dates.
     """
 
     def __init__(self, seller: Sequence[str], time_zone: str) -> None:
@@ -109,7 +109,7 @@ class PdfPrinter:
 
 
 class _Printable:
-    """Texts as the font can print them: what it has no letter for is a question mark, and nothing vanishes."""
+    """Text that the font can print: a missing glyph becomes a question mark."""
 
     def __init__(self, letters: Container[int]) -> None:
         self._letters = letters

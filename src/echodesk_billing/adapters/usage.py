@@ -1,4 +1,4 @@
-"""Usage where no CRM is plugged in."""
+"""Usage without a CRM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets sealed with Fernet; several keys are a rotation: the first seals, all open."""
+"""Encryption with Fernet. With several keys (a rotation) the first encrypts and all decrypt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class FernetVault:
     """A vault whose keys come from the settings.
 
     Args:
-        keys: of `Fernet.generate_key`, the newest first; none means that nothing can be sealed.
+        keys: from `Fernet.generate_key`, newest first; without one nothing can be encrypted.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ class FernetVault:
         return self._fernet.encrypt(plain)
 
     def open(self, sealed: bytes) -> bytes:
-        """Decrypt with whichever key fits."""
+        """Decrypt with the matching key."""
         if self._fernet is None:
             raise VaultClosed("BILLING_ENCRYPTION_KEYS is not set: encrypted data cannot be read")
         try:

@@ -1,1 +1,1 @@
-"""What people do, one module per thing: each use case loads, asks the domain, saves."""
+"""Use cases, one module per subject: each loads, asks the domain and saves."""

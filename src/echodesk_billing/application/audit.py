@@ -1,4 +1,4 @@
-"""The daily report: what moved, compared order by order with the bank's receipts and the books."""
+"""The daily report: every changed order compared with the bank's receipt and the books."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Day:
 
 
 class Audit:
-    """Looks at what happened, and changes nothing."""
+    """Read-only reports."""
 
     def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, time_zone: str) -> None:
         self._storage = storage
@@ -45,7 +45,7 @@ class Audit:
         """A day to report on; yesterday where None.
 
         Raises:
-            InvalidSelection: it is to come, or long before there was a bank to ask.
+            InvalidSelection: it is in the future, or implausibly old.
         """
         today = (await self._clock.now()).astimezone(self._zone).date()
         chosen = day or today - timedelta(days=1)
@@ -58,10 +58,10 @@ class Audit:
         return Day(day=chosen, start=start, end=end)
 
     async def report(self, day: Day) -> AsyncIterator[Comparison]:
-        """Compare every order that changed on a day with the bank's receipt of now and with the books.
+        """Compare every order that changed on a day with the bank's current receipt and the books.
 
         Raises:
-            GatewayError: the bank did not give a receipt.
+            GatewayError: the bank did not return a receipt.
         """
         require_configured(self._gateway)
         after = ""
@@ -71,13 +71,13 @@ class Audit:
             after = batch[-1][0].id
 
     async def _receipt(self, order: Order) -> BankReport | None:
-        """The bank's receipt of an order: by our id where its own is not known; None where it finds none so."""
+        """The bank's receipt of an order, by our id where the bank's is unknown; None where there is none."""
         if order.bank_order_id is not None:
             return await self._gateway.receipt(order.bank_order_id)
         return await find_receipt(self._gateway, order.id)
 
     async def statement(self, tenant_id: str) -> Sequence[Entry]:
-        """Every movement of a tenant's account, oldest first."""
+        """Every entry of a tenant's account, oldest first."""
         return await self._storage.read(lambda uow: uow.books.of_tenant(tenant_id, MOST_ENTRIES))
 
     async def _changed(self, day: Day, after: str) -> list[tuple[Order, Sequence[Entry]]]:

@@ -22,7 +22,7 @@ MOST_HINTS = 1000  # orders asked about at a time, in this process
 
 
 class ReceiveCallback:
-    """Takes a callback as evidence, as a hint, or not at all. Source: docs/bank-calls.md, docs/threat-model.md."""
+    """Accepts a callback as proof or as a hint, or rejects it. Source: docs/bank-calls.md, docs/threat-model.md."""
 
     def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, settlement: Settlement) -> None:
         self._storage = storage
@@ -32,17 +32,17 @@ class ReceiveCallback:
         self._asked: dict[str, datetime] = {}
 
     async def receive(self, raw_body: bytes, signature: str | None) -> Settled:
-        """Merge what a callback says, when its signature vouches for it or the bank's receipt confirms it.
+        """Merge a callback that is validly signed or confirmed by the bank's receipt.
 
         Args:
-            raw_body: the very bytes that were received.
+            raw_body: the body exactly as received.
             signature: the header `Callback-Signature`.
 
         Raises:
             CallbackRefused: the signature is wrong.
-            MalformedCallback: the body is no callback.
-            CallbackOrderUnknown: no order here fits it.
-            GatewayError: it needs a receipt, and the bank did not give one.
+            MalformedCallback: the body is not a callback.
+            CallbackOrderUnknown: no order matches it.
+            GatewayError: a receipt is needed and the bank did not return one.
         """
         verdict = self._gateway.verify(raw_body, signature)
         digest = hashlib.sha256(raw_body).hexdigest()
@@ -69,7 +69,7 @@ class ReceiveCallback:
         return settled
 
     async def _settle(self, report: BankReport, digest: str, verdict: Verdict) -> Settled:
-        """Signed: merge it. Unsigned, or not to be believed by its signature alone: merge what the bank answers."""
+        """Merge a signed callback. Merge the bank's receipt where the signature is missing or not sufficient."""
         entry = InboxEntry(digest=digest, verdict=verdict, outcome="applied", at=await self._clock.now())
         if verdict is Verdict.VALID:
             settled = await self._settlement.apply(report, entry)
@@ -87,7 +87,7 @@ class ReceiveCallback:
         return await self._confirm(report, order, digest, None)
 
     async def _confirm(self, report: BankReport, order: Order | None, digest: str, entry: InboxEntry | None) -> Settled:
-        """Ask the bank about the order that a callback names, if it is one of ours."""
+        """Fetch the receipt of the order named by a callback, if it is one of ours."""
         if order is None:
             return Settled(outcome=Outcome.UNKNOWN_ORDER)
         require_configured(self._gateway)
@@ -101,7 +101,7 @@ class ReceiveCallback:
         return await self._settlement.apply(receipt, entry)
 
     def _may_ask(self, order_id: str, now: datetime) -> bool:
-        """Whether a hint may cost a call to the bank: once per order in some seconds, and not for ever more orders."""
+        """Whether a hint may cause a call to the bank: limited per order and in total."""
         self._asked = {known: at for known, at in self._asked.items() if timedelta(0) <= now - at < HINT_EVERY}
         if order_id in self._asked or len(self._asked) >= MOST_HINTS:
             return False

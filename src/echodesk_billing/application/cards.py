@@ -1,4 +1,4 @@
-"""Saved cards: looking at them, adding one, choosing the default, forgetting."""
+"""Saved cards: list, add, choose the default, remove."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BATCH = 100
 
 
 class SavedCards:
-    """What a tenant may do with its cards. The card itself never touches us: the bank keeps it."""
+    """Use cases of saved cards. Card data never reaches us: the bank stores it."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class SavedCards:
     async def add(self, who: Principal, *, make_default: bool = False, key: str | None = None) -> Order:
         """Start saving a card, and make it the default when asked to.
 
-        It takes a small payment that is refunded at once, because the bank saves a card only by being paid.
+        It makes a small payment that is refunded at once, because the bank saves a card only with a payment.
 
         Args:
             key: the caller's idempotency key.
@@ -60,7 +60,7 @@ class SavedCards:
             The order with its payment page.
 
         Raises:
-            GatewayError: the bank did not give a payment page.
+            GatewayError: the bank did not return a payment page.
         """
         require_configured(self._gateway)
         now = await self._clock.now()
@@ -72,10 +72,10 @@ class SavedCards:
         return await submit_order(self._submission, order, is_new=is_new)
 
     async def set_default(self, who: Principal, card_id: int) -> Card:
-        """Make a card the one that is charged.
+        """Make a card the default.
 
         Raises:
-            CardNotFound: the tenant has no such card.
+            CardNotFound: the tenant has no card with this id.
         """
         now = await self._clock.now()
 
@@ -95,13 +95,13 @@ class SavedCards:
         return await self._storage.transact(work)
 
     async def forget(self, who: Principal, card_id: int | None = None) -> Card:
-        """Forget a card, the default one where none is named. Twice is once: it never takes another card.
+        """Remove a card, the default one where `card_id` is None. Idempotent: repeating it never removes another card.
 
-        Here first, so that it is charged no more, then at the bank, which reconciliation asks again where it does
+        Here first, so that it is not charged any more, then at the bank, which reconciliation retries where it does
         not confirm. The tenant's newest other card becomes the default.
 
         Raises:
-            CardNotFound: the tenant has no such card.
+            CardNotFound: the tenant has no card with this id.
         """
         now = await self._clock.now()
 
@@ -125,10 +125,10 @@ class SavedCards:
         return card
 
     async def finish_forgetting(self) -> int:
-        """Have the bank delete what was forgotten here and is due; a card it cannot delete keeps no other waiting.
+        """Ask the bank to delete removed cards that are due; a failure does not block the other cards.
 
         Returns:
-            How many cards it was asked about.
+            How many cards were tried.
         """
         now = await self._clock.now()
         cards = await self._storage.read(lambda uow: uow.cards.forgetting(now, BATCH))
@@ -158,7 +158,7 @@ class SavedCards:
 
 
 def default_card(uow: UnitOfWork, tenant_id: str) -> Card | None:
-    """The card that a tenant's renewals are charged to."""
+    """The tenant's default card, which pays renewals."""
     return next(iter(uow.cards.active_of(tenant_id)), None)
 
 
@@ -171,7 +171,7 @@ def _owned(uow: UnitOfWork, who: Principal, card_id: int) -> Card:
 
 
 def _default_to_remove(uow: UnitOfWork, who: Principal, now: datetime) -> Card:
-    """The default card, or the one that was removed as such a moment ago, where this only repeats that."""
+    """The default card, or, where this repeats a recent removal, the card removed by it."""
     removed, default = uow.cards.last_removed_of(who.tenant_id), default_card(uow, who.tenant_id)
     if removed is not None and (default is None or default.follows_removal_of(removed, now)):
         return removed

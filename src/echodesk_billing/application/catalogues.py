@@ -1,4 +1,4 @@
-"""Putting a new version of the catalogue on sale."""
+"""Publishing a new version of the catalogue."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ log = structlog.get_logger()
 
 
 class LoadCatalogue:
-    """Stores a catalogue as the next version, unless it is what is on sale already."""
+    """Stores a catalogue as the next version, unless it equals the current one."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
 
     async def load(self, catalogue: Catalogue, *, by: str = "") -> Catalogue:
-        """Put `catalogue` on sale.
+        """Publish `catalogue`.
 
         Args:
-            by: who does, for the record.
+            by: who asks, for the record.
 
         Returns:
-            The version that is on sale now. Running subscriptions keep the plan they bought.
+            The current version. Running subscriptions keep the plan they bought.
 
         Raises:
-            InvalidCatalogue: it sells nothing, as a file that was cut short does.
+            InvalidCatalogue: it is empty, for example because the file was truncated.
         """
         if not catalogue.packages and not catalogue.features:
             raise InvalidCatalogue("The catalogue is empty: add a package or a feature")

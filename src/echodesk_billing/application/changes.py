@@ -1,4 +1,4 @@
-"""Changing a subscription: its plan, its seats and features, trying it, cancelling it, taking that back."""
+"""Changing a subscription: plan, seats, features, trial, cancellation, resumption."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ Wanted = Callable[[Selection], Selection]
 
 
 class When(enum.StrEnum):
-    """When a change is to hold: paid now, from the next period, or now exactly where it costs more."""
+    """When a change takes effect: now, from the next period, or now only where it costs more."""
 
     NOW = "now"
     LATER = "later"
-    NOW_IF_DEARER = "now if dearer"
+    NOW_IF_MORE_EXPENSIVE = "now if more expensive"
 
 
 @frozen(kw_only=True)
@@ -46,10 +46,10 @@ class Changed:
     """A change of plan.
 
     Args:
-        before: the plan that ran when it was asked for.
-        preview: what it does.
-        time_zone: of the subscription, in which its days are told.
-        order: where one has to pay for it now; else it is scheduled.
+        before: the plan in effect when it was requested.
+        preview: its effect.
+        time_zone: of the subscription, for dates shown to the customer.
+        order: to be paid now; None where the change is scheduled.
     """
 
     before: Plan
@@ -59,7 +59,7 @@ class Changed:
 
 
 class ChangePlan:
-    """Upgrades now, and changes from the next period on. A preview gives the exact figures first."""
+    """Upgrades that take effect now, and changes from the next period. A preview gives the exact figures first."""
 
     def __init__(self, storage: Storage, clock: Clock, checkout: Checkout, policy: RenewalPolicy) -> None:
         self._storage = storage
@@ -68,15 +68,15 @@ class ChangePlan:
         self._policy = policy
 
     async def preview(self, who: Principal, wanted: Wanted) -> Changed:
-        """What a change would do.
+        """Preview a change.
 
         Args:
-            wanted: the new selection, made of the running one.
+            wanted: makes the new selection from the current one.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            InvalidSelection: the catalogue has no such thing.
-            ChangeRefused: it is what runs, or of another currency.
+            NoActiveSubscription: the tenant has none.
+            InvalidSelection: it is not in the catalogue.
+            ChangeRefused: it equals the current plan, or is priced in another currency.
         """
         now = await self._clock.now()
 
@@ -100,16 +100,16 @@ class ChangePlan:
         """Change the plan.
 
         Args:
-            wanted: the new selection, made of what the tenant has, or has asked for last.
-            effective: not before this day, where it is scheduled; of an aware moment, its day in the subscription's
+            wanted: makes the new selection from the current or last requested one.
+            effective: earliest day of a scheduled change; of an aware datetime, its day in the subscription's
                 time zone.
-            key: the caller's idempotency key, where it has to be paid.
+            key: the caller's idempotency key, for changes that are paid now.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            InvalidSelection: the catalogue has no such thing.
-            ChangeRefused: it is what runs, of another currency, or no upgrade.
-            GatewayError: the bank did not give a payment page.
+            NoActiveSubscription: the tenant has none.
+            InvalidSelection: it is not in the catalogue.
+            ChangeRefused: it equals the current plan, is priced in another currency, or is not an upgrade.
+            GatewayError: the bank did not return a payment page.
         """
         if (known := await self._known(who, key)) is not None:
             return known
@@ -121,32 +121,32 @@ class ChangePlan:
     async def add_feature(
         self, who: Principal, feature_id: int, when: When, *, key: str | None = None
     ) -> tuple[Item, Changed]:
-        """Add one feature to what the tenant has, or has asked for last.
+        """Add one feature to the current or last requested selection.
 
         Args:
-            feature_id: its number in the catalogue.
-            when: `NOW` where it is paid and used at once, `LATER` from the next period.
+            feature_id: its id in the catalogue.
+            when: `NOW` to pay and use it at once, `LATER` from the next period.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            InvalidSelection: it is not sold, is there already, or the subscription is of a package.
-            GatewayError: the bank did not give a payment page.
+            NoActiveSubscription: the tenant has none.
+            InvalidSelection: it is not sold, is already included, or the subscription is a package.
+            GatewayError: the bank did not return a payment page.
         """
         item = await self._feature(who, feature_id)
         return item, await self.change(who, lambda has: has.with_feature(item.key), when, key=key)
 
     async def remove_feature(self, who: Principal, feature_id: int) -> tuple[Item, Changed]:
-        """Remove one feature, from the next period on; also one that is not sold any more.
+        """Remove one feature from the next period; also one that is no longer sold.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            InvalidSelection: it is not there, is the last one, or the subscription is of a package.
+            NoActiveSubscription: the tenant has none.
+            InvalidSelection: it is not included, is the last one, or the subscription is a package.
         """
         item = await self._feature(who, feature_id)
         return item, await self.change(who, lambda has: has.without_feature(item.key), When.LATER)
 
     async def _feature(self, who: Principal, feature_id: int) -> Item:
-        """What the tenant has under this number, or else what is sold under it."""
+        """The tenant's feature with this id, else the one on sale."""
         now = await self._clock.now()
 
         def look(uow: UnitOfWork) -> Item:
@@ -162,11 +162,11 @@ class ChangePlan:
         return await self._storage.read(look)
 
     async def drop_schedule(self, who: Principal) -> Subscription:
-        """Forget what is scheduled.
+        """Cancel scheduled changes.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            NothingScheduled: nothing is.
+            NoActiveSubscription: the tenant has none.
+            NothingScheduled: no change is scheduled.
         """
         return await _on_subscription(
             self._storage,
@@ -177,7 +177,7 @@ class ChangePlan:
         )
 
     async def _known(self, who: Principal, key: str | None) -> Changed | None:
-        """The change that was begun under the caller's idempotency key, whatever became of it."""
+        """The change made under the caller's idempotency key, whatever its outcome."""
         order = await self._checkout.known(who, key)
         if order is None or order.plan is None:
             return None
@@ -228,7 +228,7 @@ class ChangePlan:
 
 
 class Cancel:
-    """Ends a subscription, by default when the paid period does, and takes that back."""
+    """Cancels a subscription, by default at the end of the paid period, and resumes it."""
 
     def __init__(self, storage: Storage, clock: Clock, policy: RenewalPolicy) -> None:
         self._storage = storage
@@ -236,10 +236,10 @@ class Cancel:
         self._policy = policy
 
     async def cancel(self, who: Principal, *, immediately: bool = False) -> Subscription:
-        """Cancel the subscription of the tenant; cancelling twice is cancelling once.
+        """Cancel the tenant's subscription. Idempotent.
 
         Raises:
-            NoActiveSubscription: there is none.
+            NoActiveSubscription: the tenant has none.
         """
         subscription = await _on_subscription(
             self._storage,
@@ -255,7 +255,7 @@ class Cancel:
         """Undo a cancellation, until the paid time ends.
 
         Raises:
-            NoActiveSubscription: there is none, or it has ended.
+            NoActiveSubscription: the tenant has none, or it has ended.
             IllegalTransition: it is not cancelled.
         """
         subscription = await _on_subscription(
@@ -266,7 +266,7 @@ class Cancel:
 
 
 class StartTrial:
-    """Gives a tenant access to a plan for nothing, once."""
+    """Starts a tenant's one free trial."""
 
     def __init__(self, storage: Storage, clock: Clock, requests: PaymentRequestBuilder, policy: RenewalPolicy) -> None:
         self._storage = storage
@@ -278,8 +278,8 @@ class StartTrial:
         """Start the tenant's trial.
 
         Raises:
-            InvalidSelection: the catalogue has no such thing.
-            TrialRefused: there are no trials, or the tenant had its own or a subscription.
+            InvalidSelection: it is not in the catalogue.
+            TrialRefused: trials are disabled, or the tenant already had one or a subscription.
         """
         now = await self._clock.now()
 

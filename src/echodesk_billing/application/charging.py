@@ -1,4 +1,4 @@
-"""Charging the next period to the saved card, or asking the customer to come where the card may not be charged."""
+"""Charging the next period to the saved card, or asking the customer to pay where the card may not be charged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Charge:
     """A charge that was started.
 
     Args:
-        order: its outcome comes by callback; with `obstacle`, the customer pays at its `payment_url`.
+        order: its outcome arrives by callback; with `obstacle`, the customer pays at its `payment_url`.
         obstacle: why the card was not charged; None where it was.
         is_new: whether the order was stored for this very charge.
     """
@@ -48,7 +48,7 @@ class Charge:
 
 
 class ChargeSavedCard:
-    """Pays the next period of a subscription without the customer, where the mandate allows exactly that."""
+    """Pays the next period without the customer, where the mandate allows exactly that."""
 
     def __init__(
         self,
@@ -69,16 +69,16 @@ class ChargeSavedCard:
         self._policy = policy
 
     async def charge(self, who: Principal, selection: Selection | None = None, *, key: str | None = None) -> Charge:
-        """Charge the next unpaid period, once however often this is called.
+        """Charge the next unpaid period, once per key.
 
         Args:
-            selection: what the next period is to be; what runs where None. What the tenant has keeps its unit prices.
-            key: the caller's idempotency key: asking again under it never charges a further period.
+            selection: of the next period; the current one where None. Items the tenant has keep their unit prices.
+            key: the caller's idempotency key; repeating it never charges another period.
 
         Raises:
-            NoActiveSubscription: there is nothing to charge for.
-            InvalidSelection: the catalogue has no such thing.
-            GatewayError: the bank did not take it up; the order is found out by reconciliation.
+            NoActiveSubscription: there is no period to charge.
+            InvalidSelection: it is not in the catalogue.
+            GatewayError: the bank did not confirm the charge; reconciliation settles the order.
 
         Source: docs/saved-cards.md.
         """
@@ -116,7 +116,7 @@ class ChargeSavedCard:
         now: datetime,
         key: str | None = None,
     ) -> tuple[Charge, list[Event]]:
-        """Store the order that charges what is owed, or that the customer is asked to pay, unless there is one.
+        """Store the order that charges the owed period, or that the customer is asked to pay, unless it exists.
 
         Args:
             subscription: locked; to be saved by the caller.
@@ -142,10 +142,10 @@ class ChargeSavedCard:
         return Charge(order=order, obstacle=hindrance, is_new=True), events
 
     async def submit_order(self, charge: Charge) -> Order:
-        """Carry a stored charge to the bank, unless it is there.
+        """Send a stored charge to the bank, unless it was sent.
 
         Raises:
-            GatewayError: the bank did not take it up; the order is found out by reconciliation.
+            GatewayError: the bank did not confirm the charge; reconciliation settles the order.
         """
         order = charge.order
         log.info("charge.started", order_id=order.id, tenant_id=order.tenant_id, obstacle=charge.obstacle)

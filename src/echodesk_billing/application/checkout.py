@@ -1,4 +1,4 @@
-"""Buying: whatever leads a customer to a payment page."""
+"""Buying: everything that leads a customer to a payment page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Decide = Callable[[Subscription, Catalogue, datetime], Purchase]
 
 
 class Checkout:
-    """Starts payments; the subscription decides what each of them pays for."""
+    """Starts payments; the subscription decides what each one pays for."""
 
     def __init__(
         self,
@@ -64,25 +64,25 @@ class Checkout:
         wallet_token: str = "",
         key: str | None = None,
     ) -> Order:
-        """Buy a month of `selection`: the next period, an upgrade now, or a change that is paid ahead.
+        """Buy a month of `selection`: the next period, an immediate upgrade, or a change paid in advance.
 
         Args:
-            buyer: whose tenant buys.
+            buyer: the user whose tenant buys.
             selection: package or features, and seats.
-            currency: what to pay in.
-            terms: how the customer wants to pay.
-            wallet_token: of Google Pay, encrypted; it is passed on and not stored.
-            key: the caller's idempotency key: asking again under it gives the same order, whatever became of it. An
-                equal order of the last minute is given again with or without one.
+            currency: of the payment.
+            terms: payment options of the customer.
+            wallet_token: of Google Pay, encrypted; passed on and never stored.
+            key: the caller's idempotency key; repeating it returns the same order, whatever its outcome. An
+                equal order of the last minute is returned with or without a key.
 
         Returns:
-            The order: with `payment_url`, or, with a wallet, already paid or waiting for its second step.
+            The order: with `payment_url`, or, for a wallet, already paid or waiting for its second step.
 
         Raises:
-            InvalidSelection: the catalogue has no such thing, paid time of another currency is left, or the key was
+            InvalidSelection: it is not in the catalogue, paid time in another currency is left, or the key was
                 used for another selection.
-            CardNotFound: there is no such recurrent card.
-            GatewayError: the bank did not give a payment page; see `OrderSubmission.place`.
+            CardNotFound: the tenant has no recurrent card with this id.
+            GatewayError: the bank did not return a payment page; see `OrderSubmission.submit`.
 
         Source: docs/subscriptions.md, "Changing the plan".
         """
@@ -93,11 +93,11 @@ class Checkout:
         return await self.start(buyer, decide, terms=terms, wallet_token=wallet_token, key=key, selection=selection)
 
     async def pay_now(self, buyer: Principal, *, key: str | None = None) -> Order:
-        """Create a page to pay the next period, the customer being present; that makes the new mandate.
+        """Create a page on which the customer pays the next period; this creates the new mandate.
 
         Raises:
-            NoActiveSubscription: there is nothing that runs on.
-            GatewayError: the bank did not give a payment page.
+            NoActiveSubscription: no subscription renews.
+            GatewayError: the bank did not return a payment page.
         """
         return await self.start(buyer, lambda running, _, now: offers.renewal(running, now), key=key, known=True)
 
@@ -105,10 +105,10 @@ class Checkout:
         """Create a page to pay for a suspended or ended subscription.
 
         Raises:
-            NoActiveSubscription: there never was one.
+            NoActiveSubscription: the tenant never had one.
             IllegalTransition: it is neither suspended nor ended.
-            InvalidSelection: what it was is not sold any more.
-            GatewayError: the bank did not give a payment page.
+            InvalidSelection: its plan is no longer sold.
+            GatewayError: the bank did not return a payment page.
         """
         return await self.start(
             buyer,
@@ -128,17 +128,17 @@ class Checkout:
         known: bool = False,
         selection: Selection | None = None,
     ) -> Order:
-        """Make the order that `decide` asks for and get its payment page.
+        """Create the order returned by `decide` and get its payment page.
 
         Args:
-            decide: asked with the locked subscription, the catalogue and the time.
+            decide: called with the locked subscription, the catalogue and the time.
             key: the caller's idempotency key.
-            known: the tenant must have a subscription already.
-            selection: what is asked for, to notice a key that was used for something else.
+            known: whether the tenant must already have a subscription.
+            selection: what is requested, to detect a key reused for something else.
 
         Raises:
-            NoActiveSubscription: it has none, and must.
-            GatewayError: the bank did not give a payment page.
+            NoActiveSubscription: it has none and `known` is set.
+            GatewayError: the bank did not return a payment page.
         """
         require_configured(self._gateway)
         now = await self._clock.now()
@@ -168,14 +168,14 @@ class Checkout:
         return placed
 
     async def known(self, who: Principal, key: str | None) -> Order | None:
-        """The order that was made under the caller's idempotency key."""
+        """The order created under the caller's idempotency key."""
         return await self._storage.read(lambda uow: self._order_factory.known(uow, who, key))
 
     async def carry_on(self, order: Order) -> Order:
-        """Go on with an order that was made before: place it, unless it is at the bank.
+        """Resume an existing order: submit it, unless the bank has it.
 
         Raises:
-            GatewayError: the bank did not give a payment page, or refused it before.
+            GatewayError: the bank did not return a payment page, or refused the order before.
         """
         return await submit_order(self._submission, order, is_new=False)
 
@@ -183,11 +183,11 @@ class Checkout:
         """The second step of Apple Pay on the merchant's own page.
 
         Args:
-            wallet_token: what Apple gave; it is passed on and not stored.
+            wallet_token: from Apple; passed on and never stored.
 
         Raises:
-            OrderNotFound: there is none that `who` may see, or it was not started for Apple Pay.
-            GatewayError: the bank did not answer, or refused; the receipt will tell.
+            OrderNotFound: no such order is visible to `who`, or it was not started for Apple Pay.
+            GatewayError: the bank did not answer, or refused; the receipt shows the outcome.
         """
         order = await self._storage.read(lambda uow: uow.orders.get(order_id, who.tenant_filter))
         if order is None or order.bank_order_id is None or order.request.wallet is not Wallet.APPLE_PAY:
@@ -197,7 +197,7 @@ class Checkout:
 
 
 def _present_card(uow: UnitOfWork, buyer: Principal, card_id: int | None) -> Card | None:
-    """The saved card that the customer, being present, pays with."""
+    """The saved card with which the customer, being present, pays."""
     if card_id is None:
         return None
     for card in uow.cards.active_of(buyer.tenant_id):
@@ -207,5 +207,5 @@ def _present_card(uow: UnitOfWork, buyer: Principal, card_id: int | None) -> Car
 
 
 def _named(buyer: Principal, subscription: Subscription) -> Principal:
-    """The buyer under the name that the tenant has, where the caller gave none."""
+    """The buyer, with the tenant's known name where the caller gave none."""
     return evolve(buyer, tenant_name=buyer.own_name or subscription.tenant_name or buyer.tenant_id)

@@ -1,4 +1,4 @@
-"""What can go wrong in a use case besides the rules of the domain and the errors of the ports."""
+"""Errors of use cases, besides those of the domain and the ports."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from echodesk_billing.domain.errors import BillingError
 
 
 class OrderNotFound(BillingError):
-    """There is no such order, or it is another tenant's: the two look the same from outside."""
+    """The order does not exist or belongs to another tenant: callers cannot tell which."""
 
     def __init__(self) -> None:
         super().__init__("Payment not found")
 
 
 class CardNotFound(BillingError):
-    """There is no such saved card, or it is another tenant's, or it was forgotten."""
+    """The saved card does not exist, belongs to another tenant, or was removed."""
 
     def __init__(self) -> None:
         super().__init__("Saved card not found")
 
 
 class InvoiceNotFound(BillingError):
-    """There is no such invoice, or it is another tenant's."""
+    """The invoice does not exist or belongs to another tenant."""
 
     def __init__(self) -> None:
         super().__init__("Invoice not found")
 
 
 class CallbackRefused(BillingError):
-    """A callback whose signature is wrong: it is recorded and changes nothing."""
+    """A callback with an invalid signature: recorded, without effect."""
 
     def __init__(self) -> None:
         super().__init__("The callback's signature is invalid")
 
 
 class CallbackOrderUnknown(BillingError):
-    """A callback for an order that is not, or not yet, stored here; the bank repeats it."""
+    """A callback for an order that is not stored here, or not yet; the bank repeats it."""
 
     def __init__(self) -> None:
         super().__init__("The callback is about an unknown order")

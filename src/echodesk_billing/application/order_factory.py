@@ -1,4 +1,4 @@
-"""Making an order: stored here before the bank hears of it."""
+"""Creating orders: stored here before they are sent to the bank."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RECENT_ORDERS = 20
 
 
 class OrderFactory:
-    """Adds orders to a unit of work, once for what a caller may repeat."""
+    """Adds orders to a unit of work, once per repeatable request."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -48,8 +48,8 @@ class OrderFactory:
         """Store an order for a period of a plan.
 
         Args:
-            action_reason: why the customer has to come and pay it, where nobody is waiting for its page.
-            key: the caller's idempotency key, from which the order's own follows.
+            action_reason: why the customer has to pay it, for orders that the customer did not start.
+            key: the caller's idempotency key, from which the order's own is derived.
         """
         order, created = Order.create(
             order_id=self._ids.order_id(purchase.purpose),
@@ -69,10 +69,10 @@ class OrderFactory:
     def known(
         self, uow: UnitOfWork, who: Principal, key: str | None, selection: Selection | None = None
     ) -> Order | None:
-        """The order that was made under the caller's idempotency key; None where there is none, or no key.
+        """The order created under the caller's idempotency key; None where there is none, or no key.
 
         Args:
-            selection: what it must be for.
+            selection: what the order must be for.
 
         Raises:
             InvalidSelection: the key was used for something else.
@@ -95,16 +95,16 @@ class OrderFactory:
         key: str | None = None,
         is_same: Callable[[Order], bool] = lambda _: True,
     ) -> tuple[Order, bool]:
-        """Store an order, or give the equal one of a moment ago, so that a double click makes one order.
+        """Store an order, or return an equal recent one, so that a double click creates one order.
 
-        An order that has no payment page yet is always taken up again: nobody can have paid it (docs/adr/0006).
+        An order without a payment page is always reused: it cannot have been paid (docs/adr/0006).
 
         Args:
             key: the caller's idempotency key.
-            is_same: what else has to be equal.
+            is_same: further conditions of equality.
 
         Returns:
-            The order, and whether it is a new one.
+            The order, and whether it is new.
         """
         wanted = (purchase.purpose, purchase.plan, purchase.period, evolve(request, wallet_digest=""))
         for earlier in uow.orders.open_of(who.tenant_id):
@@ -122,7 +122,7 @@ class OrderFactory:
     def card_check_once(
         self, uow: UnitOfWork, who: Principal, amount: Money, request: PaymentRequest, at: datetime, key: str | None
     ) -> tuple[Order, bool]:
-        """Store an order that is paid only to save a card, or give the equal one of a moment ago."""
+        """Store an order that only saves a card, or return an equal recent one."""
         if (known := self.known(uow, who, key)) is not None:
             return known, False
         for earlier in uow.orders.open_of(who.tenant_id):
@@ -152,12 +152,12 @@ class OrderFactory:
 
 
 def order_key(who: Principal, key: str) -> str:
-    """The idempotency key of the order that a caller's own key makes; no other tenant's key makes the same."""
+    """The order's idempotency key, derived from the caller's key and tenant, so that no two tenants collide."""
     return derived_key(f"{who.tenant_id} {key}", "order")
 
 
 def is_repeated(earlier: Order, at: datetime) -> bool:
-    """Whether asking for an equal order again is a double click, or goes on with one that nobody could pay yet."""
+    """Whether an equal request is a double click, or resumes an order that cannot have been paid yet."""
     return earlier.payment_url is None or at - earlier.created_at < DOUBLE_CLICK
 
 

@@ -1,4 +1,4 @@
-"""Placing an order at the bank: the network half of every purchase, after the order is committed here."""
+"""Submitting an order to the bank: the network part of every purchase, after the order is committed here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class OrderSubmission:
-    """Creates a stored order at the bank. May be repeated: the order's idempotency key makes it one order there."""
+    """Creates a stored order at the bank. Safe to repeat: the order's idempotency key makes it one order there."""
 
     def __init__(self, storage: Storage, gateway: Gateway, settlement: Settlement) -> None:
         self._storage = storage
@@ -32,19 +32,19 @@ class OrderSubmission:
     async def submit(self, order: Order, wallet_token: str = "", *, attempt: Attempt) -> Order:
         """Ask the bank for a payment page, or for a charge, and store its answer.
 
-        Where the card is to be kept, that is switched on before anybody can pay. If it cannot be, the payment goes
+        Saving the card is enabled before the customer can pay. If that fails, the payment goes
         on, and the order says so.
 
         Args:
-            wallet_token: of Google Pay; not stored.
-            attempt: which one it is.
+            wallet_token: of Google Pay; never stored.
+            attempt: which attempt it is.
 
         Returns:
-            The order as it is now: with the address of the payment page, or, where a callback was faster, further.
+            The current order: with the URL of the payment page, or, where a callback was faster, in a later state.
 
         Raises:
-            GatewayRefused: the bank said no; the order is rejected.
-            GatewayError: the outcome is unknown or nothing was done; the order stays `created` and is asked for
+            GatewayRefused: the bank refused; the order is rejected.
+            GatewayError: the outcome is unknown or the call had no effect; the order stays `created` and is submitted
                 again by reconciliation.
         """
         bound = log.bind(order_id=order.id, tenant_id=order.tenant_id)
@@ -71,11 +71,11 @@ class OrderSubmission:
         return settled.order or order
 
     async def _require_card(self, order: Order) -> None:
-        """Check that the owner of the card that is to be charged did not ask for its removal meanwhile.
+        """Check that the owner of the card has not asked for its removal meanwhile.
 
         Raises:
-            GatewayRefused: the owner did, and the bank may not have deleted it yet. Once it has, asking is safe: the
-                bank tells what became of an earlier attempt, and can charge nothing.
+            GatewayRefused: the owner has, and the bank may not have deleted it yet. Once it has, asking is safe: the
+                bank answers with the earlier attempt and cannot charge the card.
         """
         parent = order.request.parent_order_id
         if parent is None or not order.request.is_automatic:
@@ -95,13 +95,13 @@ class OrderSubmission:
 
 
 async def submit_order(submission: OrderSubmission, order: Order, wallet_token: str = "", *, is_new: bool) -> Order:
-    """Place an order that was just asked for, new or taken up again, unless it is there already.
+    """Submit an order that was just requested, new or resumed, unless the bank has it.
 
     Args:
-        is_new: it was stored for this very request, so that nobody can have asked the bank before.
+        is_new: it was stored for this request, so that no earlier attempt can exist.
 
     Raises:
-        GatewayError: see `OrderSubmission.place`; `GatewayRefused` too where the bank refused it before.
+        GatewayError: see `OrderSubmission.submit`; `GatewayRefused` also where the bank refused it before.
     """
     if order.state is OrderState.REJECTED and order.bank_order_id is None:
         raise GatewayRefused(HTTPStatus.BAD_REQUEST, order.reject_reason or "refused before")

@@ -1,4 +1,4 @@
-"""What the bank is asked for with each order: descriptions, addresses, masked buyers, how the customer wants to pay."""
+"""Payment requests sent to the bank: descriptions, URLs, masked buyers, payment options."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ LONGEST_TTL_MINUTES = 1440
 
 @frozen(kw_only=True)
 class Terms:
-    """How a customer wants to pay.
+    """Payment options of a customer.
 
     Args:
         language: of the payment page, `ka` or `en`.
-        save_card: whether the card is kept, and for what. Where None, it is kept to be charged automatically, but
-            for a pre-authorisation, which keeps none.
-        capture: at once, or held until it is captured.
-        wallet: where the card was collected on the merchant's own page.
-        card_id: of a saved recurrent card to pay with, the customer being present.
-        options: what most payments leave as it is.
-        ttl_minutes: how long the order can be paid; the builder's where None.
+        save_card: whether the card is saved, and for what. Where None, it is saved for automatic charges, except
+            for a pre-authorisation, which saves none.
+        capture: at once, or later with a separate call.
+        wallet: whose card form was shown on the merchant's own page.
+        card_id: of a saved recurrent card; the customer is present.
+        options: rarely used options.
+        ttl_minutes: how long the order can be paid; the builder's default where None.
 
     Raises:
-        InvalidPaymentOption: an automatic card of a pre-authorisation, whose charges would only hold money.
+        InvalidPaymentOption: a pre-authorisation with an automatic card, whose charges would only hold money.
     """
 
     language: str = "ka"
@@ -62,7 +62,7 @@ class Terms:
 
     @property
     def saves_card(self) -> SaveCard:
-        """Whether the card is kept, and for what."""
+        """Whether the card is saved, and for what."""
         if self.save_card is not None:
             return self.save_card
         return SaveCard.NO if self.capture is Capture.MANUAL else SaveCard.AUTOMATIC
@@ -73,17 +73,17 @@ CUSTOMER_ASKED = Terms(ttl_minutes=LONGEST_TTL_MINUTES)
 
 @frozen(kw_only=True)
 class PaymentRequestBuilder:
-    """Builds payment requests from the settings of whoever sells.
+    """Builds payment requests from the merchant's settings.
 
     Args:
         product_name: begins the description on the payment page.
-        callback_url: the public address of our webhook.
-        frontend_url: where the browser returns to; `{tenant}` stands for the tenant's id.
+        callback_url: the public URL of our webhook.
+        frontend_url: where the browser returns to; `{tenant}` is replaced by the tenant's id.
         ttl_minutes: how long an order can be paid.
-        time_zone: whose calendar months new subscriptions count.
-        card_check: what is charged, and given back, to save a card without buying anything.
-        grace: how long access of new subscriptions outlives the paid period while a payment is owed.
-        registration_url: where the browser returns to after a registration; the tenant's pages where empty.
+        time_zone: of the calendar months of new subscriptions.
+        card_check: the amount charged and refunded to save a card without a purchase.
+        grace: how long access of new subscriptions lasts after the paid period while a payment is owed.
+        registration_url: where the browser returns to after a registration; `frontend_url` where empty.
     """
 
     product_name: str
@@ -96,7 +96,7 @@ class PaymentRequestBuilder:
     registration_url: str = ""
 
     def subscription(self, buyer: Principal) -> Subscription:
-        """A subscription that waits for its first payment."""
+        """A subscription awaiting its first payment."""
         return Subscription(
             tenant_id=buyer.tenant_id,
             tenant_name=buyer.tenant_name,
@@ -105,7 +105,7 @@ class PaymentRequestBuilder:
         )
 
     def request(self, buyer: Principal, plan: Plan, terms: Terms, card: Card | None = None) -> PaymentRequest:
-        """What the bank is asked to show `buyer` for a month of `plan`, or to charge to `card`.
+        """The request for a month of `plan`, paid by `buyer` on a page or charged to `card`.
 
         Source: docs/bank-calls.md.
         """
@@ -130,7 +130,7 @@ class PaymentRequestBuilder:
         )
 
     def registration_request(self, buyer: Principal, plan: Plan, terms: Terms) -> PaymentRequest:
-        """What the bank is asked to show somebody whose tenant does not exist yet."""
+        """The request for a registration, whose tenant does not exist yet."""
         request = self.request(buyer, plan, terms)
         if not self.registration_url:
             return request
@@ -138,7 +138,7 @@ class PaymentRequestBuilder:
         return evolve(request, success_url=page + "/success", fail_url=page + "/failed")
 
     def card_request(self, buyer: Principal, *, make_default: bool) -> PaymentRequest:
-        """What the bank is asked to show `buyer` who adds a card."""
+        """The request of a `buyer` who adds a card."""
         page = self._settings_page(buyer)
         return PaymentRequest(
             product_id="card",

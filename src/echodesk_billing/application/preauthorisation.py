@@ -1,4 +1,4 @@
-"""Money that is held: taking it, or letting it go."""
+"""Pre-authorisations: capture and release."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Preauthorisation:
-    """Captures and releases. The bank lets only one of them happen; its receipt tells which, also after a crash."""
+    """Captures and releases. The bank allows only one of them; its receipt shows which, also after a crash."""
 
     def __init__(self, storage: Storage, gateway: Gateway, settlement: Settlement) -> None:
         self._storage = storage
@@ -30,13 +30,13 @@ class Preauthorisation:
         self._settlement = settlement
 
     async def capture(self, who: Principal, order_id: str, amount: Decimal | None = None) -> Order:
-        """Take what is held: all, or `amount` of it, and the bank lets go of the rest.
+        """Capture a held payment: all, or `amount` of it, and the bank releases the rest.
 
         Raises:
-            OrderNotFound: there is none that `who` may see.
-            IllegalTransition: nothing is held.
-            AmountTooLarge: more was asked than the order's amount.
-            GatewayError: the bank refused, or did not answer; the receipt will tell.
+            OrderNotFound: no such order is visible to `who`.
+            IllegalTransition: no money is held.
+            AmountTooLarge: `amount` is more than the order's amount.
+            GatewayError: the bank refused, or did not answer; the receipt shows the outcome.
         """
         order = await self._found(who, order_id)
         wanted = None if amount is None else Money(amount, order.amount.currency)
@@ -50,12 +50,12 @@ class Preauthorisation:
         return after
 
     async def release(self, who: Principal, order_id: str) -> Order:
-        """Let go of what is held; the order is rejected by it.
+        """Release a held payment; this rejects the order.
 
         Raises:
-            OrderNotFound: there is none that `who` may see.
-            IllegalTransition: nothing is held.
-            GatewayError: the bank refused, or did not answer; the receipt will tell.
+            OrderNotFound: no such order is visible to `who`.
+            IllegalTransition: no money is held.
+            GatewayError: the bank refused, or did not answer; the receipt shows the outcome.
         """
         order = await self._found(who, order_id)
         if holds.was_released(order):
@@ -74,7 +74,7 @@ class Preauthorisation:
         return order
 
     async def _ask(self, who: Principal, order: Order, name: str, call: Awaitable[None]) -> None:
-        """Call the bank, and note in the order's history what came of it."""
+        """Call the bank and note the result in the order's history."""
         try:
             await call
         except GatewayError as error:
@@ -84,6 +84,6 @@ class Preauthorisation:
         await self._settlement.called(order.id, name, "accepted", by=who.name)
 
     async def _outcome(self, order: Order) -> Order:
-        """Read what became of it and merge that through the one door."""
+        """Fetch the receipt and merge it through `Settlement`."""
         settled = await self._settlement.apply(await self._gateway.receipt(order.bank_order_id or ""))
         return settled.order or order

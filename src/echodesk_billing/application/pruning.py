@@ -1,4 +1,4 @@
-"""Deleting what is of no use any more, so that nothing grows without a bound."""
+"""Deletion of obsolete data, so that nothing grows without bound."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Pruned:
 
 
 class Prune:
-    """Deletes kept answers, refused callbacks, ended tokens and unpaid registrations.
+    """Deletes old answers, rejected callbacks, expired tokens and unpaid registrations.
 
     Args:
-        keep_unpaid: how long a registration is kept that expired unpaid, with its rejected order.
+        keep_unpaid: how long an expired unpaid registration is kept, with its rejected order.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Prune:
         self._keep_unpaid = keep_unpaid
 
     async def run(self) -> Pruned:
-        """Delete what is old, a bounded number of rows per transaction and run."""
+        """Delete old rows, a bounded number per transaction and run."""
         now = await self._clock.now()
         pruned = Pruned(
             answers=await self._all(lambda uow: uow.pruning.answers(now - KEEP_ANSWERS, BATCH)),
@@ -71,7 +71,7 @@ class Prune:
         return pruned
 
     async def _registrations(self, before: datetime) -> int:
-        """Delete unpaid registrations, each once the bank's receipt says that nothing was paid after all."""
+        """Delete unpaid registrations, each once the bank's receipt confirms that nothing was paid."""
         deleted, after = 0, LONG_AGO
         while batch := await self._storage.read(
             lambda uow, after=after: uow.pruning.unpaid_registrations(before, after, BATCH)  # type: ignore[misc]

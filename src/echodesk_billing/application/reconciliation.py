@@ -1,4 +1,4 @@
-"""Finding out what became of orders that nothing was heard of."""
+"""Reconciliation: settling orders whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ FAR_FUTURE = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
 
 @frozen(kw_only=True)
 class Reconciled:
-    """What was found out about one order.
+    """The result of reconciling one order.
 
     Args:
-        unknown_outcome: what was not known of it; None where only its customer was awaited.
-        since: when it was made.
-        before: its state before.
-        after: and after.
-        problem: why the bank could not say.
+        unknown_outcome: what was unknown; None where the order only awaited its customer.
+        since: when the order was created.
+        before: its state before reconciliation.
+        after: its state after it.
+        problem: why the bank gave no answer.
     """
 
     order_id: str
@@ -56,7 +56,7 @@ class Reconciled:
 
 
 class Reconcile:
-    """Asks the bank about orders in doubt: again with the same key where it may not know them, else by receipt."""
+    """Settles unknown outcomes: repeats calls under the same key where they may be lost, else reads receipts."""
 
     def __init__(
         self,
@@ -77,13 +77,13 @@ class Reconcile:
         self._cards = cards
 
     async def run(self, *, older_than: timedelta | None = None) -> AsyncIterator[Reconciled]:
-        """Reconcile orders, one after the other: those whose check is due, or all that are old enough.
+        """Reconcile orders one by one: those whose check is due, or all that are old enough.
 
         Args:
             older_than: instead of what is due, take every unsettled order that is at least this old.
 
         Raises:
-            GatewayNotConfigured: the bank cannot be asked.
+            GatewayNotConfigured: there are no credentials.
         """
         require_configured(self._gateway)
         now = await self._clock.now()
@@ -120,7 +120,7 @@ class Reconcile:
         )
 
     async def _find_out(self, order: Order) -> None:
-        """What the bank knows of an order: first by asking again what it may not have heard."""
+        """Merge the bank's receipt of an order, after repeating calls that may be lost."""
         if order.bank_order_id is None:
             await self._find_or_place(order)
             return
@@ -137,7 +137,7 @@ class Reconcile:
                 await self._refunds.settle_refused(order, refund, refused[refund.id])
 
     async def _find_or_place(self, order: Order) -> None:
-        """An order that the bank gave no id of: asked for again while it remembers the key, looked for afterwards."""
+        """An order without the bank's id: submitted again while the bank remembers the key, searched for afterwards."""
         is_old = order.is_old(await self._clock.now())
         if is_old and await self._is_found(order):
             return
@@ -148,12 +148,12 @@ class Reconcile:
             await self._submission.submit(order, attempt=Attempt.LAST if is_old else Attempt.AGAIN)
 
     async def _is_found(self, order: Order) -> bool:
-        """Look for an order at the bank by our id."""
+        """Search for an order at the bank by our id."""
         receipt = await find_receipt(self._gateway, order.id)
         return receipt is not None and (await self._settlement.apply(receipt)).outcome is not Outcome.UNKNOWN_ORDER
 
     async def _send_refunds(self, order: Order, now: datetime) -> dict[str, str]:
-        """Ask again for refunds that the bank may not have heard of; gives the reasons of those it refused."""
+        """Repeat refund calls that may be lost; returns the reasons of refused ones."""
         refused: dict[str, str] = {}
         for refund in order.pending_refunds:
             if refund.action_id is None and not refund.is_old(now):
@@ -161,7 +161,7 @@ class Reconcile:
         return refused
 
     async def _send_refund(self, order: Order, refund: Refund) -> dict[str, str]:
-        """Ask for a refund again; gives the reason, by its id, where the bank refuses."""
+        """Repeat one refund call; returns the reason, by refund id, where the bank refuses."""
         try:
             await self._refunds.send(order, refund, refusal_settles=False)
         except GatewayInDoubt as in_doubt:

@@ -1,4 +1,4 @@
-"""Giving money back: each refund a record of its own, committed before the bank hears of it."""
+"""Refunds: each one a record, committed before it is sent to the bank."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class RefundPayment:
-    """Refunds an order, wholly or in part, and carries refunds to the bank that it may not have heard of."""
+    """Refunds an order, fully or partly, and sends refunds to the bank."""
 
     def __init__(self, storage: Storage, gateway: Gateway, clock: Clock, ids: Ids, settlement: Settlement) -> None:
         self._storage = storage
@@ -45,21 +45,21 @@ class RefundPayment:
         *,
         refund_id: str | None = None,
     ) -> tuple[Order, Refund]:
-        """Ask the bank to give money back. It goes later: the outcome comes by callback or receipt.
+        """Request a refund. The bank executes it later: the outcome arrives by callback or receipt.
 
         Args:
-            amount: in the order's currency; all that is left where None.
+            amount: in the order's currency; everything left where None.
             reason: why, for the history.
-            refund_id: a UUID v4 of the caller's; asking again with the same one is asking once. Without it, an equal
-                refund of the last minute, or one that may not have reached the bank, is taken up again.
+            refund_id: a UUID v4 chosen by the caller; repeating it refunds once. Without it, an equal
+                refund of the last minute, or one that may not have reached the bank, is resumed.
 
         Raises:
-            OrderNotFound: there is none that `who` may see.
-            IllegalTransition: it is not paid, or all has gone back.
-            AmountTooLarge: not that much is left.
-            InvalidSelection: the refund's id was used for another amount, or is no UUID.
-            GatewayRefused: the bank said no; the refund has failed.
-            GatewayError: the outcome is unknown; reconciliation asks again under the same key.
+            OrderNotFound: no such order is visible to `who`.
+            IllegalTransition: it is not paid, or fully refunded.
+            AmountTooLarge: less than that is left.
+            InvalidSelection: the refund id was used for another amount, or is not a UUID.
+            GatewayRefused: the bank refused; the refund has failed.
+            GatewayError: the outcome is unknown; reconciliation retries under the same key.
         """
         require_configured(self._gateway)
         now = await self._clock.now()
@@ -91,11 +91,11 @@ class RefundPayment:
         return await self.send(order, refund, refusal_settles=is_new), refund
 
     async def send(self, order: Order, refund: Refund, *, refusal_settles: bool) -> Order:
-        """Carry a stored refund to the bank. May be repeated: its id is its idempotency key.
+        """Send a stored refund to the bank. Safe to repeat: its id is its idempotency key.
 
         Args:
-            refusal_settles: nobody can have asked the bank for it before, so that its refusal means that nothing was
-                done, unless somebody asks too.
+            refusal_settles: there was no earlier attempt, so that a refusal means that nothing was
+                done, unless another process is trying too.
 
         Raises:
             GatewayError: as `refund`.
@@ -119,9 +119,9 @@ class RefundPayment:
         return await self._note(order.id, refund.id, action_id=action_id)
 
     async def settle_refused(self, order: Order, refund: Refund, reason: str) -> None:
-        """Settle a refund that the bank refused again and that its receipt, merged since, does not know of.
+        """Settle a refund that the bank refused again and that its receipt, merged since, does not list.
 
-        Not while somebody else asks for it too.
+        Not while another process is trying too.
         """
         now = await self._clock.now()
 
@@ -136,7 +136,7 @@ class RefundPayment:
         await self._storage.transact(work)
 
     async def _refuse(self, order_id: str, refund_id: str, reason: str) -> bool:
-        """Settle a refund that the bank refused, unless somebody else asked for it too."""
+        """Settle a refund that the bank refused, unless another process tried too."""
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> bool:
@@ -165,7 +165,7 @@ class RefundPayment:
 
 
 def _locked(uow: UnitOfWork, order_id: str) -> Order:
-    """The order of a stored refund, which no pruning deletes."""
+    """The order of a stored refund, which pruning never deletes."""
     order = uow.orders.lock(order_id, "")
     if order is None:
         raise AssertionError(f"order {order_id} had a refund and is gone")
@@ -173,10 +173,10 @@ def _locked(uow: UnitOfWork, order_id: str) -> Order:
 
 
 def _require_uuid(refund_id: str | None) -> None:
-    """Check the caller's name of a refund.
+    """Check a refund id chosen by the caller.
 
     Raises:
-        InvalidSelection: it is no UUID.
+        InvalidSelection: it is not a UUID.
     """
     try:
         UUID(refund_id or "00000000-0000-4000-8000-000000000000")

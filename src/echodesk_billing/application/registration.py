@@ -1,4 +1,4 @@
-"""Registering: a tenant comes to life when its first order is paid."""
+"""Registration: a tenant is created when its first order is paid."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ class Register:
         payload: bytes = b"",
         key: str | None = None,
     ) -> Order:
-        """Start the payment that brings a tenant to life.
+        """Start the payment that creates a tenant.
 
         Args:
-            payload: whatever the CRM needs to create the tenant; kept encrypted, never looked at.
+            payload: what the CRM needs to create the tenant; stored encrypted, never read.
             key: the caller's idempotency key.
 
         Returns:
             The order, with its payment page.
 
         Raises:
-            InvalidTenant: the schema's name is one that nobody may have.
-            NameTaken: the schema's name is used, or reserved by somebody else.
-            InvalidSelection: the catalogue has no such thing.
-            VaultClosed: there is a payload and no key to encrypt it.
-            GatewayError: the bank did not give a payment page.
+            InvalidTenant: the schema name is reserved.
+            NameTaken: the schema name is used, or reserved by another applicant.
+            InvalidSelection: it is not in the catalogue.
+            VaultClosed: there is a payload and no encryption key.
+            GatewayError: the bank did not return a payment page.
 
         Source: docs/registration.md.
         """
@@ -124,9 +124,9 @@ class Register:
         return await submit_order(self._submission, order, is_new=is_new)
 
     def _repeats(self, uow: UnitOfWork, order: Order, applicant: Applicant, payload: bytes) -> bool:
-        """Whether registering says word for word what it said when `order` was made.
+        """Whether a registration request equals the one that created `order`.
 
-        Anything else gets an order of its own, so that whoever pays a page gets what was said for that page.
+        A different request gets its own order, so that every payment page belongs to exactly one request.
         """
         earlier = uow.registrations.get(order.id)
         if earlier is None or earlier.applicant != applicant:
@@ -137,11 +137,11 @@ class Register:
             return False
 
     async def payload(self, order_id: str) -> bytes:
-        """What the CRM passed along with a registration; empty where there was nothing, or it was erased.
+        """The CRM's payload of a registration; empty where there was none, or it was erased.
 
         Raises:
-            OrderNotFound: the order is of no registration.
-            VaultClosed: no key opens it.
+            OrderNotFound: the order does not belong to a registration.
+            VaultClosed: no key decrypts it.
         """
         registration = await self._storage.read(lambda uow: uow.registrations.get(order_id))
         if registration is None:
@@ -150,7 +150,7 @@ class Register:
         return self._vault.open(sealed) if sealed else b""
 
     async def erase_payloads(self) -> int:
-        """Erase payloads that nobody needs any more; returns how many."""
+        """Erase obsolete payloads; returns how many."""
         now = await self._clock.now()
         return await self._storage.transact(lambda uow: uow.registrations.erase_payloads(now - PAYLOAD_KEPT_FOR))
 
@@ -167,7 +167,7 @@ def _buyer(applicant: Applicant) -> Principal:
 
 
 def _require_free(uow: UnitOfWork, applicant: Applicant, subscription: Subscription, now: datetime) -> None:
-    """Check that the name is nobody's: a tenant that has a token exists, whether it ever paid or not."""
+    """Check that the name is free: a tenant with a token exists, whether it ever paid or not."""
     name = applicant.schema_name
     reserved = any(one.reserves_against(applicant, now) for one in uow.registrations.of_name(name))
     if reserved or uow.tokens.listed(name) or subscription.state is not SubscriptionState.INCOMPLETE:

@@ -1,4 +1,4 @@
-"""Carrying recorded events to those who listen: at least once, in order per tenant."""
+"""Delivery of recorded events: at least once, in order per tenant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RETRY_AFTER = timedelta(seconds=10)
 
 
 class Relay:
-    """Delivers what is in the outbox. Of several relays on one database, one works at a time."""
+    """Delivers events from the outbox. Of several relays on one database, one works at a time."""
 
     def __init__(self, storage: Storage, delivery: Delivery, clock: Clock, ids: Ids) -> None:
         self._storage = storage
@@ -28,7 +28,7 @@ class Relay:
         self._owner = ids.idempotency_key()
 
     async def run(self) -> int:
-        """Deliver what is there; returns how many events were handed over."""
+        """Deliver pending events; returns how many."""
         if not self._delivery.is_wanted:
             return 0
         handed_over = 0

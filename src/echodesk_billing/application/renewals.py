@@ -1,4 +1,4 @@
-"""Renewals: whatever a subscription needs when its time has come, found in the database, not in a queue."""
+"""Renewals: everything due for a subscription, found in the database, not in a queue."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ TEND = "tend"
 
 @frozen(kw_only=True)
 class Renewed:
-    """What was done for one subscription.
+    """The result of processing one subscription.
 
     Args:
         order_id: of the charge, or of the order the customer was asked to pay; None where there was none.
         amount: of that order.
-        obstacle: why the customer was asked.
+        obstacle: why the customer was asked to pay.
         state: of the subscription now.
-        problem: why the bank did not take it up; it is asked again by reconciliation.
+        problem: why the bank did not confirm it; reconciliation retries.
     """
 
     tenant_id: str
@@ -50,7 +50,7 @@ class Renewed:
 
 
 class Renew:
-    """Charges what is due, asks where it may not charge, reminds, suspends, ends."""
+    """Charges due periods, asks the customer where it may not charge, reminds, suspends, ends."""
 
     def __init__(self, storage: Storage, clock: Clock, charging: ChargeSavedCard, policy: RenewalPolicy) -> None:
         self._storage = storage
@@ -59,19 +59,19 @@ class Renew:
         self._policy = policy
 
     async def run(self) -> AsyncIterator[Renewed]:
-        """Do what is due, one subscription after the other."""
+        """Process due subscriptions one by one."""
         while batch := await self.claim(BATCH):
             for tenant_id in batch:
                 yield await self.tend(tenant_id)
         await self.remind_of_cards()
 
     async def claim(self, limit: int) -> Sequence[str]:
-        """Tenants whose subscription has something due, for this caller alone for some minutes."""
+        """Claim tenants with a due subscription for some minutes."""
         now = await self._clock.now()
         return await self._storage.transact(lambda uow: uow.subscriptions.claim_due(now, now + CLAIM, limit))
 
     async def enqueue(self, limit: int) -> int:
-        """As `claim`, and put a job for each into the queue, in the same transaction; returns how many."""
+        """As `claim`, and enqueue a job for each in the same transaction; returns how many."""
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> int:
@@ -82,7 +82,7 @@ class Renew:
         return await self._storage.transact(work)
 
     async def due(self, limit: int) -> Sequence[Renewed]:
-        """What `run` would charge or ask for now; nothing is changed."""
+        """What `run` would charge or ask for now; changes nothing."""
         now = await self._clock.now()
 
         def look(uow: UnitOfWork) -> list[Renewed]:
@@ -91,7 +91,7 @@ class Renew:
         return await self._storage.read(look)
 
     async def tend(self, tenant_id: str) -> Renewed:
-        """Do what is due for one subscription. Doing it twice, here or elsewhere, is doing it once.
+        """Process one due subscription. Idempotent, also across processes.
 
         Source: docs/subscriptions.md; the period's order is unique in the database.
         """

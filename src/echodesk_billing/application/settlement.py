@@ -1,4 +1,4 @@
-"""The one door for everything the bank says about an order."""
+"""Settlement: the only place where the bank's reports change orders."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 
 class Outcome(enum.StrEnum):
-    """What a report led to."""
+    """The outcome of a report."""
 
     APPLIED = "applied"
     UNCHANGED = "unchanged"
@@ -56,12 +56,12 @@ class Outcome(enum.StrEnum):
 
 @frozen(kw_only=True)
 class Settled:
-    """What became of a report.
+    """The result of merging a report.
 
     Args:
-        outcome: what it led to.
-        order: the order as it is now; None where there is none.
-        events: what happened by it.
+        outcome: of the report.
+        order: the current order; None where no order matches.
+        events: emitted by it.
     """
 
     outcome: Outcome
@@ -70,7 +70,7 @@ class Settled:
 
 
 class Settlement:
-    """Merges reports of the bank into orders, and what they mean into subscriptions, cards and books.
+    """Merges the bank's reports into orders, and their effects into subscriptions, cards and books.
 
     Callback, receipt, the answer to a call, reconciliation: the same code, lock, books and events for all.
     """
@@ -82,12 +82,12 @@ class Settlement:
         self._policy = policy
 
     async def apply(self, report: BankReport, callback: InboxEntry | None = None) -> Settled:
-        """Merge `report`, in one transaction with the record of the callback that brought it.
+        """Merge `report`, in one transaction with the record of its callback.
 
         Returns:
-            What became of it. `UNCONFIRMED` says that the report contradicts a rejection, or that the bank's id is
-            not known here: nothing was changed but that the order is to be looked at; read the receipt and apply
-            that. `UNKNOWN_ORDER` says that no order fits: nothing was changed.
+            The result. `UNCONFIRMED` means that the report contradicts a rejection, or that the bank's id is
+            not known here: only a check of the order was planned; fetch the receipt and apply
+            it. `UNKNOWN_ORDER` means that no order matches: nothing was changed.
         """
         now = await self._clock.now()
         settled = await self._storage.transact(lambda uow: self._settle(uow, report, callback, now))
@@ -95,10 +95,10 @@ class Settlement:
         return settled
 
     async def refuse(self, order_id: str, reason: str, attempt: Attempt) -> bool:
-        """Take the bank's refusal to create an order: nothing was paid, and nothing will be.
+        """Apply the bank's refusal to create an order: nothing was paid, and nothing will be.
 
         Args:
-            attempt: which one was refused.
+            attempt: which attempt was refused.
 
         Returns:
             False where the refusal settles nothing, because another attempt may have succeeded.
@@ -119,7 +119,7 @@ class Settlement:
         return await self._storage.transact(work)
 
     async def look_soon(self, order_id: str, at: datetime) -> None:
-        """Have the bank asked about an unsettled order at `at`, unless that happens earlier."""
+        """Plan a check of an unsettled order at `at`, unless one is planned earlier."""
 
         def work(uow: UnitOfWork) -> None:
             order = uow.orders.lock(order_id, "")
@@ -130,7 +130,7 @@ class Settlement:
         await self._storage.transact(work)
 
     async def not_found(self, order_id: str) -> None:
-        """The bank does not find an automatic charge that is too old to be asked for again: a person has to look."""
+        """Mark for attention an automatic charge that the bank does not find and that is too old to repeat."""
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> None:
@@ -142,14 +142,14 @@ class Settlement:
         await self._storage.transact(work)
 
     async def resolve(self, who: Principal, order_id: str, note: str) -> Order:
-        """Take an operator's word that what an order needed attention for is dealt with.
+        """Resolve an order that needs attention.
 
         Args:
-            note: what was found and done.
+            note: what the operator found and did.
 
         Raises:
-            OrderNotFound: there is none that `who` may see.
-            InvalidSelection: there is no note.
+            OrderNotFound: no such order is visible to `who`.
+            InvalidSelection: the note is empty.
         """
         now = await self._clock.now()
 
@@ -178,10 +178,10 @@ class Settlement:
         *,
         is_needed: bool = False,
     ) -> None:
-        """Note in an order's history what came of a call to the bank; what it did to the order is found out later.
+        """Note the result of a call to the bank in the order's history, without changing its state.
 
         Args:
-            is_needed: others decide by it, so that a storage that cannot take it is an error.
+            is_needed: other decisions depend on the note, so a storage failure is raised.
         """
         now = await self._clock.now()
 
@@ -218,7 +218,7 @@ class Settlement:
     def _follow(
         self, uow: UnitOfWork, order: Order, card: ReportedCard | None, events: Sequence[Event], now: datetime
     ) -> list[Event]:
-        """What the events of an order mean for books, subscription, card, registration and invoice."""
+        """Apply an order's events to books, subscription, card, registration and invoice."""
         all_events: list[Event] = []
         for event in events:
             all_events.append(event)
@@ -236,7 +236,7 @@ class Settlement:
     def _on_payment(
         self, uow: UnitOfWork, order: Order, reported: ReportedCard | None, now: datetime
     ) -> Sequence[Event]:
-        """What a payment buys, and the card it saved."""
+        """Apply a payment: what it buys, and the card it saved."""
         events: list[Event] = []
         if order.purpose is Purpose.REGISTRATION and (reason := self._prepare_tenant(uow, order)):
             events += payments.give_back(order, reason, now)
@@ -257,10 +257,10 @@ class Settlement:
         return events
 
     def _prepare_tenant(self, uow: UnitOfWork, order: Order) -> str | None:
-        """A registration is paid: the tenant's subscription is there from now on, under the name that paid.
+        """Apply a paid registration: the tenant's subscription exists from now on, under the registered name.
 
         Returns:
-            Why the tenant cannot come to life by this order, where the name was taken meanwhile; else None.
+            Why the tenant cannot be created, where the name was taken meanwhile; else None.
         """
         registration = _registration(uow, order)
         uow.registrations.lock_name(order.tenant_id)
@@ -275,7 +275,7 @@ class Settlement:
         return None
 
     def _on_rejection(self, uow: UnitOfWork, order: Order, event: OrderRejected, now: datetime) -> Sequence[Event]:
-        """A declined renewal is tried again, or its customer asked; a refusal without a code cannot be repeated."""
+        """Retry a declined renewal, or ask the customer; a refusal without a code is not retried."""
         if order.purpose is not Purpose.RENEWAL:
             return []
         advice = response_code(event.code).advice if event.code else RetryAdvice.CUSTOMER_PRESENT
@@ -286,7 +286,7 @@ class Settlement:
         return events
 
     def _keep_card(self, uow: UnitOfWork, order: Order, reported: ReportedCard, now: datetime) -> Sequence[Event]:
-        """Keep the card that paid. Where it paid for the subscription, older mandates of it are forgotten."""
+        """Save the card that paid. Where it paid for the subscription, its older mandates are removed."""
         others = uow.cards.active_of(order.tenant_id)
         is_mandate = order.plan is not None and not order.pending_refunds
         card, saved = Card.save(order, reported, now, is_first=not others, is_mandate=is_mandate)
@@ -315,7 +315,7 @@ class Settlement:
 
 
 def _on_registration(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:
-    """The tenant comes to life."""
+    """Emit that the tenant is registered."""
     registration = _registration(uow, order)
     events = registration.on_payment(now)
     uow.registrations.save(registration)
@@ -330,7 +330,7 @@ def _registration(uow: UnitOfWork, order: Order) -> Registration:
 
 
 def _forget_card(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:
-    """All of a payment was refunded: the card that it saved is not kept."""
+    """Remove the card saved by a payment that was fully refunded."""
     card = uow.cards.of_order(order.id)
     if card is None:
         return []

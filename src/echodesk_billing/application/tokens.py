@@ -1,4 +1,4 @@
-"""Tokens: 256 random bits, shown once, kept as a digest."""
+"""Tokens: 256 random bits, shown once, stored as a digest."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ LONGEST_LIFETIME = timedelta(days=36_500)
 
 
 class Tokens:
-    """Issues, lists, revokes and checks tokens. It is the `Access` port of a service without a CRM's own.
+    """Issues, lists, revokes and checks tokens. The default implementation of the `Access` port.
 
     Args:
-        reserved: names that no tenant may have, besides those that none ever may.
+        reserved: tenant names that are reserved, besides the built-in ones.
     """
 
     def __init__(self, storage: Storage, clock: Clock, ids: Ids, reserved: Collection[str] = ()) -> None:
@@ -36,12 +36,12 @@ class Tokens:
         self._reserved = reserved
 
     async def authenticate(self, token: str) -> Principal | None:
-        """Whose token it is; None for one that is unknown, expired or revoked, and for a session of the console."""
+        """The owner of a token; None where it is unknown, expired, revoked, or a console session."""
         stored = await self._valid(_digest(token))
         return stored.principal if stored and stored.parent is None else None
 
     async def session(self, token: str) -> Principal | None:
-        """Whose session of the console it is; None once it, or the token that opened it, has ended."""
+        """The owner of a console session; None once it, or the token that opened it, has ended."""
         stored = await self._valid(_digest(token))
         if stored is None or stored.parent is None:
             return None
@@ -52,7 +52,7 @@ class Tokens:
         return stored.principal if await self._is_valid(parent) else None
 
     async def open_session(self, principal: Principal, token: str, lifetime: timedelta) -> str:
-        """A session of the console for who has shown `token`; it never outlives that, and opens no other."""
+        """Open a console session with `token`; it ends with the token at the latest, and cannot open another."""
         return await self._store(principal, lifetime, parent=_digest(token), by=principal.name)
 
     async def _valid(self, digest: str) -> StoredToken | None:
@@ -67,16 +67,16 @@ class Tokens:
     async def issue(
         self, principal: Principal, *, by: str = "", lifetime: timedelta | None = DEFAULT_LIFETIME, secret: str = ""
     ) -> str:
-        """A new token for `principal`; this is the only time it can be seen.
+        """Issue a token for `principal`; it is shown only once.
 
         Args:
-            by: who makes it, for the record.
-            lifetime: how long it is good for; for ever where None.
-            secret: the token to use instead of a random one, for demonstrations; issuing it twice is issuing it once.
+            by: who issues it, for the record.
+            lifetime: how long it is valid; for ever where None.
+            secret: a fixed token instead of a random one, for demonstrations; issuing it again has no effect.
 
         Raises:
-            InvalidTenant: the tenant's id is none, or reserved.
-            InvalidSelection: the lifetime is none.
+            InvalidTenant: the tenant id is invalid or reserved.
+            InvalidSelection: the lifetime is not positive.
         """
         if lifetime is not None and not timedelta(0) < lifetime <= LONGEST_LIFETIME:
             raise InvalidSelection("lifetime", f"A token lives for up to {LONGEST_LIFETIME.days} days, not {lifetime}")
@@ -103,7 +103,7 @@ class Tokens:
         return token
 
     async def end(self, token: str) -> None:
-        """Make a token, or a session, unusable."""
+        """Revoke a token or a session."""
         now = await self._clock.now()
         await self._storage.transact(lambda uow: uow.tokens.end(_digest(token), now))
 
@@ -115,7 +115,7 @@ class Tokens:
         """Revoke the tokens that begin with `prefix`; returns how many.
 
         Args:
-            by: who does, for the record.
+            by: who asks, for the record.
         """
         now = await self._clock.now()
         revoked = await self._storage.transact(lambda uow: uow.tokens.revoke(prefix, now, by))

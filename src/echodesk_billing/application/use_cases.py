@@ -1,4 +1,4 @@
-"""The use cases together, for whoever offers all of them: the HTTP contract, the console."""
+"""All use cases together, for the HTTP contract and the console."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from echodesk_billing.ports.storage import Storage
 
 @frozen(kw_only=True)
 class UseCases:
-    """Everything that callers may ask for."""
+    """The use cases."""
 
     access: Access
     tokens: Tokens

@@ -1,4 +1,4 @@
-"""Looking: what a tenant may see of its payments and its subscription."""
+"""Queries: payments, subscriptions, invoices, events and the overview."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class SubscriptionView:
 
     @property
     def plan(self) -> Plan | None:
-        """What the tenant has: nothing before the first payment, and after the end."""
+        """The tenant's plan; None before the first payment and after the end."""
         return self.subscription.plan_at(self.now) if self.subscription else None
 
 
 @frozen(kw_only=True)
 class OrderTimeline:
-    """An order, its steps, the callbacks that spoke of it, its entries in the books and its events, oldest first."""
+    """An order with its steps, callbacks, journal entries and events, oldest first."""
 
     order: Order
     history: Sequence[Step]
@@ -68,16 +68,16 @@ class OrderTimeline:
 
 @frozen(kw_only=True)
 class Overview:
-    """How things stand, for operators.
+    """An overview for operators.
 
     Args:
         orders: how many are in each state.
         subscriptions: the same.
-        subscriptions_due: how many a worker should tend now; `MOST_DUE` means that or more.
-        bank_balance: what the bank holds for us by the books, per currency.
-        never_due: tenants whose subscription nobody will look at; there should be none.
-        in_doubt: orders of which something is not known, those first that are asked about next.
-        needs_attention: orders that need a person, newest first.
+        subscriptions_due: how many are due now; `MOST_DUE` means that or more.
+        bank_balance: the bank's balance in the journal, per currency.
+        never_due: tenants whose active subscription has no due date; there should be none.
+        in_doubt: orders with an unknown outcome, next check first.
+        needs_attention: orders that need attention, newest first.
     """
 
     orders: dict[str, int]
@@ -102,7 +102,7 @@ class Views:
         """One order, by our id or the bank's.
 
         Raises:
-            OrderNotFound: there is none, or it is another tenant's.
+            OrderNotFound: it does not exist or belongs to another tenant.
         """
         order = await self._storage.read(lambda uow: uow.orders.get(order_id, who.tenant_filter))
         if order is None:
@@ -111,10 +111,10 @@ class Views:
         return order
 
     async def timeline(self, who: Principal, order_id: str) -> OrderTimeline:
-        """One order with everything that happened to it.
+        """One order with its full history.
 
         Raises:
-            OrderNotFound: there is none, or it is another tenant's.
+            OrderNotFound: it does not exist or belongs to another tenant.
         """
         order = await self.order(who, order_id)
         history, callbacks, entries, events = await self._storage.read(
@@ -128,7 +128,7 @@ class Views:
         return OrderTimeline(order=order, history=history, callbacks=callbacks, entries=entries, events=events)
 
     async def overview(self) -> Overview:
-        """How things stand: all tenants' orders and subscriptions, and what is in doubt or needs a person."""
+        """An overview: orders and subscriptions of all tenants, unknown outcomes, and what needs attention."""
         now = await self._clock.now()
         return await self._storage.read(
             lambda uow: Overview(
@@ -148,14 +148,14 @@ class Views:
 
     @property
     def prints_invoices(self) -> bool:
-        """Whether invoices can be had as PDF."""
+        """Whether invoices are available as PDF."""
         return self._printer.is_available
 
     async def invoice_pdf(self, who: Principal, invoice_id: int, language: str) -> tuple[Invoice, bytes]:
         """One invoice of the tenant as a PDF.
 
         Raises:
-            InvoiceNotFound: there is none, or it is another tenant's, or PDFs cannot be made.
+            InvoiceNotFound: it does not exist, belongs to another tenant, or PDFs are not available.
         """
         invoice, subscription = await self._storage.read(lambda uow: _billed(uow, who, invoice_id))
         if invoice is None or not self._printer.is_available:
@@ -167,11 +167,11 @@ class Views:
     async def events(
         self, who: Principal, after: str | None, wait: timedelta, is_gone: Callable[[], bool] = lambda: False
     ) -> Sequence[Event]:
-        """The tenant's events behind `after`, oldest first; where there are none, those of the next moments.
+        """The tenant's events after `after`, oldest first; waits for new ones where there are none.
 
         Args:
-            wait: how long to wait for the first, at most `LONGEST_WAIT`.
-            is_gone: whether nobody waits for the answer any more.
+            wait: how long to wait for an event, at most `LONGEST_WAIT`.
+            is_gone: whether the client has disconnected.
         """
         asked_until = asyncio.get_running_loop().time() + min(wait, LONGEST_WAIT).total_seconds()
         pause = LOOK_AGAIN_SECONDS
@@ -184,11 +184,11 @@ class Views:
             pause = min(2 * pause, LOOK_AGAIN_AT_MOST_SECONDS)
 
     async def catalogue(self) -> Catalogue:
-        """What is sold now."""
+        """The current catalogue."""
         return await self._storage.read(lambda uow: uow.catalogues.current())
 
     async def subscription(self, who: Principal) -> SubscriptionView:
-        """The tenant's own subscription, with what it uses of it."""
+        """The tenant's subscription and usage."""
         now = await self._clock.now()
         subscription, catalogue = await self._storage.read(
             lambda uow: (uow.subscriptions.get(who.tenant_id), uow.catalogues.current())

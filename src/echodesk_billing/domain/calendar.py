@@ -12,14 +12,14 @@ from attrs import frozen
 
 @frozen
 class Period:
-    """One paid month: `start` belongs to it, `end` belongs to the next."""
+    """One month: `start` is included, `end` is not."""
 
     number: int
     start: datetime
     end: datetime
 
     def left_at(self, moment: datetime) -> Fraction:
-        """Which part of it is still to come at `moment`: 1 before it starts, 0 after its end."""
+        """The fraction of it that is left at `moment`: 1 before its start, 0 after its end."""
         left = self.end - min(max(self.start, moment), self.end)
         return Fraction(left // _TICK, (self.end - self.start) // _TICK)
 
@@ -28,19 +28,19 @@ _TICK = timedelta(microseconds=1)
 
 
 def local_date(moment: datetime, time_zone: str) -> date:
-    """The day of an aware moment on the calendars of `time_zone`, an IANA name."""
+    """The calendar day of an aware datetime in `time_zone`, an IANA name."""
     return moment.astimezone(ZoneInfo(time_zone)).date()
 
 
 def months_after(anchor: datetime, months: int, time_zone: str) -> datetime:
-    """The moment `months` calendar months after `anchor`, at the same wall-clock time in `time_zone`.
+    """The time `months` calendar months after `anchor`, at the same wall-clock time in `time_zone`.
 
     The day is the anchor's, or the month's last where the month is shorter, so 31 January is followed by
     28 February and then by 31 March.
 
     Args:
-        anchor: an aware moment.
-        months: how many months on; counted from the anchor, never from another period.
+        anchor: an aware datetime.
+        months: how many months later; counted from the anchor, never from another period.
         time_zone: an IANA name such as `Asia/Tbilisi`.
 
     Returns:
@@ -64,7 +64,7 @@ def period(anchor: datetime, anchor_period: int, number: int, time_zone: str) ->
 
 
 def period_at(anchor: datetime, anchor_period: int, moment: datetime, time_zone: str) -> Period:
-    """The period that `moment` lies in; before `anchor` periods are counted backwards from it."""
+    """The period that contains `moment`; before `anchor` periods are counted backwards from it."""
     zone = ZoneInfo(time_zone)
     start, local = anchor.astimezone(zone), moment.astimezone(zone)
     months = (local.year - start.year) * 12 + local.month - start.month

@@ -1,25 +1,25 @@
-"""What can go wrong by the rules alone. Each error carries its data and a sentence a person can act on."""
+"""Errors of the domain. Each carries its data and a message a person can act on."""
 
 from __future__ import annotations
 
 
 class BillingError(Exception):
-    """Anything this library raises on purpose; `str(error)` says what was wrong and what to do."""
+    """Base class of the library's errors; `str(error)` says what was wrong and what to do."""
 
 
 class InvalidMoney(BillingError, ValueError):
-    """An amount that is not money: too many decimals, NaN, a float, the wrong sign, too large."""
+    """An invalid amount: too many decimals, NaN, a float, the wrong sign, too large."""
 
 
 class CurrencyMismatch(BillingError, ValueError):
-    """Two amounts of different currencies were to be added, subtracted or compared."""
+    """Two amounts of different currencies cannot be added, subtracted or compared."""
 
 
 class IllegalTransition(BillingError):
-    """An event the transition table does not allow in this state. Nothing was changed.
+    """The transition table does not allow this event in this state. Nothing was changed.
 
     Args:
-        subject: what was to change, for example `order SUB-9F2C7A1B04DE`.
+        subject: the entity, for example `order SUB-9F2C7A1B04DE`.
         event: the name of the event that was fired.
         state: the state it was fired in.
     """
@@ -35,8 +35,8 @@ class InvalidSelection(BillingError, ValueError):
     """A package, feature, number of seats or currency that the catalogue cannot price.
 
     Args:
-        field: the input at fault (`package_id`, `features`, `agent_count`, `currency`).
-        message: what is wrong with it and what would be right.
+        field: the invalid input (`package_id`, `features`, `agent_count`, `currency`).
+        message: what is wrong and what would be right.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -46,21 +46,21 @@ class InvalidSelection(BillingError, ValueError):
 
 
 class InvalidArgument(InvalidSelection, TypeError):
-    """An argument of a type that it cannot have."""
+    """An argument of the wrong type."""
 
 
 class InvalidPaymentOption(InvalidSelection):
-    """An option of a payment that contradicts another."""
+    """A payment option that contradicts another."""
 
 
 class AmountTooLarge(BillingError, ValueError):
-    """More was to be refunded or captured than there is.
+    """The amount to refund or capture is more than what is left.
 
     Args:
         order_id: of which order.
         what: `to refund` or `to capture`.
-        asked: how much.
-        left: how much there is.
+        asked: the requested amount.
+        left: the amount left.
     """
 
     def __init__(self, order_id: str, what: str, asked: str, left: str) -> None:
@@ -73,7 +73,7 @@ class InvalidCatalogue(BillingError, ValueError):
 
 
 class NoActiveSubscription(BillingError):
-    """Something was asked of a subscription that the tenant does not have."""
+    """The operation needs a subscription that the tenant does not have."""
 
     def __init__(self) -> None:
         super().__init__("No active subscription found")
@@ -84,18 +84,18 @@ class ChangeRefused(BillingError):
 
 
 class NothingScheduled(BillingError):
-    """A scheduled change was to be dropped, and there is none."""
+    """There is no scheduled change to cancel."""
 
     def __init__(self) -> None:
         super().__init__("No scheduled change found")
 
 
 class TrialRefused(BillingError):
-    """A trial that the tenant may not have; the message says why."""
+    """The tenant may not start a trial; the message says why."""
 
 
 class InvalidTenant(BillingError, ValueError):
-    """An id that no tenant can have; the message says what would be one."""
+    """An invalid tenant id; the message says what is valid."""
 
 
 class NameTaken(BillingError):

@@ -1,4 +1,4 @@
-"""What happened, in the past tense. Stored in the transaction that caused it, delivered at least once."""
+"""Domain events, in the past tense. Stored in the transaction that caused them, delivered at least once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from echodesk_billing.domain.money import Money
 
 @frozen(kw_only=True)
 class Event:
-    """Anything that happened to a tenant.
+    """Base class of events.
 
     Args:
-        tenant_id: whose it is.
+        tenant_id: the tenant concerned.
         at: when it happened (UTC).
-        id: sorts by time; given when the event is recorded, the same at every delivery.
-        by: who asked for what led to it, `user@tenant`, or an operator's name; empty where the bank or time did.
+        id: sorts by time; assigned when the event is recorded, the same at every delivery.
+        by: whose request led to it, `user@tenant` or an operator's name; empty where the bank or time did.
     """
 
     version: ClassVar[int] = 1
@@ -33,27 +33,27 @@ class Event:
 
     @property
     def name(self) -> str:
-        """The type of event as written to the outside."""
+        """The event type as seen by clients."""
         return type(self).__name__
 
 
 @frozen(kw_only=True)
 class OrderEvent(Event):
-    """Anything that happened to an order."""
+    """Base class of events of an order."""
 
     order_id: str
 
 
 @frozen(kw_only=True)
 class OrderCreated(OrderEvent):
-    """An order exists here; the bank may not know it yet."""
+    """An order was stored here; the bank may not know it yet."""
 
     amount: Money
 
 
 @frozen(kw_only=True)
 class OrderCompleted(OrderEvent):
-    """An order is paid; `captured` is what the card really paid."""
+    """An order is paid; `captured` is the amount charged to the card."""
 
     amount: Money
     captured: Money
@@ -61,7 +61,7 @@ class OrderCompleted(OrderEvent):
 
 @frozen(kw_only=True)
 class OrderRejected(OrderEvent):
-    """The bank said no, or the order expired at the bank."""
+    """The bank declined the payment, or the order expired at the bank."""
 
     code: str | None
     reason: str | None
@@ -69,14 +69,14 @@ class OrderRejected(OrderEvent):
 
 @frozen(kw_only=True)
 class OrderCorrected(OrderEvent):
-    """An order that had been rejected turned out to be paid, confirmed by the bank's receipt."""
+    """A rejected order turned out to be paid, confirmed by the bank's receipt."""
 
     captured: Money
 
 
 @frozen(kw_only=True)
 class OrderRefunded(OrderEvent):
-    """Money went back: `amount` now, `refunded` in all."""
+    """Money was refunded: `amount` now, `refunded` in total."""
 
     amount: Money
     refunded: Money
@@ -84,7 +84,7 @@ class OrderRefunded(OrderEvent):
 
 @frozen(kw_only=True)
 class OrderMismatch(OrderEvent):
-    """The bank's word does not fit the order; a person has to look."""
+    """The bank's report contradicts the order; a person has to check it."""
 
     reason: str
 
@@ -94,8 +94,8 @@ class OrderAttentionResolved(OrderEvent):
     """An order no longer needs attention.
 
     Args:
-        reasons: why it did.
-        note: what the operator found, or what proved it.
+        reasons: why it needed attention.
+        note: what the operator found, or what settled it.
     """
 
     reasons: tuple[str, ...]
@@ -104,28 +104,28 @@ class OrderAttentionResolved(OrderEvent):
 
 @frozen(kw_only=True)
 class CardSaved(OrderEvent):
-    """The bank keeps the card that paid the order."""
+    """The bank saved the card that paid the order."""
 
     masked_number: str
 
 
 @frozen(kw_only=True)
 class DefaultCardChosen(OrderEvent):
-    """Another saved card is charged from now on; `order_id` is of the order that saved it."""
+    """Another saved card is charged from now on; `order_id` identifies the order that saved it."""
 
     masked_number: str
 
 
 @frozen(kw_only=True)
 class CardForgotten(OrderEvent):
-    """A saved card is not used any more; `order_id` is of the order that saved it."""
+    """A saved card was removed; `order_id` identifies the order that saved it."""
 
     masked_number: str
 
 
 @frozen(kw_only=True)
 class InvoiceIssued(OrderEvent):
-    """A completed payment got its invoice."""
+    """The invoice of a completed payment was issued."""
 
     number: str
     amount: Money
@@ -133,7 +133,7 @@ class InvoiceIssued(OrderEvent):
 
 @frozen(kw_only=True)
 class PaymentActionRequired(OrderEvent):
-    """The next period cannot be charged without the customer, who has to pay at `payment_url`."""
+    """The next period cannot be charged automatically; the customer has to pay at `payment_url`."""
 
     payment_url: str
     reason: str
@@ -141,7 +141,7 @@ class PaymentActionRequired(OrderEvent):
 
 @frozen(kw_only=True)
 class SubscriptionEvent(Event):
-    """Anything that happened to a subscription."""
+    """Base class of events of a subscription."""
 
 
 @frozen(kw_only=True)
@@ -166,7 +166,7 @@ class SubscriptionPastDue(SubscriptionEvent):
 
     Args:
         code: of the bank, where a charge was declined.
-        retry_at: when it is tried again by itself; None where the customer has to act.
+        retry_at: when it is retried automatically; None where the customer has to act.
     """
 
     code: str | None
@@ -176,18 +176,18 @@ class SubscriptionPastDue(SubscriptionEvent):
 
 @frozen(kw_only=True)
 class SubscriptionSuspended(SubscriptionEvent):
-    """A tenant has no access any more until it pays."""
+    """The tenant has no access until it pays."""
 
 
 @frozen(kw_only=True)
 class SubscriptionChanged(SubscriptionEvent):
-    """Another plan holds from now on.
+    """The plan changed.
 
     Args:
-        order_id: what was paid for it; None where the change was scheduled.
+        order_id: the order that paid for it; None where the change was scheduled.
         plan_name: of the new plan.
-        price: a month of it.
-        extra_days: what the unused value of the old plan became.
+        price: per month.
+        extra_days: days bought by the unused value of the old plan.
     """
 
     order_id: str | None
@@ -198,7 +198,7 @@ class SubscriptionChanged(SubscriptionEvent):
 
 @frozen(kw_only=True)
 class SubscriptionChangeScheduled(SubscriptionEvent):
-    """Another plan will hold from `effective_at` on."""
+    """A change of plan was scheduled for `effective_at`."""
 
     plan_name: str
     price: Money
@@ -207,12 +207,12 @@ class SubscriptionChangeScheduled(SubscriptionEvent):
 
 @frozen(kw_only=True)
 class SubscriptionChangeDropped(SubscriptionEvent):
-    """A scheduled change will not happen.
+    """A scheduled change was dropped.
 
     Args:
         plan_name: of the plan that was scheduled.
-        effective_at: from when it would have held.
-        reason: what replaced it, or who took it back.
+        effective_at: when it would have taken effect.
+        reason: what replaced it, or who cancelled it.
     """
 
     plan_name: str
@@ -222,12 +222,12 @@ class SubscriptionChangeDropped(SubscriptionEvent):
 
 @frozen(kw_only=True)
 class SubscriptionResumed(SubscriptionEvent):
-    """A cancelled subscription runs on."""
+    """A cancelled subscription was resumed."""
 
 
 @frozen(kw_only=True)
 class TrialStarted(SubscriptionEvent):
-    """A tenant may try a plan for nothing until `ends_at`."""
+    """A free trial started; it ends at `ends_at`."""
 
     plan_name: str
     ends_at: datetime
@@ -238,8 +238,8 @@ class ReminderDue(Event):
     """The customer should act before something expires.
 
     Args:
-        what: `period` or `trial`, where nothing will be charged by itself at its end, or `card`.
-        days: how many days are left, one of the days in the settings.
+        what: `period` or `trial`, where nothing is charged automatically at its end, or `card`.
+        days: days left, one of the configured values.
         expires_at: when it expires.
     """
 
@@ -250,9 +250,9 @@ class ReminderDue(Event):
 
 @frozen(kw_only=True)
 class TenantRegistered(OrderEvent):
-    """A tenant's first order is paid: the CRM creates the tenant. `tenant_id` is the schema's name.
+    """A tenant's first order is paid: the CRM creates the tenant. `tenant_id` is the schema name.
 
-    What the CRM passed along is not in the event: it is asked for by `order_id`, and kept encrypted.
+    The CRM's payload is not in the event: it is stored encrypted and fetched by `order_id`.
     """
 
     tenant_name: str
@@ -271,7 +271,7 @@ class SubscriptionCancelled(SubscriptionEvent):
 
 @frozen(kw_only=True)
 class SubscriptionEnded(SubscriptionEvent):
-    """A cancelled subscription has run out."""
+    """A cancelled subscription has expired."""
 
 
 EVENT_TYPES: dict[str, type[Event]] = {

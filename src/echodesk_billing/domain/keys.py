@@ -1,4 +1,4 @@
-"""Idempotency keys that follow from another key, so that they need not be stored to be the same again."""
+"""Idempotency keys derived from other keys, so that they are reproducible without being stored."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ KEY_TRUSTED_FOR = timedelta(hours=12)
 
 
 def derived_key(key: str, purpose: str) -> str:
-    """A UUID v4 that is always the same for this `key` and `purpose`, and for no others."""
+    """A UUID v4 derived from `key` and `purpose`."""
     digest = hashlib.sha256(f"{key}/{purpose}".encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))

@@ -1,4 +1,4 @@
-"""Names and addresses as the bank may see them: recognisable to their owner, useless to others."""
+"""Masked names and e-mail addresses for the bank: recognisable to their owner, useless to others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def mask_name(name: str) -> str:
 
 
 def mask_email(email: str) -> str:
-    """`nino@echodesk.ge` becomes `n***@echodesk.ge`; what is no address is masked whole."""
+    """`nino@echodesk.ge` becomes `n***@echodesk.ge`; anything else is masked entirely."""
     local, _, domain = email.rpartition("@")
     if not local:
         return "*" * len(email)

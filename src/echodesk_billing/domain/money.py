@@ -24,7 +24,7 @@ class Currency(enum.StrEnum):
 
 
 def _exact(value: object) -> Decimal:
-    """`value` as a Decimal with two places; floats are refused because they have already lost the exact amount."""
+    """`value` as a Decimal with two places; floats are rejected because they are not exact."""
     if not isinstance(value, Decimal):
         raise InvalidMoney(f"{value!r} is a {type(value).__name__}: give the amount as a Decimal")
     if not value.is_finite():
@@ -55,7 +55,7 @@ class Money:
         currency: GEL, USD, EUR or GBP.
 
     Raises:
-        InvalidMoney: the amount is no finite Decimal of two decimals within 64 bits of minor units.
+        InvalidMoney: the amount is not a finite Decimal with two decimals within 64 bits of minor units.
 
     Source: docs/currencies-and-options.md.
     """
@@ -81,7 +81,7 @@ class Money:
         """Money from a count of minor units (tetri, cents).
 
         Raises:
-            InvalidMoney: it is no whole number, or too large.
+            InvalidMoney: it is not an integer, or too large.
         """
         if not isinstance(minor, int):
             raise InvalidMoney(f"{minor!r} is a {type(minor).__name__}: give a whole number of minor units")
@@ -89,7 +89,7 @@ class Money:
 
     @classmethod
     def zero(cls, currency: Currency) -> Money:
-        """No money, in a currency."""
+        """Zero in a currency."""
         return cls(Decimal(0), currency)
 
     @property
@@ -138,10 +138,10 @@ class Money:
 
 
 def positive(money: Money, what: str) -> Money:
-    """`money` itself, checked to be more than nothing, as every charge is.
+    """Return `money`, checked to be positive.
 
     Raises:
-        InvalidMoney: the amount is zero or less; the message names `what` it was meant for.
+        InvalidMoney: the amount is zero or less; the message names its purpose, `what`.
     """
     if money.amount <= 0:
         raise InvalidMoney(f"{what} is {money}: it must be more than zero")

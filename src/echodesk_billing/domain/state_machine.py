@@ -1,6 +1,6 @@
 """State machines from tables of transitions.
 
-A table is data: it drives one shared machine for all entities of a kind, the exhaustive tests and the diagrams in the
+A table is data: it drives one shared machine per kind of entity, the exhaustive tests and the diagrams in the
 docs (docs/adr/0002).
 """
 
@@ -31,16 +31,16 @@ class Stateful(Protocol):
 
     @property
     def state(self) -> enum.StrEnum:
-        """Where it stands; the machine sets it."""
+        """The state; set by the machine."""
         ...
 
     @property
     def subject(self) -> str:
-        """What error messages call it."""
+        """Its name in error messages."""
 
 
 def machine(states: type[enum.StrEnum], table: Iterable[Transition]) -> Machine:
-    """One machine for every entity of a kind: it holds the table and no entity."""
+    """One machine per kind of entity: it holds the table and no entity."""
     return Machine(
         model=None,
         states=list(states),
@@ -51,13 +51,13 @@ def machine(states: type[enum.StrEnum], table: Iterable[Transition]) -> Machine:
 
 
 def fire_event(shared: Machine, entity: Stateful, event: str) -> None:
-    """Move `entity` by `event`.
+    """Apply `event` to `entity`.
 
     Args:
         shared: the machine of its kind.
 
     Raises:
-        IllegalTransition: the table has no such row for its state; nothing was changed.
+        IllegalTransition: the table does not allow it in this state; nothing was changed.
     """
     known = shared.events.get(event)
     try:
@@ -68,9 +68,9 @@ def fire_event(shared: Machine, entity: Stateful, event: str) -> None:
 
 
 def paths(table: tuple[Transition, ...]) -> dict[tuple[enum.StrEnum, enum.StrEnum], tuple[str, ...]]:
-    """The shortest way between every two states, as events; earlier rows win ties.
+    """The shortest path between every two states, as events; earlier rows win ties.
 
-    `correct` starts a way and never lies within one: a payment is not rejected on its way to being completed.
+    `correct` occurs only as the first event: a payment is not rejected on its path to completed.
     """
     found: dict[tuple[enum.StrEnum, enum.StrEnum], tuple[str, ...]] = {}
     for start in {row.source for row in table}:

@@ -1,1 +1,1 @@
-"""How the world comes in: HTTP and the command line."""
+"""Entry points: HTTP, the console and the command line."""

@@ -1,4 +1,4 @@
-"""Catalogues as people write them: TOML or JSON, prices as strings."""
+"""Catalogue files: TOML or JSON, prices as strings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_catalogue(path: Path) -> Catalogue:
     """The catalogue in a file.
 
     Raises:
-        InvalidCatalogue: the file cannot be read, or what is in it is no catalogue; the message says where.
+        InvalidCatalogue: the file cannot be read or is not a valid catalogue; the message says where.
     """
     try:
         raw = path.read_bytes()

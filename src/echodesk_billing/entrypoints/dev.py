@@ -1,4 +1,4 @@
-"""What `make run` runs: the simulated bank, the service on SQLite, a demo tenant, and what to do next."""
+"""The demo of `make run`: the simulated bank, the service on SQLite, a demo tenant, and the next steps."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SandboxFailed(BillingError):
 
 
 async def run_dev(settings: Settings) -> None:
-    """Run bank and service until stopped, and print what a person or a script needs to know.
+    """Run bank and service until stopped, and print URLs and tokens for people and scripts.
 
     Raises:
         SandboxFailed: the simulated bank did not start.
@@ -112,7 +112,7 @@ def _with_bank(settings: Settings, bank: str, public_key: str) -> Settings:
 
 @asynccontextmanager
 async def _sandbox(settings: Settings) -> AsyncIterator[tuple[str, str]]:
-    """The simulated bank in a process of its own; gives its address and public key."""
+    """The simulated bank in its own process; yields its URL and public key."""
     bank = f"http://127.0.0.1:{settings.sandbox_port}"
     command = ("-m", "bog_sandbox", "--port", str(settings.sandbox_port))
     identity = ("--client-id", "demo", "--client-secret", "demo")
@@ -128,13 +128,13 @@ async def _sandbox(settings: Settings) -> AsyncIterator[tuple[str, str]]:
 
 
 def _state(settings: Settings) -> tuple[str, ...]:
-    """The bank remembers beside our own file, so that both know the same orders after a restart."""
+    """The bank stores its state beside our database, so that both know the same orders after a restart."""
     file = settings.database_url.removeprefix("sqlite:///")
     return () if file == settings.database_url else ("--state", f"{file}.bank")
 
 
 async def _public_key(bank: str, process: asyncio.subprocess.Process) -> str:
-    """The bank's key, as soon as it answers."""
+    """The bank's public key, once it answers."""
     async with aiohttp.ClientSession() as session, asyncio.timeout(START_WITHIN_SECONDS):
         while process.returncode is None:
             with contextlib.suppress(aiohttp.ClientError):

@@ -1,4 +1,4 @@
-"""An order in words, for operators: the console and the command tell the same."""
+"""The history of an order as text, shared by the console and the command line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from echodesk_billing.domain.orders.response_codes import response_code
 
 @frozen
 class Happening:
-    """One thing that happened to an order.
+    """One entry of an order's history.
 
     Args:
-        what: its kind and where it came from.
-        detail: what it changed, or its particulars.
+        what: its kind and source.
+        detail: what it changed, or other data.
     """
 
     at: datetime
@@ -29,7 +29,7 @@ class Happening:
 
 
 def facts(order: Order) -> list[tuple[str, str]]:
-    """What is known of an order now, each fact with its name; what needs a person comes apart, as `attention`."""
+    """The current facts of an order by name; reasons for attention are separate, as `attention`."""
     code = order.response_code
     return [
         ("order", order.id),
@@ -46,7 +46,7 @@ def facts(order: Order) -> list[tuple[str, str]]:
 
 
 def happenings(timeline: OrderTimeline) -> list[Happening]:
-    """Everything that happened to an order: steps, callbacks, bookings, events; oldest first."""
+    """The history of an order: steps, callbacks, journal entries, events; oldest first."""
     told = [Happening(step.at, f"{step.event} ({step.source})", _change(step)) for step in timeline.history]
     told += [
         Happening(one.at, f"callback {one.outcome}", f"{one.verdict} {one.digest[:12]}") for one in timeline.callbacks

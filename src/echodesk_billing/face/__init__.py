@@ -1,1 +1,1 @@
-"""The parts of the library's face; `echodesk_billing.Billing` is all of them together."""
+"""The parts of `echodesk_billing.Billing`, by subject."""

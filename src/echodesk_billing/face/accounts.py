@@ -26,7 +26,7 @@ class Accounts(Face):
         """One invoice as a PDF, in Georgian (`ka`) or English (`en`).
 
         Raises:
-            InvoiceNotFound: there is none, or the extra [pdf] is not installed.
+            InvoiceNotFound: it does not exist, or the extra [pdf] is not installed.
         """
         if not 0 < invoice_id <= LARGEST_ID:
             raise InvoiceNotFound
@@ -34,25 +34,25 @@ class Accounts(Face):
         return pdf
 
     async def statement(self, tenant_id: str) -> Sequence[Entry]:
-        """Every movement of a tenant's account in the books, oldest first."""
+        """Every journal entry of a tenant's account, oldest first."""
         return await self._container.audit().statement(self._reader(tenant_id).tenant_id)
 
     async def reconciliation_report(self, day: date | None = None) -> list[Comparison]:
-        """Every order that changed on a day, compared with the bank's receipt and the books.
+        """Every order that changed on a day, compared with the bank's receipt and the journal.
 
         Args:
             day: by the calendar of `BILLING_TIME_ZONE`; yesterday where None.
 
         Raises:
-            GatewayError: the bank did not give a receipt.
+            GatewayError: the bank did not return a receipt.
         """
         audit = self._container.audit()
         return [one async for one in audit.report(await audit.day(day))]
 
     async def timeline(self, order_id: str) -> OrderTimeline:
-        """One order of any tenant with everything that happened to it.
+        """One order of any tenant with its full history.
 
         Raises:
-            OrderNotFound: there is none.
+            OrderNotFound: it does not exist.
         """
         return await self._container.views().timeline(operator(LIBRARY), order_id)

@@ -1,4 +1,4 @@
-"""What all parts of the library's face share: who asks, the news for handlers, checks of arguments."""
+"""Shared by all parts of `Billing`: the caller, event delivery, checks of arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIBRARY = "library"
 
 
 def _checked(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """A method that refuses arguments of a wrong type."""
+    """A method that rejects arguments of the wrong type."""
     signature = inspect.signature(method)
 
     @functools.cache
@@ -44,7 +44,7 @@ def _checked(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 
 
 def checks_arguments(cls: type[T]) -> type[T]:
-    """A class whose public coroutine methods refuse arguments of a wrong type."""
+    """A class whose public coroutine methods reject arguments of the wrong type."""
     for name, method in list(vars(cls).items()):
         if inspect.iscoroutinefunction(method) and not name.startswith("_"):
             setattr(cls, name, _checked(method))
@@ -52,7 +52,7 @@ def checks_arguments(cls: type[T]) -> type[T]:
 
 
 class Face:
-    """A part of the library's face, on a container."""
+    """A part of `Billing`, on a container."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
@@ -60,7 +60,7 @@ class Face:
         self._is_slow = False
 
     async def _announce(self) -> None:
-        """Have events delivered now. Wait a moment, so that handlers have usually run when a call returns."""
+        """Deliver events now. Wait a moment, so that handlers have usually run when a call returns."""
         self._delivered.clear()
         self._news.set()
         if self._is_slow:
@@ -85,15 +85,15 @@ class Face:
 
 
 def operator(by: str) -> Principal:
-    """An operator, who may do everything."""
+    """An operator, with all permissions."""
     return Principal(tenant_id="", tenant_name="", user_id=by or LIBRARY, scopes=frozenset({Scope.OPERATOR}))
 
 
 def choice(kind: type[C], value: C | str, field: str) -> C:
-    """The member of an enumeration that a caller named.
+    """The enumeration member named by a caller.
 
     Raises:
-        InvalidSelection: there is none of that name.
+        InvalidSelection: it has no such member.
     """
     try:
         return kind(value)

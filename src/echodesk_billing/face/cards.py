@@ -20,15 +20,15 @@ class Cards(Face):
         return await self._container.cards().listed(self._reader(tenant_id))
 
     async def forget_card(self, tenant_id: str, card_id: int | None = None, *, by: str = LIBRARY) -> Card:
-        """Forget a saved card, the default one where none is named: here at once, at the bank as soon as it answers.
+        """Remove a saved card, the default one where `card_id` is None: here at once, at the bank later.
 
-        Twice is once: it never takes another card.
+        Idempotent: repeating it never removes another card.
 
         Args:
             by: who asks, for the record.
 
         Raises:
-            CardNotFound: the tenant has no such card.
+            CardNotFound: the tenant has no card with this id.
         """
         card = await self._container.cards().forget(self._writer(tenant_id, "", by), require_card_id(card_id))
         await self._announce()
@@ -43,16 +43,16 @@ class Cards(Face):
         idempotency_key: str | None = None,
         by: str = LIBRARY,
     ) -> Order:
-        """Start the payment that saves a card; it is refunded at once. Send the customer to its `payment_url`.
+        """Start the payment that saves a card; it is refunded at once. Redirect the customer to its `payment_url`.
 
         Args:
-            make_default: whether the saved card becomes the one that is charged.
-            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
-                same order and never makes another.
+            make_default: whether the saved card becomes the default.
+            idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
+                same order and never creates another.
             by: who asks, for the record.
 
         Raises:
-            GatewayError: the bank gave no payment page.
+            GatewayError: the bank returned no payment page.
         """
         who = self._writer(tenant_id, tenant_name, by)
         order = await self._container.cards().add(who, make_default=make_default, key=idempotency_key)
@@ -60,13 +60,13 @@ class Cards(Face):
         return order
 
     async def set_default_card(self, tenant_id: str, card_id: int, *, by: str = LIBRARY) -> Card:
-        """Choose the saved card that is charged. Twice is once.
+        """Choose the default card. Idempotent.
 
         Args:
             by: who asks, for the record.
 
         Raises:
-            CardNotFound: the tenant has no such card.
+            CardNotFound: the tenant has no card with this id.
         """
         require_card_id(card_id)
         card = await self._container.cards().set_default(self._writer(tenant_id, "", by), card_id)
@@ -75,10 +75,10 @@ class Cards(Face):
 
 
 def require_card_id(card_id: int | None) -> int | None:
-    """Check that a card may have this number.
+    """Check that a card can have this id.
 
     Raises:
-        CardNotFound: none has.
+        CardNotFound: no card can.
     """
     if card_id is not None and not 0 < card_id <= LARGEST_ID:
         raise CardNotFound

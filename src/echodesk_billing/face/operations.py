@@ -1,4 +1,4 @@
-"""What operators and schedulers do: refunds, holds, renewals, reconciliation, the catalogue."""
+"""Operations: refunds, captures, renewals, reconciliation, the catalogue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from echodesk_billing.ports.gateway import require_configured
 
 @checks_arguments
 class Operations(Face):
-    """What operators and schedulers do: refunds, holds, renewals, reconciliation, the catalogue."""
+    """Operations: refunds, captures, renewals, reconciliation, the catalogue."""
 
     async def refund(
         self,
@@ -27,35 +27,35 @@ class Operations(Face):
         refund_id: str | None = None,
         by: str = LIBRARY,
     ) -> Order:
-        """Refund a payment; the money goes later, and the outcome comes by callback.
+        """Refund a payment. The bank executes it later; the outcome arrives by callback.
 
         Args:
-            amount: in the order's currency; all that is left where None.
-            refund_id: a UUID of your own for this refund: asking again with it, after whatever happened, is asking
-                once. Without it an equal refund that may not have reached the bank is taken up again.
+            amount: in the order's currency; everything left where None.
+            refund_id: your own UUID for this refund. Repeating it, whatever the outcome, refunds
+                once. Without it an equal refund that may not have reached the bank is resumed.
             by: who asks, for the record.
 
         Raises:
-            OrderNotFound: there is no such order.
-            IllegalTransition: it is not paid, or all has gone back.
-            AmountTooLarge: not that much is left.
-            GatewayError: the bank refused, or the outcome is unknown and found out later.
+            OrderNotFound: it does not exist.
+            IllegalTransition: it is not paid, or fully refunded.
+            AmountTooLarge: less than that is left.
+            GatewayError: the bank refused, or the outcome is unknown and reconciled later.
         """
         order, _ = await self._container.refunds().refund(operator(by), order_id, amount, reason, refund_id=refund_id)
         await self._announce()
         return order
 
     async def capture(self, order_id: str, amount: Decimal | None = None, *, by: str = LIBRARY) -> Order:
-        """Take what a pre-authorisation holds: all, or an amount, and the rest is let go. Twice is once.
+        """Capture a pre-authorised payment: all, or an amount; the rest is released. Idempotent.
 
         Args:
-            amount: in the order's currency; all of it where None.
+            amount: in the order's currency; everything where None.
             by: who asks, for the record.
 
         Raises:
-            OrderNotFound: there is no such order.
-            IllegalTransition: nothing is held.
-            AmountTooLarge: more was asked than the order's amount.
+            OrderNotFound: it does not exist.
+            IllegalTransition: no money is held.
+            AmountTooLarge: `amount` is more than the order's amount.
             GatewayError: the bank refused, or did not answer.
         """
         order = await self._container.preauthorisation().capture(operator(by), order_id, amount)
@@ -63,14 +63,14 @@ class Operations(Face):
         return order
 
     async def release(self, order_id: str, *, by: str = LIBRARY) -> Order:
-        """Release a pre-authorised payment. Twice is once.
+        """Release a pre-authorised payment. Idempotent.
 
         Args:
             by: who asks, for the record.
 
         Raises:
-            OrderNotFound: there is no such order.
-            IllegalTransition: nothing is held.
+            OrderNotFound: it does not exist.
+            IllegalTransition: no money is held.
             GatewayError: the bank refused, or did not answer.
         """
         order = await self._container.preauthorisation().release(operator(by), order_id)
@@ -78,24 +78,24 @@ class Operations(Face):
         return order
 
     async def resolve(self, order_id: str, note: str, *, by: str = LIBRARY) -> Order:
-        """Say that what an order needed attention for is dealt with. Twice is once.
+        """Resolve an order that needs attention. Idempotent.
 
         Args:
-            note: what was found and done.
-            by: who says so, for the record.
+            note: what the operator found and did.
+            by: who asks, for the record.
 
         Raises:
-            OrderNotFound: there is no such order.
-            InvalidSelection: there is no note.
+            OrderNotFound: it does not exist.
+            InvalidSelection: the note is empty.
         """
         order = await self._container.settlement().resolve(operator(by), order_id, note)
         await self._announce()
         return order
 
     async def renew(self) -> list[Renewed]:
-        """Charge what is due, ask where the card may not be charged, end what has run out: once, now.
+        """Process due subscriptions once: charge, ask the customer where the card may not be charged, end expired ones.
 
-        For programs without a worker, which call it from a timer.
+        For programs without a worker: call it from a scheduler.
 
         Raises:
             GatewayNotConfigured: there are no credentials.
@@ -107,18 +107,18 @@ class Operations(Face):
         return found
 
     async def due(self, limit: int = 1000) -> Sequence[Renewed]:
-        """What `renew` would do; nothing is changed.
+        """What `renew` would do; changes nothing.
 
         Args:
-            limit: how many at most, up to `LARGEST_ID`.
+            limit: at most how many, up to `LARGEST_ID`.
         """
         return await self._container.renew().due(min(max(limit, 0), LARGEST_ID))
 
     async def reconcile(self, *, older_than: timedelta | None = None) -> list[Reconciled]:
-        """Ask the bank about orders in doubt.
+        """Reconcile orders with unknown outcomes.
 
         Args:
-            older_than: take every unsettled order of at least this age, instead of those that are due.
+            older_than: check every unsettled order of at least this age, instead of those that are due.
 
         Raises:
             GatewayNotConfigured: there are no credentials.
@@ -132,9 +132,9 @@ class Operations(Face):
         return await self._container.views().catalogue()
 
     async def load_catalogue(self, catalogue: Catalogue, *, by: str = LIBRARY) -> Catalogue:
-        """Put a catalogue on sale; returns the version that is on sale now.
+        """Publish a catalogue; returns the current version.
 
         Args:
-            by: who does, for the record.
+            by: who asks, for the record.
         """
         return await self._container.load_catalogue().load(catalogue, by=by)

@@ -1,4 +1,4 @@
-"""Payments: starting them, their callbacks and status."""
+"""Payments: start, callbacks, status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from echodesk_billing.face.cards import require_card_id
 
 @checks_arguments
 class Payments(Face):
-    """Payments: starting them, their callbacks and status."""
+    """Payments: start, callbacks, status."""
 
     async def checkout(
         self,
@@ -42,33 +42,33 @@ class Payments(Face):
         email: str = "",
         idempotency_key: str | None = None,
     ) -> Order:
-        """Start a payment for a month of a package, or of a set of features.
+        """Start a payment for a month of a package or a set of features.
 
         Args:
-            tenant_id: who buys, lower case as in its web address.
-            tenant_name: on the payment page; the id where empty.
-            package_id: from the catalogue; or `features`.
+            tenant_id: the buyer, lower case as in its URL.
+            tenant_name: shown on the payment page; the id where empty.
+            package_id: from the catalogue; or give `features`.
             seats: how many agents.
             currency: `GEL`, `USD`, `EUR` or `GBP`.
             language: of the payment page, `ka` or `en`.
-            save_card: `no`, `recurrent` (the customer is present later), `automatic` (this very amount is repeated).
+            save_card: `no`, `recurrent` (for later payments of a present customer), `automatic` (repeats this amount).
                 Where None: `automatic`, and `no` for a pre-authorisation.
             capture: `automatic`, or `manual` to hold the money until `capture`.
-            wallet: `google_pay` or `apple_pay` where the card was collected on your own page.
-            wallet_token: of Google Pay; it is passed on and not stored.
+            wallet: `google_pay` or `apple_pay` where your own page collected the card.
+            wallet_token: of Google Pay; passed on and never stored.
             card_id: of a saved recurrent card to pay with.
             options: methods, theme, basket, split and more of `PaymentOptions`.
-            full_name: of the buyer; the bank sees it masked.
-            email: of the buyer; the bank sees it masked.
-            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
-                same order and never makes another.
+            full_name: of the buyer; sent to the bank masked.
+            email: of the buyer; sent to the bank masked.
+            idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
+                same order and never creates another.
 
         Returns:
-            The order; send the customer to its `payment_url`.
+            The order; redirect the customer to its `payment_url`.
 
         Raises:
-            InvalidSelection: the catalogue has no such thing.
-            GatewayError: the bank gave no payment page; unless it refused, the order is found out later.
+            InvalidSelection: it is not in the catalogue.
+            GatewayError: the bank returned no payment page. Unless it refused, reconciliation settles the order.
         """
         buyer = evolve(
             self._writer(tenant_id, tenant_name), user_id=user_id or LIBRARY, full_name=full_name, email=email
@@ -95,10 +95,10 @@ class Payments(Face):
             await self._announce()
 
     async def receive_callback(self, raw_body: bytes, signature: str | None) -> Settled:
-        """Take a callback of the bank, as your own view received it.
+        """Process a callback of the bank, as received by your own view.
 
         Args:
-            raw_body: the very bytes of the body, never parsed and written again.
+            raw_body: the unchanged bytes of the body, never parsed and serialised again.
             signature: the header `Callback-Signature`.
 
         Raises:
@@ -115,23 +115,23 @@ class Payments(Face):
         """The order with this id, ours or the bank's.
 
         Raises:
-            OrderNotFound: there is none, or it is another tenant's.
+            OrderNotFound: it does not exist or belongs to another tenant.
         """
         return await self._container.views().order(self._reader(tenant_id), order_id)
 
     async def pay_now(
         self, tenant_id: str, *, tenant_name: str = "", idempotency_key: str | None = None, by: str = LIBRARY
     ) -> Order:
-        """Create a page to pay the next period; send the customer to the order's `payment_url`.
+        """Create a page to pay the next period; redirect the customer to the order's `payment_url`.
 
         Args:
-            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
-                same order and never makes another.
+            idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
+                same order and never creates another.
             by: who asks, for the record.
 
         Raises:
-            NoActiveSubscription: nothing runs on.
-            GatewayError: the bank gave no payment page.
+            NoActiveSubscription: no subscription renews.
+            GatewayError: the bank returned no payment page.
         """
         order = await self._container.checkout().pay_now(self._writer(tenant_id, tenant_name, by), key=idempotency_key)
         await self._announce()
@@ -143,14 +143,14 @@ class Payments(Face):
         """Create a page to pay for a suspended or ended subscription.
 
         Args:
-            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
-                same order and never makes another.
+            idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
+                same order and never creates another.
             by: who asks, for the record.
 
         Raises:
-            NoActiveSubscription: there never was one.
+            NoActiveSubscription: the tenant never had one.
             IllegalTransition: it is neither suspended nor ended.
-            GatewayError: the bank gave no payment page.
+            GatewayError: the bank returned no payment page.
         """
         order = await self._container.checkout().reactivate(
             self._writer(tenant_id, tenant_name, by), key=idempotency_key
@@ -172,13 +172,13 @@ class Payments(Face):
         """Charge the next period to the saved card, or get a payment page where the card may not be charged.
 
         Args:
-            package_id: with `features` and `seats`, what the next period is to be; what runs where neither is given.
-            idempotency_key: your own name for this charge. Calling again under it never charges a further period.
+            package_id: with `features` and `seats`, of the next period; the current selection where neither is given.
+            idempotency_key: your own key for this charge. Repeating it never charges another period.
             by: who asks, for the record.
 
         Raises:
-            NoActiveSubscription: there is nothing to charge for.
-            GatewayError: the bank did not take it up; it is found out later.
+            NoActiveSubscription: there is no period to charge.
+            GatewayError: the bank did not confirm the charge; reconciliation settles the order.
         """
         changed = package_id is not None or bool(features)
         selection = Selection(package_id=package_id, features=features, seats=seats) if changed else None
@@ -190,10 +190,10 @@ class Payments(Face):
             await self._announce()
 
     async def complete_apple_pay(self, order_id: str, wallet_token: str, *, tenant_id: str) -> Order:
-        """The second step of Apple Pay on your own page, with the token that Apple gave.
+        """The second step of Apple Pay on your own page, with the token from Apple.
 
         Raises:
-            OrderNotFound: there is no such order, or it was not started for Apple Pay.
+            OrderNotFound: it does not exist, or was not started for Apple Pay.
             GatewayError: the bank did not answer, or refused.
         """
         order = await self._container.checkout().complete_apple_pay(self._reader(tenant_id), order_id, wallet_token)

@@ -26,18 +26,18 @@ class Registrations(Face):
         payload: bytes = b"",
         idempotency_key: str | None = None,
     ) -> Order:
-        """Start the payment that brings a tenant to life; `TenantRegistered` tells when it has.
+        """Start the payment that creates a tenant; `TenantRegistered` is emitted once it is paid.
 
         Args:
-            applicant: who registers; the schema's name becomes the tenant's id.
-            payload: what you need to create the tenant; kept encrypted, given back by `registration_payload`.
-            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
-                same order and never makes another.
+            applicant: who registers; the schema name becomes the tenant id.
+            payload: what you need to create the tenant; stored encrypted, returned by `registration_payload`.
+            idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
+                same order and never creates another.
 
         Raises:
             NameTaken: the name is used or reserved.
             VaultClosed: there is a payload, and `BILLING_ENCRYPTION_KEYS` is not set.
-            GatewayError: the bank gave no payment page.
+            GatewayError: the bank returned no payment page.
         """
         selection = Selection(package_id=package_id, features=features, seats=seats)
         order = await self._container.register().register(
@@ -50,6 +50,6 @@ class Registrations(Face):
         """The payload of a registration; empty once it was erased.
 
         Raises:
-            OrderNotFound: the order is of no registration.
+            OrderNotFound: the order does not belong to a registration.
         """
         return await self._container.register().payload(order_id)

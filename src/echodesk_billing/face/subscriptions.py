@@ -1,4 +1,4 @@
-"""Subscriptions: what a tenant has, and changing it."""
+"""Subscriptions: status and changes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from echodesk_billing.face.base import LIBRARY, Face, checks_arguments, choice
 
 @checks_arguments
 class Subscriptions(Face):
-    """Subscriptions: what a tenant has, and changing it."""
+    """Subscriptions: status and changes."""
 
     async def subscription(self, tenant_id: str) -> SubscriptionView:
-        """A tenant's subscription as it is now."""
+        """A tenant's current subscription."""
         return await self._container.views().subscription(self._reader(tenant_id))
 
     async def cancel(self, tenant_id: str, *, immediately: bool = False, by: str = LIBRARY) -> Subscription:
@@ -29,7 +29,7 @@ class Subscriptions(Face):
             by: who asks, for the record.
 
         Raises:
-            NoActiveSubscription: there is none.
+            NoActiveSubscription: the tenant has none.
         """
         subscription = await self._container.cancel().cancel(self._writer(tenant_id, "", by), immediately=immediately)
         await self._announce()
@@ -42,7 +42,7 @@ class Subscriptions(Face):
             by: who asks, for the record.
 
         Raises:
-            NoActiveSubscription: there is none, or it has ended.
+            NoActiveSubscription: the tenant has none, or it has ended.
             IllegalTransition: it is not cancelled.
         """
         subscription = await self._container.cancel().resume(self._writer(tenant_id, "", by))
@@ -60,14 +60,14 @@ class Subscriptions(Face):
         currency: str = "GEL",
         by: str = LIBRARY,
     ) -> Subscription:
-        """Give a tenant access for nothing, once, for as long as `BILLING_TRIAL_DAYS` says.
+        """Start a tenant's one free trial of `BILLING_TRIAL_DAYS` days.
 
         Args:
             by: who asks, for the record.
 
         Raises:
-            InvalidSelection: the catalogue has no such thing.
-            TrialRefused: there are no trials, or the tenant had its own or a subscription.
+            InvalidSelection: it is not in the catalogue.
+            TrialRefused: trials are disabled, or the tenant already had one or a subscription.
         """
         selection = Selection(package_id=package_id, features=features, seats=seats)
         subscription = await self._container.start_trial().start(
@@ -79,16 +79,16 @@ class Subscriptions(Face):
     async def preview_change(
         self, tenant_id: str, *, package_id: int | None = None, features: Sequence[str] = (), seats: int | None = None
     ) -> Changed:
-        """What a change of plan would do, to the tetri and the day.
+        """Preview a change of plan, exact to the tetri and the day.
 
         Args:
-            package_id: the new package, or `features`; what runs where neither is given.
-            seats: how many agents; as many as now where None.
+            package_id: the new package, or give `features`; the current plan where neither is given.
+            seats: how many agents; unchanged where None.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            InvalidSelection: the catalogue has no such thing.
-            ChangeRefused: it is what runs.
+            NoActiveSubscription: the tenant has none.
+            InvalidSelection: it is not in the catalogue.
+            ChangeRefused: it equals the current plan.
         """
         return await self._container.change_plan().preview(
             self._reader(tenant_id), wanted_selection(package_id, features, seats)
@@ -97,7 +97,7 @@ class Subscriptions(Face):
     async def change_plan(
         self,
         tenant_id: str,
-        when: When | str = When.NOW_IF_DEARER,
+        when: When | str = When.NOW_IF_MORE_EXPENSIVE,
         *,
         tenant_name: str = "",
         package_id: int | None = None,
@@ -107,22 +107,22 @@ class Subscriptions(Face):
         idempotency_key: str | None = None,
         by: str = LIBRARY,
     ) -> Changed:
-        """Change the plan: now, which has to be paid at `order.payment_url`, or from the next period.
+        """Change the plan: now, paid at `order.payment_url`, or from the next period.
 
         Args:
-            when: `now`, `later`, or `now if dearer`.
-            package_id: the new package, or `features`; what runs where neither is given.
-            seats: how many agents; as many as now where None.
-            effective: not before this day, where it is scheduled.
-            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
-                same order and never makes another.
+            when: `now`, `later`, or `now if more expensive`.
+            package_id: the new package, or give `features`; the current plan where neither is given.
+            seats: how many agents; unchanged where None.
+            effective: earliest day of a scheduled change.
+            idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
+                same order and never creates another.
             by: who asks, for the record.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            InvalidSelection: the catalogue has no such thing.
-            ChangeRefused: it is what runs, or is no upgrade.
-            GatewayError: the bank gave no payment page.
+            NoActiveSubscription: the tenant has none.
+            InvalidSelection: it is not in the catalogue.
+            ChangeRefused: it equals the current plan, or is not an upgrade.
+            GatewayError: the bank returned no payment page.
         """
         wanted = wanted_selection(package_id, features, seats)
         changed = await self._container.change_plan().change(
@@ -136,13 +136,13 @@ class Subscriptions(Face):
         return changed
 
     async def drop_scheduled_change(self, tenant_id: str, *, by: str = LIBRARY) -> Subscription:
-        """Forget what is scheduled.
+        """Cancel scheduled changes.
 
         Args:
             by: who asks, for the record.
 
         Raises:
-            NothingScheduled: nothing is.
+            NothingScheduled: no change is scheduled.
         """
         return await self._container.change_plan().drop_schedule(self._writer(tenant_id, "", by))
 
@@ -159,16 +159,16 @@ class Subscriptions(Face):
         """Add one feature to a subscription that is a set of features.
 
         Args:
-            feature_id: its number in the catalogue.
-            when: `now`, which has to be paid at `order.payment_url`, or `later`, from the next period.
-            idempotency_key: your own name for this call. Calling again under it, after whatever happened, gives the
-                same order and never makes another.
+            feature_id: its id in the catalogue.
+            when: `now`, paid at `order.payment_url`, or `later`, from the next period.
+            idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
+                same order and never creates another.
             by: who asks, for the record.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            InvalidSelection: it is not sold, is there already, or the subscription is of a package.
-            GatewayError: the bank gave no payment page.
+            NoActiveSubscription: the tenant has none.
+            InvalidSelection: it is not sold, is already included, or the subscription is a package.
+            GatewayError: the bank returned no payment page.
         """
         who = self._writer(tenant_id, tenant_name, by)
         chosen = choice(When, when, "when")
@@ -177,15 +177,15 @@ class Subscriptions(Face):
         return changed
 
     async def remove_feature(self, tenant_id: str, feature_id: int, *, by: str = LIBRARY) -> Changed:
-        """Remove one feature from the next period on, also one that is not sold any more.
+        """Remove one feature from the next period; also one that is no longer sold.
 
         Args:
-            feature_id: its number in the catalogue.
+            feature_id: its id in the catalogue.
             by: who asks, for the record.
 
         Raises:
-            NoActiveSubscription: nothing runs.
-            InvalidSelection: it is not there, is the last one, or the subscription is of a package.
+            NoActiveSubscription: the tenant has none.
+            InvalidSelection: it is not included, is the last one, or the subscription is a package.
         """
         _, changed = await self._container.change_plan().remove_feature(self._writer(tenant_id, "", by), feature_id)
         await self._announce()
@@ -194,18 +194,18 @@ class Subscriptions(Face):
     async def events(
         self, tenant_id: str, *, after: str | None = None, wait: timedelta = timedelta(0)
     ) -> Sequence[Event]:
-        """A tenant's events behind one of them, oldest first, at most 100: read on from the last one's `id`.
+        """A tenant's events after a given one, oldest first, at most 100; continue with the last one's `id`.
 
         Args:
-            after: the `id` of the event that was read last; from the first where None.
-            wait: how long to wait for one where there is none, up to 30 seconds.
+            after: the `id` of the last event read; from the first where None.
+            wait: how long to wait for a new event, up to 30 seconds.
         """
         views = self._container.views()
         return await views.events(self._reader(tenant_id), after, wait, lambda: False)
 
 
 def wanted_selection(package_id: int | None, features: Sequence[str], seats: int | None) -> Wanted:
-    """The new selection, made of what the tenant has."""
+    """The new selection, based on the current one."""
 
     def wanted(has: Selection) -> Selection:
         chosen = package_id is not None or bool(features)

@@ -29,20 +29,20 @@ class Tokens(Face):
         lifetime: timedelta | None = DEFAULT_LIFETIME,
         by: str = LIBRARY,
     ) -> str:
-        """A new token for the HTTP API; this is the only time it can be seen.
+        """Issue a token for the HTTP API; it is shown only once.
 
         Args:
-            tenant_name: on payment pages.
-            user_id: whose token it is, for the record.
+            tenant_name: shown on payment pages.
+            user_id: the token's owner, for the record.
             scopes: `billing:read`, `billing:write`, `operator`.
-            full_name: of the user; the bank sees it masked.
-            email: of the user; the bank sees it masked.
-            lifetime: how long it is good for; for ever where None.
+            full_name: of the user; sent to the bank masked.
+            email: of the user; sent to the bank masked.
+            lifetime: how long it is valid; for ever where None.
             by: who issues it, for the record.
 
         Raises:
-            InvalidTenant: the tenant's id is none, or reserved.
-            InvalidSelection: there is no such scope.
+            InvalidTenant: the tenant id is invalid or reserved.
+            InvalidSelection: an unknown scope.
         """
         who = evolve(
             self._writer(tenant_id, tenant_name, user_id),
@@ -53,14 +53,14 @@ class Tokens(Face):
         return await self._container.tokens().issue(who, by=by, lifetime=lifetime)
 
     async def tokens(self, tenant_id: str) -> Sequence[StoredToken]:
-        """A tenant's tokens by their first characters, newest first; the tokens themselves are not kept."""
+        """A tenant's tokens by prefix, newest first; the tokens themselves are not stored."""
         return await self._container.tokens().listed(self._reader(tenant_id).tenant_id)
 
     async def revoke_tokens(self, prefix: str, *, by: str = LIBRARY) -> int:
-        """Make tokens unusable; returns how many.
+        """Revoke tokens; returns how many.
 
         Args:
-            prefix: their first eight characters, as `tokens` gives them.
-            by: who does, for the record.
+            prefix: their first eight characters, as returned by `tokens`.
+            by: who asks, for the record.
         """
         return await self._container.tokens().revoke(prefix, by=by)

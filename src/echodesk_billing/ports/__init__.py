@@ -1,1 +1,1 @@
-"""What the core needs from outside, each as a Protocol with the errors it may raise."""
+"""Ports: what the core needs from outside, each a Protocol with the errors it may raise."""

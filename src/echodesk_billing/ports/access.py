@@ -1,4 +1,4 @@
-"""Who is asking."""
+"""Callers and their access."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import frozen
 
 
 class Scope(enum.StrEnum):
-    """What a token may do."""
+    """A permission of a token."""
 
     READ = "billing:read"
     WRITE = "billing:write"
@@ -18,15 +18,15 @@ class Scope(enum.StrEnum):
 
 @frozen(kw_only=True)
 class Principal:
-    """A user of one tenant, known by a token.
+    """A user of one tenant, identified by a token.
 
     Args:
-        tenant_id: lower-case name of the tenant, as in its web address.
-        tenant_name: the name on the payment page.
-        user_id: whoever the CRM says it is.
-        scopes: what the user may do.
-        full_name: for the bank, masked before it leaves.
-        email: for the bank, masked before it leaves.
+        tenant_id: lower-case id of the tenant, as in its URL.
+        tenant_name: shown on the payment page.
+        user_id: the CRM's id of the user.
+        scopes: permissions of the user.
+        full_name: for the bank, sent masked.
+        email: for the bank, sent masked.
     """
 
     tenant_id: str
@@ -37,25 +37,25 @@ class Principal:
     email: str = ""
 
     def allows(self, scope: Scope) -> bool:
-        """Whether the user may do what needs `scope`: operators may do everything, and who may write may read."""
+        """Whether the user has `scope`: operators have every scope, and write includes read."""
         if Scope.OPERATOR in self.scopes:
             return True
         return scope in self.scopes or (scope is Scope.READ and Scope.WRITE in self.scopes)
 
     @property
     def own_name(self) -> str:
-        """The tenant's name, where whoever vouches for the user gave one; empty where only the id is known."""
+        """The tenant's name; empty where only the id is known."""
         return self.tenant_name if self.tenant_name != self.tenant_id else ""
 
     @property
     def name(self) -> str:
-        """Who it is, for records of what was done."""
+        """The user's name for records."""
         user = self.user_id or "unknown"
         return f"{user}@{self.tenant_id}" if self.tenant_id else user
 
     @property
     def tenant_filter(self) -> str | None:
-        """The tenant whose things this user may see; None for operators, who see all."""
+        """The tenant whose data this user may see; None for operators, who see all."""
         return None if Scope.OPERATOR in self.scopes else self.tenant_id
 
 
@@ -63,5 +63,5 @@ class Access(Protocol):
     """Checks tokens. A CRM may plug in its own."""
 
     async def authenticate(self, token: str) -> Principal | None:
-        """Whose token it is; None for a token that is unknown, expired or revoked."""
+        """The owner of a token; None where it is unknown, expired or revoked."""
         ...

@@ -1,4 +1,4 @@
-"""Time, from outside."""
+"""Time."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ class Clock(Protocol):
     """The one source of time. It is awaited because it may be the simulated bank's clock."""
 
     async def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """The current time, aware, in UTC."""
         ...

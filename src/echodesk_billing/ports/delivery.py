@@ -1,4 +1,4 @@
-"""Where events go."""
+"""Delivery of events."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from echodesk_billing.domain.events import Event
 
 
 class Delivery(Protocol):
-    """A sink of events. It may see an event more than once, with the same id."""
+    """A receiver of events. It may get an event more than once, with the same id."""
 
     @property
     def is_wanted(self) -> bool:
-        """Whether anyone listens; events wait while nobody does."""
+        """Whether there is a receiver; events wait until there is one."""
         ...
 
     async def deliver(self, event: Event) -> None:
-        """Hand over one event. Any exception means that it comes again later."""
+        """Deliver one event. After an exception it is delivered again later."""
         ...

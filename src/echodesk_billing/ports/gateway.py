@@ -1,4 +1,4 @@
-"""The bank, as the core sees it."""
+"""The bank's gateway."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from echodesk_billing.domain.orders.report import BankReport
 
 
 class GatewayError(BillingError):
-    """A call to the bank that did not go well."""
+    """Base class of failed calls to the bank."""
 
 
 class GatewayNotConfigured(GatewayError):
-    """There are no credentials, so the bank cannot be asked anything."""
+    """There are no credentials, so the bank cannot be called."""
 
     def __init__(self) -> None:
         super().__init__("Payments are not configured: set BOG_CLIENT_ID and BOG_CLIENT_SECRET")
 
 
 class GatewayUnavailable(GatewayError):
-    """The bank cannot be reached, or says that it cannot work now.
+    """The bank cannot be reached, or is temporarily unavailable.
 
     Args:
         message: what happened.
-        retry_after_seconds: how long the bank asks to wait, or a guess.
+        retry_after_seconds: the bank's `Retry-After`, or an estimate.
     """
 
     def __init__(self, message: str, retry_after_seconds: int = 30) -> None:
@@ -38,14 +38,14 @@ class GatewayUnavailable(GatewayError):
 
 
 class GatewayTimeout(GatewayError):
-    """The bank may have done what was asked; nobody knows until it is asked again."""
+    """The call timed out: its outcome is unknown until reconciled."""
 
 
 class GatewayInDoubt(GatewayTimeout):
-    """The bank refused, but an earlier attempt may have done what was asked: its refusal settles nothing.
+    """The bank refused, but an earlier attempt may have succeeded: the outcome is unknown.
 
     Args:
-        refusal: what the bank said.
+        refusal: the bank's refusal.
     """
 
     def __init__(self, refusal: GatewayRefused) -> None:
@@ -54,15 +54,15 @@ class GatewayInDoubt(GatewayTimeout):
 
 
 class GatewayNonsense(GatewayError):
-    """The bank answered something that is no answer; it may have done what was asked."""
+    """The bank's answer cannot be parsed; the outcome is unknown."""
 
 
 class GatewayRefused(GatewayError):
-    """The bank understood and said no: this call did nothing, and asking again changes nothing.
+    """The bank refused the call: it had no effect, and repeating it does not help.
 
     Args:
         status: the HTTP status of its answer.
-        message: its reason.
+        message: the bank's reason.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -71,14 +71,14 @@ class GatewayRefused(GatewayError):
 
 
 class MalformedCallback(BillingError):
-    """A callback's body is not what the bank sends; the message says what is wrong with it."""
+    """A callback's body is invalid; the message says why."""
 
 
 async def find_receipt(gateway: Gateway, order_id: str) -> BankReport | None:
-    """The bank's receipt of an order, by the bank's id or by ours; None where it says that it finds none.
+    """The bank's receipt of an order, by the bank's id or by ours; None where it does not exist.
 
     Raises:
-        GatewayError: the bank cannot say.
+        GatewayError: the bank gave no answer.
     """
     try:
         return await gateway.receipt(order_id)
@@ -87,7 +87,7 @@ async def find_receipt(gateway: Gateway, order_id: str) -> BankReport | None:
 
 
 def require_configured(gateway: Gateway) -> None:
-    """Check that the bank can be asked at all.
+    """Check that there are credentials.
 
     Raises:
         GatewayNotConfigured: there are no credentials.
@@ -97,7 +97,7 @@ def require_configured(gateway: Gateway) -> None:
 
 
 class Verdict(enum.StrEnum):
-    """What the signature of a callback is worth."""
+    """The result of verifying a callback's signature."""
 
     VALID = "valid"
     INVALID = "invalid"
@@ -105,7 +105,7 @@ class Verdict(enum.StrEnum):
 
 
 class Gateway(Protocol):
-    """The calls of the bank that the use cases make."""
+    """The bank's calls used by the use cases."""
 
     @property
     def is_configured(self) -> bool:
@@ -114,72 +114,72 @@ class Gateway(Protocol):
 
     @property
     def trouble(self) -> str | None:
-        """Why calls would fail now: no credentials, or a bank that has not answered for a while; else None."""
+        """Why calls would fail now: missing credentials, or an open circuit breaker; else None."""
         ...
 
     async def create_order(self, order: Order, wallet_token: str = "") -> BankReport:
-        """Create `order` at the bank, under its idempotency key: asking twice makes one order.
+        """Create `order` at the bank, under its idempotency key: repeating it creates one order.
 
-        With a saved card as parent it is charged to it; with Google Pay it may be paid at once.
+        With a parent order its saved card is charged; with Google Pay it may be paid at once.
 
         Args:
-            wallet_token: of Google Pay, encrypted; never stored, and not needed to ask again.
+            wallet_token: of Google Pay, encrypted; never stored, and not needed to repeat the call.
 
         Raises:
-            GatewayError: one of its kinds; only after `GatewayRefused` is it sure that nothing was done.
+            GatewayError: a subtype; only `GatewayRefused` means that the call had no effect.
         """
         ...
 
     async def complete_apple_pay(self, order: Order, wallet_token: str) -> BankReport:
-        """Pay an order that was created for Apple Pay with the token that Apple gave; answers as `create_order`."""
+        """Pay an order created for Apple Pay with the token from Apple; returns the same as `create_order`."""
         ...
 
     async def save_card(self, bank_order_id: str, kind: SaveCard, key: str) -> None:
-        """Have the card kept when this order is paid; to be asked before the customer is sent to pay."""
+        """Enable saving the card when this order is paid; call it before redirecting the customer."""
         ...
 
     async def forget_card(self, bank_order_id: str, key: str) -> None:
-        """Have the card deleted that this order saved."""
+        """Delete the card saved by this order."""
         ...
 
     async def refund(self, order: Order, refund: Refund) -> str:
-        """Ask for money back, under the refund's id as key; gives the bank's id of the action.
+        """Request a refund, with its id as idempotency key; returns the bank's action id.
 
         Raises:
-            GatewayError: one of its kinds; only after `GatewayRefused` is it sure that nothing will go back.
+            GatewayError: a subtype; only `GatewayRefused` means that nothing will be refunded.
         """
         ...
 
     async def capture(self, order: Order, amount: Money | None, key: str) -> None:
-        """Take what is held for `order`, all of it where `amount` is None."""
+        """Capture a held payment, all of it where `amount` is None."""
         ...
 
     async def release(self, order: Order, key: str) -> None:
-        """Let go of what is held for `order`."""
+        """Release a held payment."""
         ...
 
     async def receipt(self, order_id: str, *, is_hint: bool = False) -> BankReport:
-        """What the bank knows of an order.
+        """Fetch the receipt of an order.
 
         Args:
-            order_id: the bank's id, or ours where the bank's is not known.
-            is_hint: somebody unknown made us ask, so that failures must not keep payments from the bank.
+            order_id: the bank's id, or ours where that is unknown.
+            is_hint: triggered by an unauthenticated caller, so failures must not open the circuit breaker.
 
         Raises:
-            GatewayError: one of its kinds; `GatewayRefused` where the bank has no such order.
+            GatewayError: a subtype; `GatewayRefused` where the order does not exist.
         """
         ...
 
     def is_ours(self, report: BankReport) -> bool:
-        """Whether a report is of an order of our merchant, as far as it and the settings say."""
+        """Whether a report belongs to our merchant, as far as can be checked."""
         ...
 
     def verify(self, raw_body: bytes, signature: str | None) -> Verdict:
-        """What the signature over these very bytes is worth."""
+        """Verify the signature over these bytes."""
         ...
 
     def read_callback(self, raw_body: bytes) -> BankReport:
-        """What a callback says.
+        """Parse a callback.
 
         Raises:
             MalformedCallback: the body is not a callback of the bank.
@@ -187,9 +187,9 @@ class Gateway(Protocol):
         ...
 
     async def check_credentials(self) -> None:
-        """Fetch a token, to see whether the credentials are good.
+        """Fetch a token, to check the credentials.
 
         Raises:
-            GatewayError: they are not, or the bank did not answer.
+            GatewayError: they are invalid, or the bank did not answer.
         """
         ...

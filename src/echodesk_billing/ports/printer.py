@@ -1,4 +1,4 @@
-"""Invoices on paper."""
+"""Printing of invoices."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class InvoicePrinter(Protocol):
 
     @property
     def is_available(self) -> bool:
-        """Whether it can."""
+        """Whether PDFs are available."""
         ...
 
     def print(self, invoice: Invoice, tenant_name: str, language: str) -> bytes:
         """The invoice as a PDF, the same bytes every time.
 
         Args:
-            tenant_name: who is billed.
+            tenant_name: the billed tenant.
             language: `ka` or `en`.
         """
         ...

@@ -1,4 +1,4 @@
-"""How much of its plan a tenant uses, which only the CRM knows."""
+"""Usage of a plan, which only the CRM knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Usage:
-    """What a tenant uses now: people, WhatsApp messages this period, gigabytes stored."""
+    """A tenant's current usage: users, WhatsApp messages this period, gigabytes stored."""
 
     users: int = 0
     whatsapp_messages: int = 0
@@ -17,8 +17,8 @@ class Usage:
 
 
 class UsageMeter(Protocol):
-    """Tells usage. Without a CRM plugged in there is none to tell, and all figures are zero."""
+    """Reports usage. Without a CRM all figures are zero."""
 
     async def usage(self, tenant_id: str) -> Usage:
-        """What this tenant uses."""
+        """The usage of a tenant."""
         ...

@@ -1,4 +1,4 @@
-"""Keeping what others entrust to us unreadable at rest."""
+"""Encryption of secrets at rest."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from echodesk_billing.domain.errors import BillingError
 
 
 class VaultClosed(BillingError):
-    """Something cannot be sealed or opened; the message says which key is missing."""
+    """A secret cannot be encrypted or decrypted; the message says which key is missing."""
 
 
 class Vault(Protocol):
-    """Seals and opens small secrets."""
+    """Encrypts and decrypts small secrets."""
 
     def seal(self, plain: bytes) -> bytes:
         """Encrypt.
@@ -26,6 +26,6 @@ class Vault(Protocol):
         """Decrypt.
 
         Raises:
-            VaultClosed: none of the keys opens it.
+            VaultClosed: no key decrypts it.
         """
         ...

@@ -1,4 +1,4 @@
-"""The bank's calls over HTTP, and what each way of failing means."""
+"""The bank's API over HTTP, and the meaning of each failure."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ _SERVER_ERROR = 500
 
 @frozen(kw_only=True)
 class BankAccess:
-    """Where the bank is and who we are to it.
+    """The bank's URLs and our credentials.
 
     Args:
         client_id: empty where payments are not configured.
-        timeout_seconds: for one call of ours, repetitions included.
-        keys: any of which may have signed a callback.
-        merchant_id: our `client.id` at the bank, to tell callbacks of other merchants; not looked at where empty.
-        breaker_failures: after so many calls in a row that failed for a passing reason the bank is left alone.
-        breaker_seconds: for how long.
+        timeout_seconds: for one call, retries included.
+        keys: public keys; a callback may be signed with any of them.
+        merchant_id: our `client.id` at the bank, to recognise callbacks of other merchants; not checked where empty.
+        breaker_failures: how many transient failures in a row open the circuit breaker.
+        breaker_seconds: how long it stays open.
     """
 
     auth_url: str
@@ -78,7 +78,7 @@ class BankAccess:
 
     @property
     def is_test_environment(self) -> bool:
-        """Whether it is the bank's own, which wants the amount of every refund."""
+        """Whether it is the real bank, which requires the amount of every refund."""
         return signature.is_test_environment(self.api_base_url)
 
 
@@ -86,8 +86,8 @@ class BogGateway:
     """The `Gateway` port on the bank's API, version 1.
 
     Args:
-        session: to call with; it follows no redirects and keeps no cookies for us.
-        access: where and who.
+        session: the HTTP client; redirects and cookies are not used.
+        access: URLs and credentials.
         clock: for the token's age.
     """
 
@@ -112,7 +112,7 @@ class BogGateway:
 
     @property
     def trouble(self) -> str | None:
-        """No credentials, or an open circuit."""
+        """Missing credentials, or an open circuit breaker."""
         if not self.is_configured:
             return str(GatewayNotConfigured())
         return str(self._resting(self._breaker)) if self._breaker.opened else None
@@ -174,15 +174,15 @@ class BogGateway:
         return report
 
     def is_ours(self, report: BankReport) -> bool:
-        """By `client.id`, where the settings name ours and the report names one."""
+        """Compares `client.id`, where both the settings and the report have one."""
         return not (self._access.merchant_id and report.merchant_id) or report.merchant_id == self._access.merchant_id
 
     def verify(self, raw_body: bytes, signature_header: str | None) -> Verdict:
-        """What the signature is worth, by the bank's keys."""
+        """Verify the signature with the bank's keys."""
         return signature.verify(self._access.keys, raw_body, signature_header)
 
     def read_callback(self, raw_body: bytes) -> BankReport:
-        """What a callback says."""
+        """Parse a callback."""
         try:
             return codec.callback(codec.decode(raw_body))
         except codec.Malformed as error:
@@ -202,10 +202,10 @@ class BogGateway:
         headers: dict[str, str],
         breaker: CircuitBreaker | None = None,
     ) -> bytes:
-        """One call, repeated while that is safe and helps; every changing call carries its idempotency key.
+        """One call, retried while that is safe and useful; every changing call carries its idempotency key.
 
         Raises:
-            GatewayError: of the kind that says whether anything was done.
+            GatewayError: its type says whether the call may have had an effect.
         """
         if not self.is_configured:
             raise GatewayNotConfigured
@@ -222,9 +222,9 @@ class BogGateway:
         """Attempts within one time limit.
 
         Raises:
-            _Transient: the last failure, where none of the attempts was understood; the last that leaves it open
-                whether something was done, where one does.
-            GatewayInDoubt: the bank refused after an attempt of which that is open.
+            _Transient: the last failure, where no attempt was answered properly; the last one that leaves it open
+                whether the call had an effect, where one does.
+            GatewayInDoubt: the bank refused after an attempt whose effect is unknown.
         """
         last: _Transient | None = None
         doubt: _Transient | None = None
@@ -257,7 +257,7 @@ class BogGateway:
         raise AssertionError("a retry context ends by returning or raising")
 
     def _resting(self, breaker: CircuitBreaker) -> GatewayUnavailable:
-        """What is said while the circuit is open."""
+        """The error while the circuit breaker is open."""
         seconds = max(1, math.ceil(breaker.open_remaining))
         failures = self._access.breaker_failures
         return GatewayUnavailable(
@@ -265,7 +265,7 @@ class BogGateway:
         )
 
     async def _attempt(self, method: str, path: str, body: codec.Json | None, headers: dict[str, str]) -> bytes:
-        """One request, and one more with a fresh token where the bank no longer takes ours."""
+        """One request, and one more with a fresh token where the bank rejects the current one."""
         for is_last in (False, True):
             token = await self._token()
             status, answer, answer_headers = await self._request(method, path, body, headers, token)
@@ -278,7 +278,7 @@ class BogGateway:
         raise GatewayUnavailable("The bank rejects a token that it issued a moment ago", 60)
 
     async def _token(self) -> str:
-        """The current token; a token service that cannot be reached is a passing failure of the bank, tried once."""
+        """The current token; an unreachable token service is a transient failure, tried once."""
         try:
             return await self._tokens.get()
         except TokenServiceDown as down:
@@ -302,10 +302,10 @@ class BogGateway:
 
 
 class _Transient(Exception):
-    """A failure that may pass: worth repeating, and `meaning` when it does not pass.
+    """A transient failure: worth retrying, and `meaning` when the retries run out.
 
     Args:
-        leaves_doubt: the bank may have done what was asked.
+        leaves_doubt: the call may have had an effect.
     """
 
     def __init__(self, meaning: GatewayError, wait_seconds: float | None = None, *, leaves_doubt: bool = False) -> None:
@@ -323,7 +323,7 @@ class _Transient(Exception):
 
 
 def _wait_before_repeating(error: Exception) -> bool | float:
-    """Whether to repeat, and how long the bank wants us to wait where it says so and it is not long."""
+    """Whether to retry, and the bank's `Retry-After` where it is short."""
     if not isinstance(error, _Transient):
         return False
     if error.wait_seconds is None:
@@ -332,10 +332,10 @@ def _wait_before_repeating(error: Exception) -> bool | float:
 
 
 def _read(read: Callable[[codec.Json], T], raw: bytes, what: str) -> T:
-    """What `read` makes of an answer of the bank.
+    """The bank's answer, parsed by `read`.
 
     Raises:
-        GatewayNonsense: nothing.
+        GatewayNonsense: it cannot be parsed.
     """
     try:
         return read(codec.decode(raw))

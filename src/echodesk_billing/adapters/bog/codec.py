@@ -1,7 +1,7 @@
-"""The bank's JSON and the domain, translated both ways.
+"""Translation between the bank's JSON and the domain.
 
-What the bank sends is read with tolerance for its habits: amounts as strings or numbers, codes as strings or numbers,
-null and empty members, an older flat callback, fields not known.
+Parsing tolerates the bank's variations: amounts as strings or numbers, codes as strings or numbers,
+null and empty members, an older flat callback, unknown fields.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Malformed(ValueError):
-    """A body of the bank that cannot be read; the message names the member at fault."""
+    """A body of the bank that cannot be parsed; the message names the invalid member."""
 
 
 def decode(raw: bytes) -> Json:
-    """JSON with exact numbers.
+    """Parse JSON with exact numbers.
 
     Raises:
         Malformed: it is not a JSON object.
@@ -51,14 +51,14 @@ def decode(raw: bytes) -> Json:
 
 
 def encode(document: object) -> bytes:
-    """JSON in which amounts are numbers with two decimals."""
+    """Render JSON with amounts as numbers with two decimals."""
     return _encoder.encode(document)
 
 
 def create_order(order: Order, wallet_token: str = "") -> Json:
     """The body of `POST /ecommerce/orders`, also with a saved card's order behind it.
 
-    Members that say nothing are left out. Source: docs/bank-calls.md.
+    Members with default values are left out. Source: docs/bank-calls.md.
     """
     request, options = order.request, order.request.options
     units: dict[str, Any] = {
@@ -87,25 +87,25 @@ def create_order(order: Order, wallet_token: str = "") -> Json:
 
 
 def subscribe(order: Order) -> Json:
-    """The body of an automatic charge: the bank takes amount and currency from the parent order."""
+    """The body of an automatic charge: the bank uses amount and currency of the parent order."""
     return {"callback_url": order.request.callback_url, "external_order_id": order.id}
 
 
 def refund(order: Order, asked: Refund, *, states_amount: bool) -> Json:
-    """The body of a refund; the amount is left out for all of it, where the bank allows that."""
+    """The body of a refund; the amount is left out for a full refund, where the bank allows that."""
     return {} if asked.amount == order.captured and not states_amount else amount_of(asked.amount)
 
 
 def amount_of(amount: Money | None) -> Json:
-    """A body with an amount, or without for all of it."""
+    """A body with an amount; without one for everything."""
     return {} if amount is None else {"amount": amount.amount}
 
 
 def created(document: Json, order: Order) -> BankReport:
-    """The answer to a create call: with the address of a page, or of a wallet with what became of it.
+    """The answer to a create call: with the URL of a page, or the outcome of a wallet payment.
 
     Raises:
-        Malformed: it has no id, or no address where the customer has to be sent somewhere.
+        Malformed: it has no id, or no URL where the customer has to be redirected.
     """
     bank_order_id = _identifier(document, "id")
     if not bank_order_id:
@@ -132,7 +132,7 @@ def action_id(document: Json) -> str:
     """The answer to a refund, a capture or a release.
 
     Raises:
-        Malformed: it names no action.
+        Malformed: it has no action id.
     """
     found = _identifier(document, "action_id")
     if not found:
@@ -144,7 +144,7 @@ def callback(document: Json) -> BankReport:
     """A callback, in its nested shape or the older flat one.
 
     Raises:
-        Malformed: it names no order or has no status.
+        Malformed: it has no order id or no status.
     """
     body = document.get("body")
     if not isinstance(body, dict):
@@ -156,7 +156,7 @@ def receipt(document: Json, source: Source) -> BankReport:
     """A receipt, or the body of a callback.
 
     Raises:
-        Malformed: it names no order, has no status, or has an amount that is none.
+        Malformed: it has no order id, no status, or an invalid amount.
     """
     units = _object(document, "purchase_units")
     detail = _object(document, "payment_detail")
@@ -185,7 +185,7 @@ def receipt(document: Json, source: Source) -> BankReport:
 
 
 def error_message(raw: bytes) -> str:
-    """What an error body says: its message where it is JSON, else the beginning of its text."""
+    """The message of an error body where it is JSON, else the beginning of its text."""
     try:
         document = decode(raw)
     except Malformed:
@@ -195,7 +195,7 @@ def error_message(raw: bytes) -> str:
 
 
 def _basket(order: Order) -> list[Json]:
-    """The lines of the basket; one line of the whole amount where no others are given."""
+    """The lines of the basket; one line of the whole amount by default."""
     request = order.request
     if not request.options.basket:
         return [
@@ -256,7 +256,7 @@ def _split(split: Split) -> Json:
 
 
 def _card(detail: Json) -> ReportedCard | None:
-    """The card that paying saved; a later charge to a saved card saves none."""
+    """The card that the payment saved; a charge to a saved card saves none."""
     kind = _SAVED_CARDS.get(_text(detail, "saved_card_type") or "")
     if kind is None or _text(detail, "parent_order_id") or not _text(detail, "payer_identifier"):
         return None
@@ -273,7 +273,7 @@ _FAILED = ("rejected", "failed", "declined", "canceled", "cancelled", "error")
 
 
 def _discount(document: Json, currency: Currency | None) -> Money | None:
-    """What the bank itself took off: its own and its system's discount."""
+    """The discounts of the bank and its systems."""
     parts = [_money(document.get(name), currency, name) for name in ("bank_discount_amount", "system_discount_amount")]
     stated = [part for part in parts if part is not None]
     try:
@@ -310,7 +310,7 @@ def _object(document: Json, name: str) -> Json:
 
 
 def _text(document: Json, name: str) -> str | None:
-    """A member as text; None where it is missing, null, empty or no scalar."""
+    """A member as text; None where it is missing, null, empty or not a scalar."""
     value = document.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
@@ -318,7 +318,7 @@ def _text(document: Json, name: str) -> str | None:
 
 
 def _identifier(document: Json, name: str) -> str | None:
-    """An id of the bank's; it becomes part of an address, so nothing but letters, digits and dashes will do."""
+    """An id of the bank; it becomes part of a URL, so only letters, digits and dashes are accepted."""
     value = _text(document, name)
     if value is not None and not _IDENTIFIER.fullmatch(value):
         raise Malformed(f"{name} {value[:40]!r} is not an order id")
@@ -344,7 +344,7 @@ def _currency(code: str | None) -> Currency | None:
 
 
 def _money(value: object, currency: Currency | None, name: str) -> Money | None:
-    """An amount that came as a string or a number; without a currency it says nothing."""
+    """An amount sent as a string or a number; None without a currency."""
     if value is None or value == "" or currency is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):

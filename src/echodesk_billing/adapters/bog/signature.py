@@ -1,4 +1,4 @@
-"""Whether a callback comes from the bank: RSA, PKCS#1 v1.5, SHA-256, over the raw bytes of the body."""
+"""Callback signatures: RSA, PKCS#1 v1.5, SHA-256, over the raw bytes of the body."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ _PEM_BLOCK = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----"
 
 
 def is_test_environment(api_base_url: str) -> bool:
-    """Whether an address of the API is of the bank's own test environment."""
+    """Whether an API URL belongs to the bank's test environment."""
     return urlsplit(api_base_url).hostname in TEST_ENVIRONMENT_HOSTS
 
 
 def built_in_key(api_base_url: str) -> str:
-    """The PEM text of the key that callbacks are signed with at an address of the API.
+    """The PEM of the key that signs callbacks of an API URL.
 
-    The test environment's key opens nothing else: whoever can sign there could forge payments here.
+    The test environment's key is accepted only there: anyone able to sign there could otherwise forge payments.
     """
     return TEST_PUBLIC_KEY if is_test_environment(api_base_url) else BANK_PUBLIC_KEY
 
 
 def load_keys(pem: str) -> tuple[RSAPublicKey, ...]:
-    """The keys in a text of one or more PEM blocks; several are a rotation, and any of them may have signed.
+    """The keys in a text of one or more PEM blocks; during a rotation, any of them may have signed.
 
     Raises:
-        ValueError: there is no RSA public key in it.
+        ValueError: it contains no RSA public key.
     """
     keys = []
     for block in _PEM_BLOCK.findall(pem):
@@ -77,7 +77,7 @@ def load_keys(pem: str) -> tuple[RSAPublicKey, ...]:
 
 
 def verify(keys: Sequence[RSAPublicKey], raw_body: bytes, signature: str | None) -> Verdict:
-    """What `signature`, base64 and perhaps URL-encoded, is worth over `raw_body`."""
+    """Verify `signature`, base64 and possibly URL-encoded, over `raw_body`."""
     if not signature or not signature.strip():
         return Verdict.UNSIGNED
     try:

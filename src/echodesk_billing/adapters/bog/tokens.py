@@ -1,4 +1,4 @@
-"""The bank's access token: kept until five minutes before it expires, fetched once however many wait."""
+"""The bank's access token: kept until five minutes before it expires, fetched once for all concurrent callers."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _LATEST_SECONDS = 10**11  # since 1970; a greater number is milliseconds
 
 
 class TokenServiceDown(GatewayUnavailable):
-    """The token service did not answer, or not sensibly: not a matter of our credentials."""
+    """The token service failed for a reason other than our credentials."""
 
 
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     """The body of an answer of the bank.
 
     Raises:
-        GatewayNonsense: it is longer than any answer of the bank can be.
+        GatewayNonsense: it is longer than any answer of the bank.
     """
     body = bytearray()
     async for chunk in response.content.iter_any():
@@ -48,11 +48,11 @@ class _TokenAnswer(msgspec.Struct):
 
 
 def lifetime(expires_in: object, now: datetime) -> timedelta:
-    """How long a token lives, from nothing to a day, by whatever the bank says of it.
+    """The lifetime of a token, between zero and one day, from the bank's `expires_in`.
 
     Args:
         expires_in: seconds, or the moment it ends as seconds or milliseconds since 1970, as a number or a string. A
-            token of which it is none of these is used once.
+            token with any other value is used once.
 
     Source: the bank documents seconds, with 1634719923245 as its example.
     """
@@ -74,14 +74,14 @@ class _Token:
 
 
 class TokenSource:
-    """Gives the current token.
+    """Fetches and caches the token.
 
     Args:
         session: to fetch it with.
-        auth_url: of the bank's token call.
+        auth_url: URL of the bank's token call.
         client_id: of the merchant.
         client_secret: of the merchant.
-        clock: tells when a token has grown old.
+        clock: source of time for the token's age.
     """
 
     def __init__(
@@ -95,10 +95,10 @@ class TokenSource:
         self._fetching: asyncio.Task[_Token] | None = None
 
     async def get(self) -> str:
-        """A token that is good now.
+        """A valid token.
 
         Raises:
-            GatewayUnavailable: the bank cannot be reached, or refuses our credentials.
+            GatewayUnavailable: the bank cannot be reached, or rejects our credentials.
             GatewayNonsense: its answer has no token.
         """
         if self._token is not None and await self._clock.now() < self._token.usable_until:
@@ -109,7 +109,7 @@ class TokenSource:
         return (await asyncio.shield(self._fetching)).value
 
     def drop(self, token: str) -> None:
-        """Forget a token that the bank no longer takes, unless it was replaced meanwhile."""
+        """Drop a token that the bank rejects, unless it was replaced meanwhile."""
         if self._token is not None and self._token.value == token:
             self._token = None
 

@@ -1,4 +1,4 @@
-"""Background work that goes on whatever happens to it."""
+"""Background loops that survive every error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_JOB_SECONDS = 15 * 60.0
 
 
 async def every(seconds: float, job: Callable[[], Awaitable[object]], name: str) -> NoReturn:
-    """Do `job`, wait, and again, until cancelled. What it raises is logged and ends nothing, nor does hanging.
+    """Run `job` and wait, again and again, until cancelled. Errors are logged; hanging runs are cut off.
 
     Args:
         seconds: of this machine's time between the end of one run and the start of the next.
@@ -32,11 +32,11 @@ async def every(seconds: float, job: Callable[[], Awaitable[object]], name: str)
 
 
 async def keep(name: str, run: Callable[[], Awaitable[object]]) -> NoReturn:
-    """Run something that is not meant to end, and again whenever it does, until cancelled.
+    """Run something that is not meant to end, and restart it whenever it does, until cancelled.
 
     Args:
-        name: of it, for the log.
-        run: starts it; a pause before each new start grows while it ends at once.
+        name: for the log.
+        run: starts it; the pause before a restart grows while it keeps failing.
     """
     loop, pause = asyncio.get_running_loop(), FIRST_PAUSE_SECONDS
     while True:

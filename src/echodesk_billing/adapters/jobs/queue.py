@@ -1,4 +1,4 @@
-"""Workers on PostgreSQL: procrastinate queues, schedules and recovers the jobs that `BackgroundTasks` does."""
+"""Workers on PostgreSQL: procrastinate queues, schedules and recovers the jobs of `BackgroundTasks`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOCK_MS, STATEMENT_MS = 5_000, 30_000
 
 
 def build_app(database_url: str, background_tasks: BackgroundTasks | None = None) -> App:
-    """The queue of a database; with `background_tasks` the tasks do something."""
+    """The queue of a database; without `background_tasks` its jobs do nothing."""
     connector = PsycopgConnector(
         conninfo=database_url,
         max_size=4 + (background_tasks.concurrency if background_tasks else 0),
@@ -59,7 +59,7 @@ def _add_tasks(app: App, background_tasks: BackgroundTasks) -> None:
 
 
 async def prepare(database_url: str) -> bool:
-    """Make the queue's tables unless they are there; returns whether they were made."""
+    """Create the queue's tables unless they exist; returns whether they were created."""
     async with build_app(database_url).open_async() as app:
         if await _is_prepared(app):
             return False
@@ -76,10 +76,10 @@ async def _is_prepared(app: App) -> bool:
 async def working(
     database_url: str, background_tasks: BackgroundTasks, look_every_seconds: float
 ) -> AsyncIterator[None]:
-    """Work while the block runs: look for what is due, do jobs, take over those of workers that died.
+    """Work while the block runs: find what is due, run jobs, take over those of workers that died.
 
     Args:
-        look_every_seconds: how often domain tables are looked at for what is due.
+        look_every_seconds: how often the domain tables are searched for due work.
 
     Raises:
         StorageUnavailable: the queue has no tables yet.

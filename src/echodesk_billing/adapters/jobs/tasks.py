@@ -1,4 +1,4 @@
-"""What has to be done in the background, whoever does it: a loop in this process, or workers of a queue."""
+"""Background tasks, run by loops of this process or by workers of a queue."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CLEAN_UP_EVERY_SECONDS = 2.0
 
 
 class BackgroundTasks:
-    """Background work, each chore safe to be done by many at once.
+    """Background tasks, each safe to run concurrently in several processes.
 
     Args:
-        concurrency: how many subscriptions are tended at a time.
-        bank_calls_per_second: how fast subscriptions are begun with, so that the bank is not flooded.
+        concurrency: how many subscriptions are processed at a time.
+        bank_calls_per_second: how many subscriptions are started per second, to limit calls to the bank.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class BackgroundTasks:
         self.concurrency = concurrency
 
     async def tend(self, tenant_id: str) -> Renewed:
-        """Do what is due for one subscription, when it is its turn."""
+        """Process one due subscription, within the rate limit."""
         if self._pace is None:
             burst = max(1.0, self._rate / 10)
             self._pace = AsyncLimiter(burst, burst / self._rate)
@@ -59,7 +59,7 @@ class BackgroundTasks:
         return await self._renew.tend(tenant_id)
 
     async def renew_due(self) -> AsyncIterator[Renewed]:
-        """Do what is due for all subscriptions, several at a time."""
+        """Process all due subscriptions, several at a time."""
         while tenants := await self._renew.claim(BATCH):
             waiting = iter(tenants)
             running = self._begin(self.concurrency, waiting)
@@ -73,7 +73,7 @@ class BackgroundTasks:
         return {asyncio.create_task(self.tend_safely(tenant)) for tenant in itertools.islice(tenants, number)}
 
     async def tend_safely(self, tenant_id: str) -> Renewed:
-        """One subscription that cannot be tended keeps no other waiting; it comes again when its claim runs out."""
+        """A subscription that fails does not block others; it is processed again when its claim expires."""
         try:
             return await self.tend(tenant_id)
         except Exception as error:  # noqa: BLE001 - told, logged, and tried again
@@ -81,26 +81,26 @@ class BackgroundTasks:
             return Renewed(tenant_id=tenant_id, state="unknown", problem=f"{type(error).__name__}: {error}")
 
     async def enqueue_due(self) -> int:
-        """Put some of what is due into the queue; returns for how many subscriptions."""
+        """Enqueue a batch of due subscriptions; returns how many."""
         return await self._renew.enqueue(MOST_ENQUEUED)
 
     async def reconcile_due(self) -> None:
-        """Ask the bank about orders in doubt whose time has come."""
+        """Reconcile orders whose check is due."""
         async for _ in self._reconcile.run():
             pass
 
     async def deliver(self) -> None:
-        """Hand over events."""
+        """Deliver events."""
         await self._relay.run()
 
     async def clean_up(self) -> None:
-        """Remind of cards that expire, erase and delete what nobody needs."""
+        """Remind of expiring cards, erase and delete obsolete data."""
         await self._renew.remind_of_cards()
         await self._register.erase_payloads()
         await self._prune.run()
 
     async def run_all(self) -> None:
-        """All of it once, in this process."""
+        """Run every task once, in this process."""
         async for _ in self.renew_due():
             pass
         now = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""The storage port in memory: for unit tests, and for trying the domain out."""
+"""The storage port in memory, for unit tests and experiments."""
 
 from echodesk_billing.adapters.memory.storage import MemoryStorage
 

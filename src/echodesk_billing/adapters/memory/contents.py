@@ -1,4 +1,4 @@
-"""What is remembered in memory."""
+"""The data of the memory storage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Sent:
 
 @define
 class Contents:
-    """What is remembered."""
+    """The stored data."""
 
     orders: dict[str, Order] = Factory(dict)
     history: dict[str, list[Step]] = Factory(dict)

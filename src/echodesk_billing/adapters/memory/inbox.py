@@ -1,4 +1,4 @@
-"""Callbacks that were received, in memory."""
+"""The inbox of callbacks, in memory."""
 
 from __future__ import annotations
 

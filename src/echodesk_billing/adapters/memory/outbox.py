@@ -1,4 +1,4 @@
-"""Events on their way out, in memory."""
+"""The outbox, in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting what is of no use any more, in memory."""
+"""Deletion of obsolete data, in memory."""
 
 from __future__ import annotations
 

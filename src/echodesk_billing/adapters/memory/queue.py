@@ -7,4 +7,4 @@ from collections.abc import Sequence
 
 class NoQueue:
     def put(self, task: str, tenants: Sequence[str]) -> None:
-        """Whoever waits for jobs here waits for ever: memory is worked on directly."""
+        """There are no queue workers in memory; due work is processed directly."""

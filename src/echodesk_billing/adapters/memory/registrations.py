@@ -29,7 +29,7 @@ class MemoryRegistrations:
         self._registrations[registration.order_id] = registration
 
     def lock_name(self, schema_name: str) -> None:
-        """Transactions do not overlap here."""
+        """Nothing to lock: transactions do not overlap here."""
 
     def of_name(self, schema_name: str) -> Sequence[Registration]:
         return [one for one in self._registrations.values() if one.applicant.schema_name == schema_name]

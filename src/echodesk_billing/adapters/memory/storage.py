@@ -1,4 +1,4 @@
-"""A storage that forgets everything when it goes. One process, one event loop."""
+"""Storage in memory, lost with the process. One process, one event loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class MemoryStorage:
-    """Remembers in this process. A transaction works on a copy, which replaces the original when it succeeds."""
+    """Stores data in this process. A transaction works on a copy, which replaces the original when it succeeds."""
 
     def __init__(self, ids: Ids) -> None:
         self._memory = Contents()
@@ -39,19 +39,19 @@ class MemoryStorage:
         return result
 
     async def read(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run `work` on a copy and drop the copy."""
+        """Run `work` on a copy and discard the copy."""
         return work(MemoryUnitOfWork(self._memory.copy(), self._ids))
 
     async def migrate(self) -> list[str]:
-        """Nothing to bring up to date."""
+        """Nothing to migrate."""
         return []
 
     async def problem(self) -> str | None:
-        """None: memory is always there."""
+        """None: memory is always available."""
         return None
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to close."""
 
 
 class MemoryUnitOfWork:

@@ -74,7 +74,7 @@ class SqlAnswers:
         self._session = session
 
     def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> tuple[Answer, bool]:
-        """Drop what is old under this key, then insert, or take over what nobody works on, by primary key."""
+        """Delete an expired answer, then insert or take over an unclaimed one, by primary key."""
         table, mine = answers, self._key(answer.owner, answer.key)
         self._session.execute(delete(table).where(*mine, table.c.created_at < forget_before))
         if self._session.insert_new(table, answer_values(answer)):

@@ -103,7 +103,7 @@ def to_entry(row: Row[Any]) -> Entry:
 
 
 def invoice_values(invoice: Invoice) -> Values:
-    """The columns of a new invoice; it gets its number for the frontend from the database."""
+    """The columns of a new invoice; the database assigns its numeric id."""
     return {
         "series": invoice.series,
         "serial": invoice.serial,
@@ -165,7 +165,7 @@ class SqlBooks:
         return [to_entry(row) for row in self._session.execute(query)]
 
     def balance(self, account: str) -> dict[Currency, Money]:
-        """Reads the whole journal: for people, not for requests."""
+        """Reads the whole journal: for reports, not for requests."""
         signed = case((journal.c.debit == account, journal.c.amount_minor), else_=-journal.c.amount_minor)
         query = (
             select(journal.c.currency, func.sum(signed).label("minor"))

@@ -65,7 +65,7 @@ Index("ix_cards_forgetting", cards.c.forget_at, postgresql_where=_FORGETTING, sq
 
 
 def card_values(card: Card) -> Values:
-    """The columns of a saved card; a new one gets its number from the database."""
+    """The columns of a saved card; the database assigns the id of a new one."""
     values = {
         "tenant_id": card.tenant_id,
         "order_id": card.order_id,
@@ -127,7 +127,7 @@ class SqlCards:
         self._session = session
 
     def add(self, card: Card) -> Card:
-        """Insert, unless the order saved one; read back by the unique index on order_id."""
+        """Insert, unless the order already saved one; read back by the unique index on order_id."""
         self._session.insert_new(cards, card_values(evolve(card, version=1)))
         stored = self.of_order(card.order_id)
         if stored is None:
@@ -161,7 +161,7 @@ class SqlCards:
         return self._one(query)
 
     def save(self, card: Card) -> None:
-        """Update by primary key; the version must be the one that was loaded."""
+        """Update by primary key; its version must be unchanged since it was loaded."""
         card.version += 1
         self._session.update(cards, card_values(card))
 

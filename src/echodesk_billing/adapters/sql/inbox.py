@@ -1,4 +1,4 @@
-"""Callbacks that were received: table, mapping and queries."""
+"""The inbox of callbacks: table, mapping and queries."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Index("ix_inbox_refused", inbox.c.at, postgresql_where=REFUSED, sqlite_where=REF
 
 
 def inbox_values(entry: InboxEntry) -> Values:
-    """The columns of a callback that was received."""
+    """The columns of a received callback."""
     return {
         "digest": entry.digest,
         "outcome": entry.outcome,
@@ -51,17 +51,17 @@ def to_inbox_entry(row: Row[Any]) -> InboxEntry:
 
 
 class SqlInbox:
-    """Callbacks that were received."""
+    """The inbox of received callbacks."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def record(self, entry: InboxEntry) -> bool:
-        """Insert, unless the primary key is there."""
+        """Insert, unless the primary key exists."""
         return self._session.insert_new(inbox, inbox_values(entry))
 
     def add(self, entry: InboxEntry) -> None:
-        """Insert, unless the primary key is there."""
+        """Insert, unless the primary key exists."""
         self._session.insert(inbox, [inbox_values(entry)], or_nothing=True)
 
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:

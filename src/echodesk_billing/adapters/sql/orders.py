@@ -146,7 +146,7 @@ def order_values(order: Order) -> Values:
 
 
 def to_order(row: Row[Any]) -> Order:
-    """An order from its row; its history stays in the database."""
+    """An order from its row; its history is not loaded."""
     currency = Currency(row.currency)
     return Order(
         id=row.id,
@@ -235,7 +235,7 @@ class SqlOrders:
     """Orders, with their history.
 
     Args:
-        held: rows of subscriptions that were locked together with an order, by tenant.
+        held: subscription rows locked together with an order, by tenant.
     """
 
     def __init__(self, session: Session, held: dict[str, Any]) -> None:
@@ -243,13 +243,13 @@ class SqlOrders:
         self._held = held
 
     def add(self, order: Order) -> None:
-        """Insert an order with the steps it has."""
+        """Insert an order with its steps."""
         order.version = 1
         self._session.insert(orders, [order_values(order)])
         self._add_steps(order)
 
     def save(self, order: Order) -> None:
-        """Update an order by its primary key; its version must be the one that was loaded."""
+        """Update an order by its primary key; its version must be unchanged since it was loaded."""
         order.version += 1
         self._session.update(orders, order_values(order))
         self._add_steps(order)
@@ -267,7 +267,7 @@ class SqlOrders:
     def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
         """By primary key, else by the unique index on bank_order_id; the row is locked.
 
-        On PostgreSQL the same statement locks the subscription that the order is for, and holds it ready.
+        On PostgreSQL the same statement also locks and loads the order's subscription.
         """
         queries = _LOCK_ORDER if self._session.is_postgres else _ORDER
         row = self._row(queries, (external_order_id, bank_order_id))
@@ -335,7 +335,7 @@ class SqlOrders:
         return [to_order(row) for row in self._session.execute(query)]
 
     def count_by_state(self) -> dict[str, int]:
-        """Reads the whole table: for people, not for requests."""
+        """Reads the whole table: for reports, not for requests."""
         query = select(orders.c.state, func.count().label("orders")).group_by(orders.c.state)
         return {row.state: row.orders for row in self._session.execute(query)}
 

@@ -1,4 +1,4 @@
-"""Events on their way out: table, mapping and queries."""
+"""The outbox: table, mapping and queries."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def to_event(row: Row[Any]) -> Event:
 
 
 class SqlOutbox:
-    """Events on their way out."""
+    """The outbox of events."""
 
     def __init__(self, session: Session, ids: Ids) -> None:
         self._session = session
@@ -110,7 +110,7 @@ class SqlOutbox:
         return [to_event(row) for row in self._session.execute(query)]
 
     def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
-        """Give a page of visible events their position, one reader of the tenant at a time, then read.
+        """Assign positions to a page of visible events, one reader of the tenant at a time, then read.
 
         By ix_outbox_unnumbered and uq_outbox_tenant_position.
         """
@@ -138,7 +138,7 @@ class SqlOutbox:
         return self._session.execute(select(outbox.c.id).where(*behind).limit(1)).first() is not None
 
     def _position(self, tenant_id: str, after: str | None) -> Any:
-        """The position of the event with the id `after`; 0 where there is none."""
+        """The position of the event with the id `after`; 0 where it does not exist."""
         known = select(outbox.c.position).where(outbox.c.tenant_id == tenant_id, outbox.c.id == after)
         return func.coalesce(known.scalar_subquery(), 0)
 
@@ -155,7 +155,7 @@ class SqlOutbox:
         return [to_event(row) for row in self._session.execute(query)][::-1]
 
     def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
-        """By ix_outbox_tenant, all of the tenant's: for people, not for requests."""
+        """By ix_outbox_tenant, all of the tenant's events: for reports, not for requests."""
         named = outbox.c.body.contains(f'"order_id":"{order_id}"', autoescape=True)
         query = select(outbox).where(outbox.c.tenant_id == tenant_id, named).order_by(outbox.c.id)
         return [to_event(row) for row in self._session.execute(query)]
@@ -171,7 +171,7 @@ class SqlOutbox:
         return taken.rowcount == 1
 
     def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:
-        """Update by primary key and let the lease go."""
+        """Update by primary key and release the lease."""
         if delivered:
             self._session.execute(update(outbox).where(outbox.c.id.in_(delivered)).values(delivered_at=now))
         for event_id, retry_at in failed.items():

@@ -1,4 +1,4 @@
-"""Deleting what is of no use any more, in SQL."""
+"""Deletion of obsolete data, in SQL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from echodesk_billing.domain.orders.lifecycle import OrderState
 
 
 class SqlPruning:
-    """Deleting what is of no use any more, a bounded number of rows at a time, each by an index."""
+    """Deletes obsolete data, a bounded number of rows at a time, each by an index."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

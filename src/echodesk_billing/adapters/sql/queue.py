@@ -23,13 +23,13 @@ _PUT_JOBS = text(
 
 
 class SqlQueue:
-    """Jobs of procrastinate, put in by its own function in the same transaction. SQLite has no queue."""
+    """Jobs of procrastinate, enqueued by its own SQL function in the same transaction. SQLite has no queue."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def put(self, task: str, tenants: Sequence[str]) -> None:
-        """One statement for all, a tenant to a job, or several where there are many."""
+        """One statement for all jobs; one tenant per job, or several where there are many."""
         if tenants and self._session.is_postgres:
             values = {"queue": QUEUE, "task": task, "tenants": list(tenants), "size": -(-len(tenants) // JOBS_AT_ONCE)}
             self._session.execute(_PUT_JOBS, values)

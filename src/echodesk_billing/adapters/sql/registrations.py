@@ -99,7 +99,7 @@ class SqlRegistrations:
         return None if row is None else to_registration(row)
 
     def save(self, registration: Registration) -> None:
-        """Update by primary key; the version must be the one that was loaded."""
+        """Update by primary key; its version must be unchanged since it was loaded."""
         registration.version += 1
         table = registrations
         found = (table.c.order_id == registration.order_id, table.c.version == registration.version - 1)
@@ -108,7 +108,7 @@ class SqlRegistrations:
             raise ConcurrentChange(f"the registration of {registration.order_id} was changed meanwhile")
 
     def lock_name(self, schema_name: str) -> None:
-        """By an advisory lock, which leaves no row behind; SQLite has one writer as it is."""
+        """By an advisory lock, which needs no row; SQLite has a single writer anyway."""
         self._session.lock_name(f"registration {schema_name}")
 
     def of_name(self, schema_name: str) -> Sequence[Registration]:

@@ -1,4 +1,4 @@
-"""What all tables share. Amounts are counts of minor units in 64 bits; moments are UTC; documents are JSON text."""
+"""Column types shared by all tables. Amounts are 64-bit counts of minor units, times are UTC, documents are JSON."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive moments; SQLite keeps the UTC wall time."""
+        """Reject naive datetimes; SQLite stores the UTC wall time."""
         if value is None:
             return None
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give the zone back."""
+        """Restore the time zone."""
         return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
 
 

@@ -1,8 +1,8 @@
-"""Statements of one unit of work: what is read is asked for at once, what is written waits and goes together.
+"""Statements of one unit of work: reads run at once, writes are batched.
 
-A round trip costs more than most of what it carries, so that on PostgreSQL everything that waits goes in one
-statement, the rows of each table as a JSON document. Nothing is read and nothing is committed before what waits is
-written. See docs/adr/0026.
+A round trip costs more than most statements, so on PostgreSQL all pending writes go in one
+statement, the rows of each table as a JSON document. Pending writes are flushed before every read and before the
+commit. See docs/adr/0026.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOCK_NAME = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 class ConcurrentChange(BillingError):
-    """A row was saved by someone else since it was loaded; the transaction runs again."""
+    """A row was changed by another transaction since it was loaded; the transaction is retried."""
 
 
 @frozen
@@ -39,10 +39,10 @@ class _Writing:
 
 
 class Session:
-    """What a unit of work says on its connection.
+    """The statements of a unit of work on its connection.
 
     Args:
-        connection: in a transaction, or in none for a unit of work that only reads.
+        connection: in a transaction; in none for a read-only unit of work.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -51,40 +51,40 @@ class Session:
         self.is_postgres = connection.dialect.name == "postgresql"
 
     def execute(self, statement: Executable, values: Values | None = None, *, apart: bool = False) -> CursorResult[Any]:
-        """Run a statement, after what waits.
+        """Run a statement, after pending writes.
 
         Args:
-            apart: its table never waits, so that what waits may go on waiting.
+            apart: its table has no pending writes, so nothing needs to be flushed.
         """
         if not apart:
             self.flush()
         return self._connection.execute(statement, values)
 
     def lock_name(self, name: str) -> None:
-        """Let one transaction at a time go on that says this name; SQLite has one writer anyway."""
+        """Take an advisory lock by name until the transaction ends; SQLite has a single writer anyway."""
         if self.is_postgres:
             self.execute(_LOCK_NAME, {"name": name})
 
     def insert(self, table: Table, rows: Sequence[Values], *, or_nothing: bool = False) -> None:
-        """Insert rows, later. None of them may hold bytes.
+        """Insert rows at the next flush. Rows may not contain bytes.
 
         Args:
-            or_nothing: leave alone what is there under the same key.
+            or_nothing: ignore rows whose key exists.
         """
         if rows:
             self._wait(_Writing(table, is_update=False, columns=tuple(rows[0]), or_nothing=or_nothing), rows)
 
     def insert_new(self, table: Table, row: Values) -> bool:
-        """Insert a row now, unless its key exists; on PostgreSQL this waits for who is inserting it at this moment."""
+        """Insert a row now, unless its key exists; on PostgreSQL this waits for a concurrent insert of the same key."""
         return self.execute(_insertion(table, or_nothing=True, is_postgres=self.is_postgres), row).rowcount == 1
 
     def update(self, table: Table, row: Values) -> None:
-        """Update a row by its primary key, later.
+        """Update a row by its primary key at the next flush.
 
-        Where rows of the table have a version, the row must still have the one before that which is given.
+        In tables with a version column, the stored version must be one less than the given one.
 
         Raises:
-            ConcurrentChange: it has not; raised when the row is written.
+            ConcurrentChange: it is not; raised at the flush.
         """
         self._wait(_Writing(table, is_update=True, columns=tuple(row)), [row])
 
@@ -94,7 +94,7 @@ class Session:
         self._waiting.setdefault(writing.table, (writing, []))[1].extend(rows)
 
     def flush(self) -> None:
-        """Write what waits.
+        """Flush pending writes.
 
         Raises:
             ConcurrentChange: a row was changed meanwhile.
@@ -130,7 +130,7 @@ def _key(table: Table) -> tuple[str, ...]:
 
 
 def _old(table: Table, row: Values) -> Values:
-    """What finds the row as it was before."""
+    """The condition that finds the previous version of the row."""
     return {f"{table.name}_{name}": row[name] - 1 if name == "version" else row[name] for name in _key(table)}
 
 
@@ -147,7 +147,7 @@ def _update(table: Table) -> Update:
 
 @functools.cache
 def _together(writings: Sequence[_Writing]) -> str:
-    """One statement for rows of several tables, which gives how many of each it wrote."""
+    """One statement for rows of several tables; returns how many rows of each were written."""
     numbers = itertools.count(1)
     parts = (f"new_{writing.table.name} AS ({_sql(writing, numbers)} RETURNING 1)" for writing in writings)
     counts = (f"(SELECT count(*) FROM new_{writing.table.name})" for writing in writings)  # noqa: S608
@@ -155,7 +155,7 @@ def _together(writings: Sequence[_Writing]) -> str:
 
 
 def _sql(writing: _Writing, numbers: Iterator[int]) -> str:
-    """With the rows as a parameter, and then what finds a row to update. All names are those of our own columns."""
+    """The rows are a parameter; then the condition that finds a row to update. Names are those of our own columns."""
     name = writing.table.name
     columns = ", ".join(f'"{column}"' for column in writing.columns)
     given = f"NULL::{name}, ${next(numbers)}::text::json"

@@ -1,4 +1,4 @@
-"""Databases: how a transaction reaches SQLite and PostgreSQL, and what is tried again."""
+"""Transactions on SQLite and PostgreSQL, and which failures are retried."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_storage(url: str, ids: Ids) -> Storage:
         url: `sqlite:///path` or `postgresql://…`.
 
     Raises:
-        StorageUnavailable: the address is of no database we know, or its driver is not installed.
+        StorageUnavailable: the URL names an unsupported database, or its driver is not installed.
     """
     if url.startswith("sqlite:///"):
         return SqliteStorage(Path(url.removeprefix("sqlite:///")), ids)
@@ -56,11 +56,11 @@ def open_storage(url: str, ids: Ids) -> Storage:
 
 
 class ConnectionLost(BillingError):
-    """The connection broke before the commit, as those in a pool do when the database was restarted."""
+    """The connection broke before the commit, as pooled connections do after a database restart."""
 
 
 def _worth_repeating(error: Exception) -> bool:
-    """Whether nothing was done for a reason that passes: deadlock, conflict, busy file, a stale connection."""
+    """Whether the transaction failed for a transient reason: deadlock, conflict, busy file, stale connection."""
     if isinstance(error, ConcurrentChange | ConnectionLost):
         return True
     if not isinstance(error, DBAPIError):
@@ -87,10 +87,10 @@ def _unavailable(error: Exception) -> StorageUnavailable:
 
 
 class SqliteStorage:
-    """One file, one writer. Each unit of work crosses to a thread once, and runs there from begin to commit.
+    """One file, one writer. Each unit of work runs on one thread from begin to commit.
 
     Args:
-        path: of the file; its folder is made.
+        path: of the file; its directory is created.
     """
 
     def __init__(self, path: Path, ids: Ids) -> None:
@@ -124,7 +124,7 @@ class SqliteStorage:
             raise _unavailable(error) from error
 
     async def migrate(self) -> list[str]:
-        """Bring the tables up to date; returns the revisions that were applied."""
+        """Migrate the tables; returns the applied revisions."""
 
         def run() -> list[str]:
             with self._writing.begin() as connection:
@@ -145,7 +145,7 @@ class SqliteStorage:
             return str(_unavailable(error))
 
     async def close(self) -> None:
-        """Let the threads end and close the file."""
+        """Stop the threads and close the file."""
         self._writer.shutdown()
         self._readers.shutdown()
         self._engine.dispose()
@@ -191,11 +191,11 @@ class PostgresStorage:
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run `work` in a transaction; a deadlock, a conflict or a stale connection makes it run again."""
+        """Run `work` in a transaction; it is retried after a deadlock, a conflict or a stale connection."""
         return await self._run(self._engine, work)
 
     async def read(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run `work` without a transaction: each statement sees what is committed."""
+        """Run `work` without a transaction: each statement sees committed data."""
         return await self._run(self._reading, work)
 
     async def _run(self, engine: Any, work: Callable[[UnitOfWork], T]) -> T:
@@ -219,7 +219,7 @@ class PostgresStorage:
             raise _unavailable(error) from error
 
     async def migrate(self) -> list[str]:
-        """Bring the tables up to date, one process at a time; returns the revisions that were applied."""
+        """Migrate the tables, one process at a time; returns the applied revisions."""
         try:
             async with self._engine.begin() as connection:
                 for limit in ("lock_timeout", "statement_timeout"):
@@ -238,7 +238,7 @@ class PostgresStorage:
             return str(_unavailable(error))
 
     async def close(self) -> None:
-        """Close the connections; a database that hangs keeps no process from ending."""
+        """Close the connections, within a time limit."""
         with contextlib.suppress(TimeoutError, SQLAlchemyError, OSError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._engine.dispose()

@@ -143,7 +143,7 @@ class SqlSubscriptions:
     """Subscriptions, one per tenant.
 
     Args:
-        held: rows that were locked together with an order, by tenant.
+        held: rows locked together with an order, by tenant.
     """
 
     def __init__(self, session: Session, held: dict[str, Any]) -> None:
@@ -161,12 +161,12 @@ class SqlSubscriptions:
         self._session.insert_new(subscriptions, values)
 
     def lock(self, tenant_id: str) -> Subscription:
-        """By primary key; the row is locked. One that was locked together with an order is there already."""
+        """By primary key; the row is locked. A row that was locked together with an order is reused."""
         held = self._held.pop(tenant_id, None)
         return to_subscription(held or self._session.execute(_LOCK_SUBSCRIPTION, {"of_tenant": tenant_id}).one())
 
     def save(self, subscription: Subscription) -> None:
-        """Update by primary key; the version must be the one that was loaded."""
+        """Update by primary key; its version must be unchanged since it was loaded."""
         subscription.version += 1
         self._session.update(subscriptions, subscription_values(subscription))
 
@@ -177,7 +177,7 @@ class SqlSubscriptions:
         return [to_subscription(row) for row in self._session.execute(query)]
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
-        """By the partial index ix_subscriptions_due, past rows that others are claiming."""
+        """By the partial index ix_subscriptions_due, skipping rows claimed by others."""
         table = subscriptions
         chosen = select(table.c.tenant_id).where(table.c.due_at <= now).order_by(table.c.due_at).limit(limit)
         tenants = list(self._session.execute(chosen.with_for_update(skip_locked=True)).scalars())
@@ -186,7 +186,7 @@ class SqlSubscriptions:
         return tenants
 
     def count_by_state(self) -> dict[str, int]:
-        """Reads the whole table: for people, not for requests."""
+        """Reads the whole table: for reports, not for requests."""
         state = subscriptions.c.state
         query = select(state, func.count().label("number")).group_by(state)
         return {row.state: row.number for row in self._session.execute(query)}

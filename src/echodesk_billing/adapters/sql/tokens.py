@@ -85,7 +85,7 @@ class SqlTokens:
         self._session = session
 
     def add(self, token: StoredToken) -> None:
-        """Insert, unless the digest is there."""
+        """Insert, unless the digest exists."""
         self._session.insert_new(tokens, token_values(token))
 
     def by_digest(self, digest: str) -> StoredToken | None:

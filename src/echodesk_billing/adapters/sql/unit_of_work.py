@@ -1,4 +1,4 @@
-"""Everything that is remembered, within one transaction on a connection. The same on SQLite and PostgreSQL."""
+"""The unit of work on a SQL connection, the same for SQLite and PostgreSQL."""
 
 from __future__ import annotations
 

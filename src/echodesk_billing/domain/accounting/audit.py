@@ -1,4 +1,4 @@
-"""Comparing what we believe of an order with what the bank says and what the books hold."""
+"""Comparing our record of an order with the bank's receipt and the journal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from echodesk_billing.domain.orders.report import BankReport, BankStatus
 
 @frozen(kw_only=True)
 class Comparison:
-    """One order, three times: as we have it, as the bank has it, and as the books have it.
+    """One order as recorded here, at the bank and in the journal.
 
     Args:
-        differences: what does not agree, in words; empty when all is well.
+        differences: discrepancies in words; empty where all three agree.
     """
 
     order_id: str
@@ -37,7 +37,7 @@ def compare(order: Order, receipt: BankReport | None, entries: Sequence[Entry]) 
     """Compare an order with the bank's receipt and its entries in the journal.
 
     Args:
-        receipt: None where the bank gave no id of the order, and does not find it by ours.
+        receipt: None where the bank does not know the order.
 
     Source: docs/books.md: the bank's balance is what was captured less what was refunded.
     """
@@ -74,7 +74,7 @@ def compare(order: Order, receipt: BankReport | None, entries: Sequence[Entry]) 
 
 
 def _taken(receipt: BankReport, zero: Money) -> Money:
-    """What the bank has taken for us; money that is only held is not taken."""
+    """The amount captured by the bank; held money is not counted."""
     if not receipt.claims_money or receipt.status is BankStatus.BLOCKED:
         return zero
     taken = receipt.transferred or zero

@@ -18,14 +18,14 @@ def series_of(moment: datetime, time_zone: str) -> str:
 
 @frozen(kw_only=True)
 class Invoice:
-    """What was paid, for what, under which number.
+    """What was paid, for what, and its number.
 
     Args:
-        id: a number for the frontend, 0 before it is stored.
+        id: numeric id for the frontend, 0 before it is stored.
         series: for example `INV-2026`.
         serial: counts up from 1 within the series.
-        amount: what the card paid.
-        buyer: the tenant's name as it was when the order was made; empty on invoices of older versions.
+        amount: the amount charged to the card.
+        buyer: the tenant's name when the order was created; empty on invoices of older versions.
 
     Source: docs/books.md.
     """
@@ -49,7 +49,7 @@ class Invoice:
 
     @classmethod
     def of(cls, order: Order, captured: Money, at: datetime, *, series: str, serial: int) -> Invoice:
-        """The invoice for an order that was just paid."""
+        """The invoice of an order that was just paid."""
         return cls(
             series=series,
             serial=serial,

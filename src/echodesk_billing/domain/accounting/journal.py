@@ -1,4 +1,4 @@
-"""The journal: every movement of money as an entry with two sides, so that it cannot fail to balance."""
+"""The journal: every movement of money as an entry with a debit and a credit, so that it always balances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REVENUE = "revenue"
 
 
 class EntryKind(enum.StrEnum):
-    """Why money moved. A `correction` takes back revenue that was refunded."""
+    """Why money moved. A `correction` reverses revenue that was refunded."""
 
     PAYMENT = "payment"
     INVOICE = "invoice"
@@ -24,7 +24,7 @@ class EntryKind(enum.StrEnum):
 
 
 def tenant_account(tenant_id: str) -> str:
-    """The account of a tenant: what it paid and was not invoiced for yet."""
+    """The account of a tenant: what it paid and has not been invoiced for."""
     return f"tenant:{tenant_id}"
 
 
@@ -34,12 +34,12 @@ def _positive_amount(_entry: object, _field: object, value: Money) -> None:
 
 @frozen(kw_only=True)
 class Entry:
-    """One amount, from the account it is credited to, to the account it is debited to. Entries are never changed.
+    """One amount, debited to one account and credited to another. Entries are immutable.
 
     Args:
-        debit: the account that receives: `bank`, `revenue` or a `tenant_account`.
-        credit: the account that gives.
-        amount: more than nothing.
+        debit: the debited account: `bank`, `revenue` or a `tenant_account`.
+        credit: the credited account.
+        amount: above zero.
 
     Source: docs/books.md.
     """
@@ -54,7 +54,7 @@ class Entry:
 
 
 def entries(event: Event) -> tuple[Entry, ...]:
-    """What an event means for the books; nothing for events that move no money."""
+    """The journal entries of an event; none for events that move no money."""
     match event:
         case OrderCompleted() | OrderCorrected():
             return _both(event, event.captured, paid=True)
@@ -65,7 +65,7 @@ def entries(event: Event) -> tuple[Entry, ...]:
 
 
 def _both(event: OrderCompleted | OrderCorrected | OrderRefunded, amount: Money, *, paid: bool) -> tuple[Entry, Entry]:
-    """The movement at the bank, and its meaning for what we earned."""
+    """The movement at the bank, and its effect on revenue."""
     tenant = tenant_account(event.tenant_id)
     taken = ((EntryKind.PAYMENT, BANK, tenant), (EntryKind.INVOICE, tenant, REVENUE))
     returned = ((EntryKind.REFUND, tenant, BANK), (EntryKind.CORRECTION, REVENUE, tenant))

@@ -1,1 +1,1 @@
-"""What is sold, and what a selection of it costs."""
+"""What is sold, and what a selection costs."""

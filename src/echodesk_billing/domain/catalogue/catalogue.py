@@ -13,7 +13,7 @@ from echodesk_billing.domain.money import Currency, Money, positive
 
 
 class PricingModel(enum.StrEnum):
-    """How a package's monthly price comes about."""
+    """How a package's monthly price is computed."""
 
     AGENT = "agent"
     CRM = "crm"
@@ -54,7 +54,7 @@ def _not_negative(_: object, attribute: Attribute[int], value: int) -> None:
 
 @frozen(kw_only=True, field_transformer=typed)
 class Limits:
-    """How much of each thing a package includes."""
+    """The usage limits of a package."""
 
     max_users: int = field(default=0, validator=_not_negative)
     max_whatsapp_messages: int = field(default=0, validator=_not_negative)
@@ -78,12 +78,12 @@ class Package:
     Args:
         id: the number the frontend sends as `package_id`.
         pricing_model: `agent` is priced per seat, `crm` is flat.
-        prices: per month, of one seat or of the whole, by currency.
+        prices: per month, for one seat or flat, by currency.
         features: keys of the features it includes.
         features_list: lines for the price page.
 
     Raises:
-        InvalidCatalogue: a number, a name or a price that cannot be.
+        InvalidCatalogue: an invalid number, name or price.
     """
 
     id: int = field(validator=_id)
@@ -100,14 +100,14 @@ class Package:
 
 @frozen(kw_only=True, field_transformer=typed)
 class Feature:
-    """A feature that can be bought by itself.
+    """A feature that can be bought individually.
 
     Args:
         prices_per_seat: per month and seat, by currency.
         prices_flat: per month for any number of seats, by currency; the lower of the two is charged.
 
     Raises:
-        InvalidCatalogue: a number, a key, a name or a price that cannot be.
+        InvalidCatalogue: an invalid number, key, name or price.
     """
 
     id: int = field(validator=_id)
@@ -122,7 +122,7 @@ class Feature:
 
 @frozen(kw_only=True, field_transformer=typed)
 class Catalogue:
-    """One version of everything that is sold. A change of price makes a new version.
+    """One version of everything that is sold. A price change creates a new version.
 
     Args:
         version: counts up from 1; 0 before it is stored.
@@ -149,7 +149,7 @@ class Catalogue:
         """The package with this id.
 
         Raises:
-            InvalidSelection: there is none.
+            InvalidSelection: it does not exist.
         """
         for package in self.packages:
             if package.id == package_id:
@@ -158,10 +158,10 @@ class Catalogue:
         raise InvalidSelection("package_id", f"There is no package {package_id}; packages: {known}")
 
     def feature_by_id(self, feature_id: int) -> Feature:
-        """The feature with this number.
+        """The feature with this id.
 
         Raises:
-            InvalidSelection: there is none.
+            InvalidSelection: it does not exist.
         """
         for feature in self.features:
             if feature.id == feature_id:
@@ -172,7 +172,7 @@ class Catalogue:
         """The feature with this key.
 
         Raises:
-            InvalidSelection: there is none.
+            InvalidSelection: it does not exist.
         """
         for feature in self.features:
             if feature.key == key:

@@ -1,4 +1,4 @@
-"""What a selection costs a month: a pure function of catalogue, selection and currency."""
+"""The monthly price of a selection: a pure function of catalogue, selection and currency."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Selection:
         seats: how many agents, from 1 to `MOST_SEATS`.
 
     Raises:
-        InvalidSelection: both or neither of package and features, or an impossible number of seats.
+        InvalidSelection: both or neither of package and features, or an invalid number of seats.
     """
 
     package_id: int | None = None
@@ -43,10 +43,10 @@ class Selection:
             raise InvalidSelection("agent_count", f"Choose from 1 to {MOST_SEATS} seats, not {self.seats}")
 
     def with_feature(self, key: str) -> Selection:
-        """The same with one more feature.
+        """The selection with one more feature.
 
         Raises:
-            InvalidSelection: it is of a package, or has the feature.
+            InvalidSelection: it is a package, or has the feature.
         """
         self._require_features()
         if key in self.features:
@@ -54,10 +54,10 @@ class Selection:
         return evolve(self, features=(*self.features, key))
 
     def without_feature(self, key: str) -> Selection:
-        """The same with one feature less.
+        """The selection without one feature.
 
         Raises:
-            InvalidSelection: it is of a package, lacks the feature, or has no other.
+            InvalidSelection: it is a package, lacks the feature, or has no other.
         """
         self._require_features()
         left = tuple(feature for feature in self.features if feature != key)
@@ -79,14 +79,14 @@ class Selection:
 
 @frozen(kw_only=True)
 class Item:
-    """A package or a feature with its unit price, as it was agreed.
+    """A package or a feature with its agreed unit price.
 
     Args:
-        id: its number in the catalogue.
+        id: its id in the catalogue.
         key: of a feature; empty for a package.
         category: of a feature.
-        unit_price: a month of one seat, or of a flat package.
-        flat_price: a month of a feature for any number of seats; the lower of the two is charged.
+        unit_price: per month, for one seat or a flat package.
+        flat_price: per month, of a feature for any number of seats; the lower of the two is charged.
     """
 
     id: int
@@ -97,22 +97,22 @@ class Item:
     flat_price: Money | None = None
 
     def price(self, seats: int) -> Money:
-        """A month of it for so many seats."""
+        """Its monthly price for a number of seats."""
         per_seat = self.unit_price * seats
         return per_seat if self.flat_price is None else min(per_seat, self.flat_price)
 
 
 @frozen(kw_only=True)
 class Plan:
-    """A selection with its price as it was agreed: what an order pays and a subscription keeps.
+    """A selection with its agreed price: what an order pays and a subscription keeps.
 
     Args:
-        name: what the customer knows it by.
+        name: shown to the customer.
         catalogue_version: the catalogue it was last priced from.
-        price: a month of the whole selection.
-        items: the package, or the features, each with its unit price; empty in orders of before they were kept.
-        limits: how much it includes.
-        features: keys of the features it gives access to.
+        price: per month, of the whole selection.
+        items: the package, or the features, each with its unit price; empty in orders of older versions.
+        limits: its usage limits.
+        features: keys of the included features.
     """
 
     name: str
@@ -125,25 +125,25 @@ class Plan:
     pricing_model: PricingModel
 
     def item(self, key: str) -> Item | None:
-        """The feature with this key, as it was agreed; None where the plan has none of its own."""
+        """The agreed item of the feature with this key; None where the plan has none."""
         return next((item for item in self.items if item.key == key and key), None)
 
     def is_of(self, selection: Selection) -> bool:
-        """Whether it is what `selection` asks for; the seats of a flat package do not matter."""
+        """Whether it matches `selection`; the seats of a flat package do not matter."""
         if self.pricing_model is PricingModel.CRM:
             return self.selection.package_id == selection.package_id
         return self.selection == selection
 
 
 def plan(catalogue: Catalogue, selection: Selection, currency: Currency, kept: Sequence[Plan] = ()) -> Plan:
-    """The plan that `selection` makes of `catalogue`, priced in `currency`.
+    """The plan of `selection` from `catalogue`, priced in `currency`.
 
-    What a subscription has keeps the unit price that was agreed, also with other seats, and also where it is not sold
-    any more; what it does not have costs what `catalogue` says. A flat package has one seat whatever was asked, so that
+    Items of a subscription keep their agreed unit price, also with other seats, and also where they are no longer
+    sold; new items cost what `catalogue` says. A flat package always has one seat, so that
     equal plans are equal.
 
     Args:
-        kept: the plans whose unit prices hold, the one that runs first.
+        kept: the plans whose unit prices are kept, the current one first.
 
     Raises:
         InvalidSelection: the package or a feature is not sold, or has no price in the currency; or the package has
@@ -218,10 +218,10 @@ def feature_item(catalogue: Catalogue, key: str, currency: Currency) -> Item:
 
 
 def is_more(new: Plan, old: Plan, catalogue: Catalogue | None) -> bool:
-    """Whether `new` is an upgrade of `old`: more seats or features, or else what costs more on one price list.
+    """Whether `new` is an upgrade of `old`: more seats or features, or else a higher price on one price list.
 
     Args:
-        catalogue: today's price list, on which both are priced; what was agreed counts for what it does not have.
+        catalogue: today's price list, on which both are priced; agreed prices count for items it does not have.
     """
     mine, theirs = new.selection, old.selection
     if (mine.package_id, mine.features) == (theirs.package_id, theirs.features):
@@ -244,7 +244,7 @@ def _price_today(agreed: Plan, catalogue: Catalogue | None) -> Money:
 
 
 def _today(item: Item, catalogue: Catalogue, currency: Currency) -> Item | None:
-    """What is sold under the same name today; None where nothing is."""
+    """The item on sale under the same key today; None where there is none."""
     try:
         if item.key:
             return feature_item(catalogue, item.key, currency)

@@ -1,4 +1,4 @@
-"""Saved cards: what the bank keeps for us, and what each may be charged for."""
+"""Saved cards, and what each may be charged for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXPIRY = re.compile(r"(0?[1-9]|1[0-2])/(?:20)?(\d\d)", re.ASCII)
 
 
 class CardState(enum.StrEnum):
-    """`forgetting`: unusable here, and the bank has not confirmed yet that it deleted it."""
+    """`forgetting`: removed here; the bank has not confirmed the deletion yet."""
 
     ACTIVE = "active"
     FORGETTING = "forgetting"
@@ -35,20 +35,20 @@ class Card:
     """A card that the bank saved when an order was paid.
 
     Args:
-        id: a number for the frontend, 0 before it is stored.
+        id: numeric id for the frontend, 0 before it is stored.
         order_id: ours, of the parent order.
-        bank_order_id: the bank's id of the parent order, which stands for the card.
+        bank_order_id: the bank's id of the parent order, which identifies the card.
         kind: `recurrent` needs the customer present; `automatic` is a mandate for exactly `mandate`.
         mandate: amount and currency of the parent order.
-        masked_number: as the bank shows it.
-        expiry: month and year, `12/30`; empty where the bank did not say.
-        remind_at: when the customer is to be reminded that it expires; None where there is nothing to remind of.
-        chosen_at: when its owner made it the default, by choosing it or by paying with it; None where it only follows
-            one that was removed.
+        masked_number: as sent by the bank.
+        expiry: month and year, `12/30`; empty where unknown.
+        remind_at: when to remind the customer that it expires; None for no reminder.
+        chosen_at: when its owner made it the default, by choosing it or by paying with it; None where it replaced
+            a removed one.
         forgotten_at: when its owner asked for its removal.
-        removed_as_default: whether that was asked of the default card, without naming it.
-        forget_at: when the bank is to be asked next to delete it; None where there is nothing to delete.
-        version: counts the saved changes.
+        removed_as_default: whether it was removed as the default card, without its id.
+        forget_at: when to ask the bank next to delete it; None where there is nothing to delete.
+        version: incremented with every stored change.
 
     Source: docs/saved-cards.md.
     """
@@ -79,8 +79,8 @@ class Card:
         """The card that paid `order`.
 
         Args:
-            is_first: the tenant has no other, so that this is its default.
-            is_mandate: it paid for the subscription and may be charged again, so that it is the default now.
+            is_first: the tenant has no other, so this becomes the default.
+            is_mandate: it paid for the subscription and may be charged again, so it becomes the default.
         """
         chosen = (is_mandate and reported.kind is SaveCard.AUTOMATIC) or order.request.makes_default
         card = cls(
@@ -100,18 +100,18 @@ class Card:
 
     @classmethod
     def unwanted(cls, order: Order, reported: ReportedCard, at: datetime) -> Card:
-        """A card that the bank kept and that nobody may use; the bank is asked to delete it."""
+        """A card that the bank saved and that may not be used; the bank is asked to delete it."""
         card, _ = cls.save(order, reported, at, is_first=False)
         card.forget(at)
         return card
 
     def is_unchargeable(self, order: Order) -> bool:
-        """Whether charging it would only hold money: a charge inherits the capture mode of the order that saved it."""
+        """Whether charging it would only hold money: a charge inherits the parent order's capture mode."""
         return self.kind is SaveCard.AUTOMATIC and order.request.capture is Capture.MANUAL
 
     @property
     def expires_at(self) -> datetime | None:
-        """The end of its month, UTC; None where the bank did not say, or said nothing that can be read."""
+        """The end of its expiry month, UTC; None where unknown."""
         read = _EXPIRY.fullmatch(self.expiry)
         if read is None:
             return None
@@ -119,16 +119,16 @@ class Card:
         return datetime(year, month, calendar.monthrange(year, month)[1], tzinfo=UTC) + timedelta(days=1)
 
     def is_expired(self, now: datetime) -> bool:
-        """Whether its month has passed; a card whose expiry is not known is not taken for expired."""
+        """Whether it has expired; a card with unknown expiry has not."""
         return self.expires_at is not None and now >= self.expires_at
 
     def plan_reminder(self, policy: RenewalPolicy, since: datetime) -> None:
-        """Set when the customer is to be reminded next, after `since`."""
+        """Set the next reminder after `since`."""
         moments = policy.reminders_before(self.expires_at) if self.expires_at else []
         self.remind_at = min((moment for moment, _ in moments if moment > since), default=None)
 
     def remind(self, now: datetime, policy: RenewalPolicy) -> list[ReminderDue]:
-        """Remind of the expiry where the time for it has come, and set the next time. Only of the default card."""
+        """Emit a due expiry reminder, only for the default card, and set the next one."""
         since, expiry = self.remind_at, self.expires_at
         self.plan_reminder(policy, now)
         if since is None or expiry is None or not self.is_default or now >= expiry:
@@ -137,23 +137,23 @@ class Card:
         return [ReminderDue(tenant_id=self.tenant_id, at=now, what="card", days=min(came), expires_at=expiry)]
 
     def is_same_card(self, other: Card) -> bool:
-        """Whether two mandates are of one and the same plastic card."""
+        """Whether two mandates belong to the same physical card."""
         mine, theirs = (
             (card.tenant_id, card.kind, card.masked_number, card.brand, card.expiry) for card in (self, other)
         )
         return mine == theirs
 
     def choose(self, at: datetime) -> list[DefaultCardChosen]:
-        """Its owner makes it the default."""
+        """Make it the default by choice of its owner."""
         self.is_default, self.chosen_at = True, at
         number = self.masked_number
         return [DefaultCardChosen(tenant_id=self.tenant_id, at=at, order_id=self.order_id, masked_number=number)]
 
     def forget(self, at: datetime, *, as_default: bool = False) -> list[CardForgotten]:
-        """Make it unusable; the bank is told next. Forgetting twice is forgetting once.
+        """Remove it here; the bank is asked next. Idempotent.
 
         Args:
-            as_default: the default card was to be removed, whichever that is.
+            as_default: the request was for the default card, without its id.
         """
         if self.state is not CardState.ACTIVE:
             return []
@@ -165,18 +165,18 @@ class Card:
         return [CardForgotten(tenant_id=self.tenant_id, at=at, order_id=self.order_id, masked_number=number)]
 
     def forgotten(self) -> None:
-        """The bank has no such card any more."""
+        """The bank has deleted the card."""
         self.state, self.forget_at = CardState.FORGOTTEN, None
 
     def not_forgotten(self, at: datetime) -> None:
-        """The bank did not delete it: ask again after as long as it was asked already, from a minute to an hour."""
+        """The bank did not delete it: retry with exponential backoff, from a minute to an hour."""
         waited = at - (self.forgotten_at or at)
         self.forget_at = at + min(max(waited, FIRST_RETRY), LONGEST_RETRY)
 
     def follows_removal_of(self, removed: Card, now: datetime) -> bool:
-        """Whether removing the default card repeats the removal of `removed`, so that this one must stay.
+        """Whether removing the default card repeats the removal of `removed`, so that this card must stay.
 
-        It is the default only because the other was removed, less than an hour ago.
+        That is so where it became the default by that removal, less than an hour ago.
         """
         at = removed.forgotten_at
         recent = removed.removed_as_default and at is not None and now - at < REPEATED_WITHIN

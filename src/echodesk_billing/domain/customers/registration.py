@@ -1,4 +1,4 @@
-"""A tenant that is to come to life when its first order is paid."""
+"""The registration of a tenant, completed when its first order is paid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_NAME = 200
 
 
 class RegistrationState(enum.StrEnum):
-    """`pending` reserves the name until it expires; `registered` is for good."""
+    """`pending` reserves the name until it expires; `registered` is final."""
 
     PENDING = "pending"
     REGISTERED = "registered"
@@ -39,14 +39,14 @@ def _email(_applicant: object, _field: Attribute[str], value: str) -> None:
 
 @frozen(kw_only=True, field_transformer=typed)
 class Applicant:
-    """Who registers.
+    """The person who registers.
 
     Args:
         schema_name: becomes the tenant's id.
-        name: of the company, on the payment page.
+        name: of the company, shown on the payment page.
 
     Raises:
-        InvalidSelection: the schema's name or the e-mail address is none.
+        InvalidSelection: the schema name or the e-mail address is invalid.
     """
 
     schema_name: str = field(validator=_schema_name)
@@ -59,12 +59,12 @@ class Applicant:
 
 @define(kw_only=True)
 class Registration:
-    """One attempt to register, with the order that pays for it.
+    """One registration attempt, with the order that pays for it.
 
     Args:
-        sealed_payload: what the CRM passed along, encrypted; None once it was erased.
+        sealed_payload: the CRM's payload, encrypted; None once it was erased.
         expires_at: until when the name is reserved.
-        version: counts the saved changes.
+        version: incremented with every stored change.
 
     Source: docs/registration.md.
     """
@@ -78,13 +78,13 @@ class Registration:
     version: int = 0
 
     def reserves_against(self, applicant: Applicant, now: datetime) -> bool:
-        """Whether the name is not free for `applicant`: it is used, or somebody else has reserved it."""
+        """Whether the name is taken for `applicant`: it is used, or reserved by another applicant."""
         if self.state is RegistrationState.REGISTERED:
             return True
         return now < self.expires_at and self.applicant.admin_email.lower() != applicant.admin_email.lower()
 
     def on_payment(self, at: datetime) -> list[TenantRegistered]:
-        """The order is paid, in time or late: the tenant comes to life, once."""
+        """Complete the registration once its order is paid, in time or late."""
         if self.state is RegistrationState.REGISTERED:
             return []
         self.state = RegistrationState.REGISTERED

@@ -1,4 +1,4 @@
-"""Ids of tenants: what they are made of, and which nobody may have."""
+"""Tenant ids: valid characters and reserved names."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _RESERVED_PREFIX = "pg_"
 
 
 def tenant_id(value: object, reserved: Collection[str] = ()) -> str:
-    """An id of a tenant, checked: it becomes part of web addresses and the name of a database schema.
+    """Validate a tenant id: it becomes part of URLs and the name of a database schema.
 
     Args:
-        value: as it came in.
-        reserved: names that nobody may have, besides those that are never a tenant's.
+        value: the input.
+        reserved: names reserved besides the built-in ones.
 
     Raises:
-        InvalidTenant: it is no text of lower-case letters, digits, `_` and `-`, too long, or reserved.
+        InvalidTenant: it has other characters than lower-case letters, digits, `_` and `-`, is too long, or reserved.
     """
     if not isinstance(value, str):
         raise InvalidTenant(f"A tenant's id is text, not {type(value).__name__}")

@@ -1,1 +1,1 @@
-"""Attempts to move money: orders, what the bank reports about them, and refunds."""
+"""Orders, the bank's reports about them, and refunds."""

@@ -1,4 +1,4 @@
-"""What a refusal of the bank says of an order or a refund, which depends on who else asked for the same."""
+"""What a refusal of the bank means, depending on earlier and concurrent attempts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from echodesk_billing.domain.orders.order import LONGEST_CHECK_INTERVAL
 
 
 class Attempt(enum.Enum):
-    """Which attempt at creating an order at the bank it is.
+    """The attempt at creating an order at the bank.
 
-    Every attempt but the first is noted in the order's history before the bank hears of it.
+    Every attempt but the first is noted in the order's history before it is made.
     """
 
-    FIRST = "nobody can have asked before"
-    AGAIN = "somebody did, and nobody knows what came of it"
-    LAST = "somebody did, and the bank, which has forgotten the key by now, does not find the order"
+    FIRST = "first"
+    AGAIN = "repeated"
+    LAST = "repeated after the key expired"
 
     def is_settled_by_refusal(self, history: Iterable[Step], now: datetime) -> bool:
-        """Whether the bank's refusal of this attempt means that nothing was done, and that nothing will be.
+        """Whether the bank's refusal of this attempt is final: nothing was done, and nothing will be.
 
-        Not where another process asked too, and may be waiting for its answer: two attempts under one key can end
+        It is not where another process tried too, and may still await its answer: two attempts under one key can end
         differently, when the bank refuses one of them without looking at the key.
 
         Args:
@@ -41,7 +41,7 @@ class Attempt(enum.Enum):
 
 
 def is_alone(history: Iterable[Step], call: str, detail: str, now: datetime) -> bool:
-    """Whether a repeated attempt, which is noted, is the only one of the last hour, and none was in doubt.
+    """Whether a repeated attempt is the only one of the last hour, and no earlier outcome is unknown.
 
     Args:
         history: the order's steps, the note of the attempt among them.

@@ -1,4 +1,4 @@
-"""Orders that need attention: what nobody but a person can settle, and its being settled."""
+"""Orders that need attention: marking and resolving them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from echodesk_billing.domain.orders.report import Source
 
 
 def resolve(order: Order, note: str, by: str, at: datetime) -> list[OrderEvent]:
-    """Take an operator's word that what the order was marked for is dealt with. Twice is once.
+    """Resolve an order that needs attention. Idempotent.
 
-    An automatic charge of which the bank gave no answer, and that it does not find, is rejected by this: the
-    operator has looked at the bank. Should the bank report money all the same, that is merged as ever.
+    This rejects an automatic charge that the bank did not answer and does not find: the
+    operator has checked with the bank. If the bank reports a payment later, it is merged as usual.
 
     Args:
-        note: what was found and done.
-        by: who says so.
+        note: what the operator found and did.
+        by: who resolves it.
 
     Raises:
-        InvalidSelection: there is no note.
+        InvalidSelection: the note is empty.
     """
     if not note.strip():
         raise InvalidSelection("note", "Describe what you found and did")
@@ -41,7 +41,7 @@ def resolve(order: Order, note: str, by: str, at: datetime) -> list[OrderEvent]:
 
 
 def not_found(order: Order, at: datetime) -> list[OrderEvent]:
-    """The bank does not find an automatic charge of ours whose key is too old to ask under again."""
+    """Mark an automatic charge that the bank does not find and whose key is too old to repeat."""
     since = f"{order.created_at:%Y-%m-%d %H:%M} UTC"
     return order.mark(
         f"{NO_ANSWER} since {since}, and the bank does not find it by our id: "
@@ -52,7 +52,7 @@ def not_found(order: Order, at: datetime) -> list[OrderEvent]:
 
 
 def unknown_outcome(order: Order) -> str | None:
-    """What is not known of it, for an operator; None where nothing is, or only its customer is awaited."""
+    """The unknown outcome, for operators; None where there is none, or the order only awaits its customer."""
     if order.state is OrderState.CREATED:
         return "the bank's answer to its creation is not known"
     if any(one.action_id is None for one in order.pending_refunds):

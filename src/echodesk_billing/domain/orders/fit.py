@@ -1,4 +1,4 @@
-"""Whether a report of the bank can be true of an order, and what it says was paid in all."""
+"""Whether a report is consistent with an order, and the gross amount it states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def gross(order: Order, report: BankReport) -> Money | None:
-    """What a report says was paid in all: after refunds the bank states the amount net of them, or gross.
+    """The gross amount paid by a report: after refunds the bank states it net or gross.
 
     Source: the bank's documentation shows a refunded order with a transfer_amount of 0.0; live shops see both.
     """
@@ -40,7 +40,7 @@ def _gross(order: Order, report: BankReport, stated: Money, returned: Money) -> 
 
 
 def _expected(order: Order, report: BankReport) -> Money | None:
-    """What must have been paid; None for a pre-authorisation that was captured we do not know how far."""
+    """The amount that must have been paid; None for a pre-authorisation captured by an unknown amount."""
     if order.captured is not None or order.request.capture is Capture.MANUAL:
         return order.captured
     discount = report.discount
@@ -49,7 +49,7 @@ def _expected(order: Order, report: BankReport) -> Money | None:
 
 
 def misfit(order: Order, report: BankReport) -> str | None:
-    """Why the report cannot be true of this order; None when it can."""
+    """Why the report contradicts this order; None where it does not."""
     if report.external_order_id is not None and report.external_order_id != order.id:
         return f"the bank links its order {report.bank_order_id} to our order {report.external_order_id}"
     if order.bank_order_id is not None and report.bank_order_id != order.bank_order_id:
@@ -86,7 +86,7 @@ def _wrong_amount(order: Order, report: BankReport) -> str | None:
 
 
 def _unexpected_amount(order: Order, paid: Money, discount: Money, report: BankReport) -> str | None:
-    """Automatic capture takes the amount less the discount; after a pre-authorisation it may be less."""
+    """Automatic capture takes the amount minus the discount; after a pre-authorisation it may be less."""
     expected = order.amount - discount
     manual = order.request.capture is Capture.MANUAL
     if not manual and report.status in (BankStatus.BLOCKED, BankStatus.PARTIAL_COMPLETED):
@@ -107,7 +107,7 @@ def _wrong_refund(order: Order, report: BankReport, paid: Money) -> str | None:
 
 
 def can_be_paid_after_all(order: Order, report: BankReport) -> bool:
-    """Whether the bank has an order that we took for rejected: two processes asked, and it refused only one."""
+    """Whether the bank has an order recorded here as rejected: two processes submitted it and one was refused."""
     is_open = report.status in (BankStatus.CREATED, BankStatus.PROCESSING, BankStatus.AUTH_REQUESTED)
     return order.state is OrderState.REJECTED and is_open and report.source is not Source.CALLBACK
 

@@ -1,4 +1,4 @@
-"""The history of an order: its steps, and what came of calls to the bank."""
+"""The history of an order: its steps, and the results of calls to the bank."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CallOutcome = Literal["accepted", "refused", "in_doubt", "repeated"]
 
 @frozen(kw_only=True)
 class Step:
-    """One line of an order's history: an event of the table, what brought it about, and who, where it was a person."""
+    """One entry of an order's history: an event, its source, and the person behind it, if any."""
 
     at: datetime
     event: str

@@ -1,4 +1,4 @@
-"""Pre-authorisations: money that is held, and what may be done with it."""
+"""Pre-authorisations: whether a payment may be captured or released."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from echodesk_billing.domain.orders.payment_request import Capture
 
 
 def was_captured(order: Order, amount: Money | None) -> bool:
-    """Whether exactly this was captured before, so that asking again is asking once."""
+    """Whether this amount was already captured, so that the request is a repetition."""
     manual = order.request.capture is Capture.MANUAL
     return manual and order.captured is not None and order.captured == (amount or order.amount)
 
 
 def was_released(order: Order) -> bool:
-    """Whether what it held was let go."""
+    """Whether its hold was released."""
     released = order.state is OrderState.REJECTED and order.request.capture is Capture.MANUAL
     return released and order.response_code is None and order.bank_order_id is not None
 
 
 def require_held(order: Order, event: str, amount: Money | None = None) -> None:
-    """Check that money is held, before the bank is asked to `capture` or `release` it.
+    """Check that money is held, before a `capture` or `release`.
 
     Raises:
-        IllegalTransition: none is.
+        IllegalTransition: no money is held.
         AmountTooLarge: `amount` is more than the order's.
     """
     if order.state is not OrderState.BLOCKED:

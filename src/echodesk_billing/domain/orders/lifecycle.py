@@ -1,4 +1,4 @@
-"""The states of an order, and the only ways from one to another."""
+"""The states of an order and its transition table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from echodesk_billing.domain.state_machine import Stateful, Transition, fire_eve
 
 
 class OrderState(enum.StrEnum):
-    """Where one attempt to move money stands."""
+    """The state of an order."""
 
     CREATED = "created"
     PROCESSING = "processing"
@@ -39,10 +39,10 @@ _MACHINE = machine(OrderState, ORDER_TRANSITIONS)
 
 
 def fire(order: Stateful, event: str) -> None:
-    """Move an order by `event`.
+    """Apply `event` to an order.
 
     Raises:
-        IllegalTransition: the table has no such row for its state; nothing was changed.
+        IllegalTransition: the table does not allow it in this state; nothing was changed.
     """
     fire_event(_MACHINE, order, event)
 
@@ -51,5 +51,5 @@ _ORDER_PATHS = paths(ORDER_TRANSITIONS)
 
 
 def order_path(source: OrderState, target: OrderState) -> tuple[str, ...]:
-    """The events that lead an order from `source` to `target`; empty where the table has no way."""
+    """The events that lead from `source` to `target`; empty where there is no path."""
     return _ORDER_PATHS.get((source, target), ())

@@ -1,4 +1,4 @@
-"""An order: one attempt to move money, and how what the bank says is merged into it."""
+"""An order: one payment, and how the bank's reports are merged into it."""
 
 from __future__ import annotations
 
@@ -45,23 +45,23 @@ def _positive_amount(_order: Order, _field: Attribute[Money], value: Money) -> N
 
 @define(kw_only=True)
 class Order:
-    """One attempt to move money.
+    """One payment.
 
     Args:
         id: ours: purpose, dash, 12 upper-case hexadecimal digits; the bank's `external_order_id`.
-        idempotency_key: UUID v4, made once; every attempt to create the order at the bank carries it.
+        idempotency_key: UUID v4; sent with every attempt to create the order at the bank.
         plan: what is bought, with its price.
-        period: number of the subscription period it pays.
-        amount: what the customer is asked for.
-        captured: what the card really paid, once it has.
-        attention: why a person has to look; empty when all is well.
-        resolved: what a person has looked at; the same reason does not come again.
-        saves_card: whether the bank agreed to keep the card; None where it was not asked.
-        action_reason: why the customer has to be asked to come and pay; nobody asked for the order's page.
-        check_at: when to ask the bank about it, if nothing is heard before; None when it is settled.
-        version: counts the saved changes.
-        steps: the history made since it was loaded.
-        pays_until: until when it pays, were it paid when it was asked for; known only there.
+        period: number of the subscription period that it pays.
+        amount: the requested amount.
+        captured: the amount charged to the card, once paid.
+        attention: why it needs attention; empty where it does not.
+        resolved: reasons that an operator has resolved; they are not raised again.
+        saves_card: whether the bank agreed to save the card; None where it was not asked.
+        action_reason: why the customer has to pay it, for orders that the customer did not start.
+        check_at: when to reconcile it; None where it is settled.
+        version: incremented with every stored change.
+        steps: history entries added since it was loaded.
+        pays_until: the end of the period it pays, if paid now; known only in the call that created it.
 
     Source: docs/lifecycles.md.
     """
@@ -108,7 +108,7 @@ class Order:
         action_reason: str | None = None,
         by: str = "",
     ) -> tuple[Order, OrderCreated]:
-        """A new order, to be stored before the bank hears of it: for one period of a plan, or to save a card.
+        """A new order, for one period of a plan or to save a card; store it before it is sent to the bank.
 
         Args:
             by: who asked for it.
@@ -136,7 +136,7 @@ class Order:
 
     @property
     def subject(self) -> str:
-        """What error messages call it."""
+        """Its name in error messages."""
         return f"order {self.id}"
 
     @property
@@ -146,40 +146,40 @@ class Order:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing more is to be heard of it unasked."""
+        """Whether it is final unless the bank reports a correction."""
         open_states = (OrderState.CREATED, OrderState.PROCESSING, OrderState.BLOCKED)
         return self.state not in open_states and not self.pending_refunds
 
     @property
     def is_paid(self) -> bool:
-        """Whether it was paid, even if the money went back since."""
+        """Whether it was paid, even if refunded since."""
         return self.state in _PAID
 
     @property
     def pending_refunds(self) -> tuple[Refund, ...]:
-        """Refunds that were asked for and have neither gone nor failed."""
+        """Pending refunds."""
         return tuple(one for one in self.refunds if one.state is RefundState.REQUESTED)
 
     @property
     def refunded(self) -> Money:
-        """How much of `captured` has gone back."""
+        """The refunded amount."""
         return refund.completed(self.refunds, self.amount.currency)
 
     @property
     def is_given_back(self) -> bool:
-        """Whether the payment bought nothing, so that all of it is refunded without anybody asking."""
+        """Whether the payment bought nothing, so that it is refunded automatically."""
         return any(one.id == give_back_id(self.idempotency_key) for one in self.refunds)
 
     def is_old(self, now: datetime) -> bool:
-        """Whether the bank may have forgotten the idempotency key, so that asking again could charge again."""
+        """Whether the bank may have forgotten the idempotency key, so that a repetition could charge again."""
         return now - self.created_at >= KEY_TRUSTED_FOR
 
     def wants_confirmation(self, report: BankReport) -> bool:
-        """Whether `report` says that a rejected order was paid, which only a receipt may establish."""
+        """Whether `report` says that a rejected order was paid, which only a receipt can confirm."""
         return self.state is OrderState.REJECTED and report.source is not Source.RECEIPT and report.claims_money
 
     def is_known_as(self, report: BankReport) -> bool:
-        """Whether the bank's id in a callback is the one that we know.
+        """Whether a callback carries the bank's id that we know.
 
         The bank signs the callbacks of all its merchants with one key, and any of them may name an order as we do. So
         a signature is evidence about this order only together with the bank's id that the bank itself gave us.
@@ -187,17 +187,17 @@ class Order:
         return report.source is not Source.CALLBACK or report.bank_order_id == self.bank_order_id
 
     def observe(self, report: BankReport, at: datetime) -> list[OrderEvent]:
-        """Merge what the bank says.
+        """Merge a report of the bank.
 
-        Reports may come in any order and any number: one that is behind what is known changes nothing, one that
-        is ahead walks the transition table step by step, one that does not fit marks the order for attention.
+        Reports may arrive in any order and repeatedly: an outdated one changes nothing, one that
+        is ahead moves through the transition table step by step, a contradictory one marks the order for attention.
 
         Args:
-            report: what the bank says of this order.
+            report: of this order.
             at: now.
 
         Returns:
-            What happened by it, in order; each thing once, however often it is reported.
+            The events, in order; each one once, however often it is reported.
 
         Source: docs/lifecycles.md.
         """
@@ -228,7 +228,7 @@ class Order:
         return events
 
     def _observe_hold(self, report: BankReport, at: datetime) -> list[OrderEvent]:
-        """Money that is held for an order that was rejected needs attention for as long as it is held."""
+        """Mark a rejected order for attention while money is held for it."""
         if report.status is not BankStatus.BLOCKED:
             return self.clear(lambda reason: reason.startswith(_HELD), "nothing is held", at)
         if self.state is not OrderState.REJECTED:
@@ -236,10 +236,10 @@ class Order:
         return self.mark(f"{_HELD}: release it in the bank's business manager", Source.RECEIPT, at)
 
     def refuse(self, reason: str, at: datetime) -> list[OrderEvent]:
-        """The bank refused to create the order. Nothing happens where it is further than `created`.
+        """Apply the bank's refusal to create the order. No effect in later states than `created`.
 
         Args:
-            reason: the bank's.
+            reason: the bank's message.
         """
         if self.state is not OrderState.CREATED:
             return []
@@ -249,7 +249,7 @@ class Order:
         return [*self.clear(lambda one: one.startswith(NO_ANSWER), "nothing was charged", at), rejected]
 
     def mark(self, reason: str, source: Source, at: datetime) -> list[OrderEvent]:
-        """Mark the order for a person's attention; the same reason counts once."""
+        """Mark the order for attention; the same reason counts once."""
         known = reason in self.attention or reason in self.resolved
         if known or len(self.attention) >= MOST_ATTENTION_REASONS:
             return []
@@ -258,7 +258,7 @@ class Order:
         return [OrderMismatch(tenant_id=self.tenant_id, at=at, order_id=self.id, reason=reason)]
 
     def clear(self, proved: Callable[[str], bool], note: str, at: datetime) -> list[OrderEvent]:
-        """Drop the reasons for attention that the bank has since proved settled."""
+        """Drop the reasons for attention that the bank's reports have settled."""
         gone = tuple(reason for reason in self.attention if proved(reason))
         if not gone:
             return []
@@ -269,19 +269,19 @@ class Order:
         ]
 
     def called(self, call: str, outcome: CallOutcome, at: datetime, detail: str = "", by: str = "") -> None:
-        """Note what came of a call to the bank, for whoever reads the history."""
+        """Note the result of a call to the bank in the history."""
         source = Source.REQUEST if outcome in ("in_doubt", "repeated") else Source.ANSWER
         self.note(f"{call}_{outcome}", source, at, detail, by=by)
 
     def checked(self, at: datetime, *, planned: datetime | None, problem: str | None = None) -> None:
-        """Note that the bank was asked, and plan the next question: after as long as the order is old.
+        """Note a check at the bank and plan the next one, with exponential backoff.
 
-        That is from a minute to an hour.
+        The pause equals the age of the order, from a minute to an hour.
 
         Args:
-            planned: the `check_at` that led to the question. Where it is another by now, somebody wants to know more
-                than this question found out: a settled order is asked about again.
-            problem: why the bank did not answer; then a settled order is asked about again too.
+            planned: the `check_at` that led to this check. Where it has changed since, another check was requested:
+                a settled order is checked again.
+            problem: why the bank did not answer; then a settled order is checked again too.
         """
         self.note("asked", Source.RECEIPT, at, problem or "")
         is_asked_again = self.check_at != planned
@@ -290,7 +290,7 @@ class Order:
         self.check_at = None if self.is_settled and found_out else at + wait
 
     def _require_action(self, report: BankReport, at: datetime) -> list[OrderEvent]:
-        """Once the bank has given the page of an order that nobody waits for, the customer is told its address."""
+        """Notify the customer of the payment page of an order that the customer did not start."""
         reason, url = self.action_reason, report.payment_url
         if reason is None or url is None or self.payment_url is not None:
             return []
@@ -298,7 +298,7 @@ class Order:
         return [told]
 
     def _observe_refunds(self, report: BankReport, at: datetime) -> list[OrderEvent]:
-        """Merge the refunds of a report that fits; the state follows from how much has gone back."""
+        """Merge the refunds of a consistent report; the state follows from the refunded amount."""
         if self.captured is None or not report.claims_money:
             return []
         before, known = self.refunded, {one.id: one.state for one in self.refunds}
@@ -331,7 +331,7 @@ class Order:
         return events
 
     def _advance(self, event: str, report: BankReport, at: datetime) -> list[OrderEvent]:
-        """One step of the table, with what it records and what it tells."""
+        """Apply one event of the table: record the step and emit events."""
         self._move(event, report.source, at, report.code or report.reject_reason or "")
         self.response_code = report.code
         self.reject_reason = report.reject_reason
@@ -355,7 +355,7 @@ class Order:
                 return []
 
     def _paid_amount(self, report: BankReport) -> Money:
-        """What was paid; a report without an amount has been refused by `_misfit` before."""
+        """The paid amount; a report without one was rejected before."""
         if report.transferred is None:
             raise AssertionError(f"{self.subject} would be completed without an amount")
         self.response_code = PAID
@@ -370,7 +370,7 @@ class Order:
         before: OrderState | None = None,
         by: str = "",
     ) -> None:
-        """A line of the history; it moved nothing where no state before it is given."""
+        """Add an entry to the history; without a previous state it is a note."""
         was = before or self.state
         self.steps.append(Step(at=at, event=event, source=source, before=was, after=self.state, detail=detail, by=by))
         self.updated_at = at

@@ -1,4 +1,4 @@
-"""What the bank is asked to show and to take; kept, so that asking again is word for word the same."""
+"""The request of a payment sent to the bank; stored, so that a repetition is identical."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from echodesk_billing.domain.money import Currency, Money
 
 
 class Capture(enum.StrEnum):
-    """Whether paying takes the money at once, or holds it until it is captured."""
+    """Whether a payment is captured at once, or held until it is captured."""
 
     AUTOMATIC = "automatic"
     MANUAL = "manual"
 
 
 class SaveCard(enum.StrEnum):
-    """Whether a card is kept when the order is paid, and for what.
+    """Whether a card is saved when the order is paid, and for what.
 
     `recurrent`: the customer is present at every later payment, of any amount. `automatic`: the bank repeats the
     amount of this order, and no other, without the customer.
@@ -33,7 +33,7 @@ class SaveCard(enum.StrEnum):
 
 
 class Wallet(enum.StrEnum):
-    """Who collected the card on the merchant's own page, instead of the bank on its page."""
+    """The wallet that collected the card on the merchant's own page, instead of the bank's page."""
 
     NONE = "none"
     GOOGLE_PAY = "google_pay"
@@ -41,7 +41,7 @@ class Wallet(enum.StrEnum):
 
 
 class PaymentMethod(enum.StrEnum):
-    """What the payment page offers. Source: the bank's documentation of orders (docs/bank-calls.md)."""
+    """The payment methods on the payment page. Source: the bank's documentation of orders (docs/bank-calls.md)."""
 
     CARD = "card"
     GOOGLE_PAY = "google_pay"
@@ -54,7 +54,7 @@ class PaymentMethod(enum.StrEnum):
 
 
 class Theme(enum.StrEnum):
-    """How the payment page looks."""
+    """The theme of the payment page."""
 
     LIGHT = "light"
     DARK = "dark"
@@ -62,12 +62,12 @@ class Theme(enum.StrEnum):
 
 @frozen(kw_only=True, field_transformer=typed)
 class BasketItem:
-    """A line of the basket, where one line of the whole amount will not do.
+    """A line of the basket, instead of one line of the whole amount.
 
     Args:
         quantity: how many, above zero.
-        unit_price: of one.
-        unit_discount: off the price of one.
+        unit_price: price of one.
+        unit_discount: discount on one.
         vat: included in the price.
     """
 
@@ -96,13 +96,13 @@ _SPLIT_DESCRIPTION = re.compile(r"[0-9 /\-?:().,'+a-zA-Z]{0,25}")
 
 @frozen(kw_only=True, field_transformer=typed)
 class SplitPart:
-    """One receiver of a marketplace split: a fixed amount, or a share in per cent.
+    """One recipient of a marketplace split: a fixed amount, or a percentage.
 
     Args:
         description: at most 25 Latin letters, digits, spaces and `/-?:().,'+`.
 
     Raises:
-        InvalidPaymentOption: nothing is received, or the bank would refuse the description.
+        InvalidPaymentOption: the share is zero, or the bank would reject the description.
     """
 
     iban: str
@@ -122,10 +122,10 @@ class SplitPart:
 
 @frozen(kw_only=True, field_transformer=typed)
 class Split:
-    """Who receives the money, ten at most. All parts are amounts, or all are per cents.
+    """The recipients of a split payment, ten at most. All parts are amounts, or all are percentages.
 
     Raises:
-        InvalidPaymentOption: the parts are mixed or too many, or per cents do not make a hundred.
+        InvalidPaymentOption: the parts are mixed or too many, or percentages do not add up to 100.
     """
 
     parts: tuple[SplitPart, ...]
@@ -144,7 +144,7 @@ class Split:
         """Check that the bank can split a payment of `total`.
 
         Raises:
-            InvalidPaymentOption: it is not in lari, the amounts do not make it, or a method cannot be split.
+            InvalidPaymentOption: it is not in GEL, the amounts do not add up to it, or a method cannot be split.
         """
         if total.currency is not Currency.GEL:
             raise InvalidPaymentOption("split", "Only payments in GEL are split")
@@ -174,11 +174,11 @@ class Campaign:
 
 @frozen(kw_only=True, field_transformer=typed)
 class PaymentOptions:
-    """What most payments leave as it is.
+    """Rarely used payment options.
 
     Args:
-        methods: what the page offers; what the merchant's contract allows where empty.
-        account_tag: which of the merchant's accounts receives.
+        methods: offered on the page; all methods of the merchant's contract where empty.
+        account_tag: the merchant's account that receives the money.
         delivery: shown as the price of delivery, part of the amount.
         discount: shown as the merchant's discount, already taken off the amount.
         basket: lines instead of the one line of the whole amount.
@@ -203,7 +203,7 @@ class PaymentOptions:
             raise InvalidPaymentOption("loan", f"{only} as the only method needs a loan: its type and its months")
 
     def require_fits(self, amount: Money) -> None:
-        """Check what depends on how much is paid.
+        """Check the options that depend on the amount.
 
         Raises:
             InvalidPaymentOption: the split does not fit.
@@ -214,7 +214,7 @@ class PaymentOptions:
 
 @frozen(kw_only=True)
 class PaymentRequest:
-    """What the bank is asked for, besides the amount.
+    """The request sent to the bank, besides the amount.
 
     Args:
         product_id: of the one basket item.
@@ -222,15 +222,15 @@ class PaymentRequest:
         buyer_name: masked.
         buyer_email: masked.
         language: of the payment page, `ka` or `en`.
-        capture: whether paying takes the money, or holds it.
-        save_card: whether the card is kept, and for what.
+        capture: at once, or later.
+        save_card: whether the card is saved, and for what.
         makes_default: whether the saved card becomes the tenant's default.
-        wallet: who collects the card.
+        wallet: the wallet that collects the card.
         parent_order_id: the bank's id of the order whose saved card pays; None where a card is entered.
         is_automatic: whether the saved card is charged without the customer, for the parent's amount.
         ttl_minutes: how long the order stays payable at the bank, 2 to 1440.
-        tenant_name: who buys, as on the invoice.
-        wallet_digest: SHA-256 of the token of Google Pay, to notice a request that is repeated; empty without one.
+        tenant_name: the buyer, as on the invoice.
+        wallet_digest: SHA-256 of the Google Pay token, to detect a repeated request; empty without one.
     """
 
     product_id: str

@@ -1,4 +1,4 @@
-"""What orders pay for."""
+"""The purposes of orders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Purpose(enum.StrEnum):
-    """What an order pays for; the prefix of its id."""
+    """The purpose of an order; the prefix of its id."""
 
     SUBSCRIPTION = "SUB"
     RENEWAL = "REN"

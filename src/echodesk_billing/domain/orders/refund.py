@@ -1,4 +1,4 @@
-"""Refunds of one order: asked for here or at the bank's office, each told apart by its id."""
+"""Refunds of one order, requested here or in the bank's back office, each with its id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATED = "stated"
 
 
 class RefundState(enum.StrEnum):
-    """Where a refund stands. `completed` is final; a report of success after a failure is believed."""
+    """The state of a refund. `completed` is final; a success reported after a failure is accepted."""
 
     REQUESTED = "requested"
     COMPLETED = "completed"
@@ -26,18 +26,18 @@ class RefundState(enum.StrEnum):
 
 @frozen(kw_only=True)
 class Refund:
-    """Money on its way back to the customer.
+    """One refund.
 
     Args:
-        id: of a refund asked for here, its idempotency key; of one made at the bank's office, the bank's action id;
-            `STATED` for what the bank only stated as part of a total.
-        amount: how much goes back.
-        action_id: the bank's id, once it is known.
-        reason: why it was asked for.
+        id: of a refund requested here, its idempotency key; of one made in the bank's back office, its action id;
+            `STATED` for what the bank reported only as part of a total.
+        amount: the refunded amount.
+        action_id: the bank's id, once known.
+        reason: why it was requested.
         failure: why it failed; empty unless it did.
-        by: who asked for it here.
-        asked_at: when; None for one made at the bank's office.
-        unanswered: whoever asked was told that the outcome is not known, and may ask again.
+        by: who requested it here.
+        asked_at: when it was requested; None for one made in the bank's back office.
+        unanswered: the caller got an unknown outcome and may repeat the request.
     """
 
     id: str
@@ -51,11 +51,11 @@ class Refund:
     unanswered: bool = False
 
     def is_old(self, now: datetime) -> bool:
-        """Whether the bank may have forgotten its key, so that asking again could refund again."""
+        """Whether the bank may have forgotten its key, so that a repetition could refund again."""
         return self.asked_at is not None and now - self.asked_at >= KEY_TRUSTED_FOR
 
     def may_be_at(self, receipt: BankReport) -> bool:
-        """Whether the bank knows of it, or is still working on a refund that may be this one."""
+        """Whether the bank has it, or has a refund in progress that may be this one."""
         return self.action_id is not None or receipt.status is BankStatus.REFUND_REQUESTED
 
 
@@ -65,15 +65,15 @@ def total(refunds: Iterable[Refund], currency: Currency, *states: RefundState) -
 
 
 def completed(refunds: Iterable[Refund], currency: Currency) -> Money:
-    """How much has gone back."""
+    """The sum of completed refunds."""
     return total(refunds, currency, RefundState.COMPLETED)
 
 
 def merged(known: tuple[Refund, ...], report: BankReport, paid: Money) -> tuple[Refund, ...]:
-    """What is known of refunds together with what a report says; `paid` is what can go back at all.
+    """Merge the refunds of a report with the known ones; `paid` is the upper limit of their sum.
 
-    Listed refunds are told apart by the bank's action ids. One that is listed before the answer to our own request
-    was stored is taken for the first request of that amount. A total beyond the list stands for the rest.
+    Listed refunds are identified by the bank's action ids. One that is listed before the answer to our own request
+    was stored is matched with the first request of that amount. A total beyond the list becomes one more refund.
     """
     refunds = [refund for refund in known if refund.id != STATED]
     for listed in report.refunds:
@@ -93,10 +93,10 @@ def merged(known: tuple[Refund, ...], report: BankReport, paid: Money) -> tuple[
 
 
 def adopted(refunds: tuple[Refund, ...], misplaced: Refund) -> tuple[Refund, ...]:
-    """The refunds with what was known of one given to another of its amount that has no action id, or to a new one.
+    """Move the bank's data from a wrongly matched refund to another one of the same amount, or to a new one.
 
     Args:
-        misplaced: a refund as it was, with an action id that turned out to be another's.
+        misplaced: the refund with an action id that turned out to belong to another one.
     """
     for index, refund in enumerate(refunds):
         if refund.action_id is None and refund.amount == misplaced.amount and refund.id != misplaced.id:
@@ -125,7 +125,7 @@ def _of(listed: BankRefund) -> Refund:
 
 
 def _advanced(refund: Refund, listed: BankRefund) -> Refund:
-    """A refund after the bank spoke of it; never back from completed, nor from failed to requested."""
+    """A refund after a report; never moves back from completed, nor from failed to requested."""
     known = evolve(refund, action_id=listed.action_id)
     if listed.completed:
         return evolve(known, state=RefundState.COMPLETED, failure="")

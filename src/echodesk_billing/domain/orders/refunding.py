@@ -1,4 +1,4 @@
-"""Refunds of an order: asking for them, and what the bank answers."""
+"""Refunds of an order: requesting them and applying the bank's answers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ REFUSAL_SETTLES_AFTER = timedelta(hours=1)
 
 
 def repeated_refund(order: Order, amount: Money | None, at: datetime) -> Refund | None:
-    """The refund that asking for `amount` repeats, where the caller did not name it; None for a new one.
+    """The refund that a request for `amount` without an id repeats; None for a new one.
 
-    It is one that may not have reached the bank, one that was asked for a minute ago, or one whose caller was told
-    within the last hour that the outcome is not known.
+    It is one that may not have reached the bank, one requested within the last minute, or one whose caller got
+    an unknown outcome within the last hour.
 
     Args:
-        amount: all that is left where None.
+        amount: everything left where None.
     """
     asked_for_all = amount is None and order.captured is not None and not _left(order, order.captured)
     for one in reversed(order.refunds):
@@ -44,32 +44,32 @@ def repeated_refund(order: Order, amount: Money | None, at: datetime) -> Refund 
 
 
 def refund_in_doubt(order: Order, refund_id: str, reason: str, at: datetime) -> None:
-    """The bank's answer to a refund is not known, and whoever asked is told so."""
+    """Note that the caller of a refund got an unknown outcome."""
     _change(order, refund_id, unanswered=True)
     order.called("refund", "in_doubt", at, reason)
 
 
 def _left(order: Order, captured: Money) -> Money:
-    """What can still be asked back."""
+    """The amount that can still be refunded."""
     return captured - refund.total(order.refunds, captured.currency, RefundState.REQUESTED, RefundState.COMPLETED)
 
 
 def request_refund(
     order: Order, amount: Money | None, *, refund_id: str, reason: str, at: datetime, by: str = ""
 ) -> Refund:
-    """Ask for money back, to be committed before the bank hears of it.
+    """Request a refund; commit it before it is sent to the bank.
 
     Args:
-        amount: how much; all that is left where None.
-        refund_id: UUID v4, the refund's idempotency key; asking with the same one again is asking once.
+        amount: of the refund; everything left where None.
+        refund_id: UUID v4, the refund's idempotency key; repeating it refunds once.
         reason: why, for the history.
         by: who asks.
 
     Raises:
-        IllegalTransition: the order is not paid, or all of it has gone back.
-        AmountTooLarge: requested and completed refunds would pass what was paid.
-        CurrencyMismatch: the amount is of another currency.
-        InvalidSelection: the refund's id was used for another amount.
+        IllegalTransition: the order is not paid, or fully refunded.
+        AmountTooLarge: requested and completed refunds would exceed the paid amount.
+        CurrencyMismatch: the amount is in another currency.
+        InvalidSelection: the refund id was used for another amount.
     """
     for one in order.refunds:
         if one.id == refund_id:
@@ -90,9 +90,9 @@ def request_refund(
 
 
 def give_back(order: Order, reason: str, at: datetime) -> None:
-    """Ask for the refund of a payment that buys nothing; reconciliation carries it to the bank.
+    """Request the refund of a payment that buys nothing; reconciliation sends it to the bank.
 
-    It pays no period any more, so that the period can be charged.
+    The order no longer counts as payment of its period, so that the period can be charged.
     """
     request_refund(order, None, refund_id=give_back_id(order.idempotency_key), reason=reason, at=at)
     order.period = None
@@ -100,17 +100,17 @@ def give_back(order: Order, reason: str, at: datetime) -> None:
 
 
 def give_back_card_check(order: Order, at: datetime) -> None:
-    """Ask for the refund of an order that was paid only to save a card; reconciliation carries it to the bank."""
+    """Request the refund of an order that only saved a card; reconciliation sends it to the bank."""
     refund_id = derived_key(order.idempotency_key, "card check")
     request_refund(order, None, refund_id=refund_id, reason="card check", at=at)
     order.check_at = at
 
 
 def refund_accepted(order: Order, refund_id: str, action_id: str, at: datetime) -> list[OrderEvent]:
-    """The bank took a refund up under its own id; the outcome comes later.
+    """The bank accepted a refund under its own id; the outcome arrives later.
 
-    Where a report came first and the action was taken for another refund of the same amount, the two change
-    places: what is known of this one is the other's, which may not have reached the bank yet.
+    Where a report came first and the action was matched with another refund of the same amount, the two swap
+    places: the other one may not have reached the bank yet.
     """
     events: list[OrderEvent] = []
     mine = next(one for one in order.refunds if one.id == refund_id)
@@ -133,7 +133,7 @@ def refund_accepted(order: Order, refund_id: str, action_id: str, at: datetime) 
 
 
 def refund_not_listed(order: Order, refund_id: str, refused: str, at: datetime) -> list[OrderEvent]:
-    """Settle a refund that the bank refused after an attempt in doubt, and that its receipt does not list.
+    """Settle a refund that the bank refused after an attempt with unknown outcome and that its receipt does not list.
 
     It fails once the bank has had its time to list it.
 
@@ -147,9 +147,9 @@ def refund_not_listed(order: Order, refund_id: str, refused: str, at: datetime) 
 
 
 def refund_refused(order: Order, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
-    """The bank refused a refund: nothing goes back, and a person should know.
+    """Fail a refund that the bank refused, and mark the order for attention.
 
-    Nothing happens where it has accepted the same refund, asked for by another process.
+    No effect where the bank accepted the same refund from another process.
     """
     waiting = [one for one in order.pending_refunds if one.id == refund_id and one.action_id is None]
     if not waiting:

@@ -1,4 +1,4 @@
-"""What the bank says about an order, whichever way it said it."""
+"""The bank's report about an order, whatever its source."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BankStatus(enum.StrEnum):
 
     @property
     def follows_payment(self) -> bool:
-        """Whether the status speaks of a refund, so that the order was paid before."""
+        """Whether the status implies a refund, so that the order was paid before."""
         return self in _FOLLOW_PAYMENT
 
 
@@ -36,7 +36,7 @@ _CLAIM_MONEY = {_S.COMPLETED, _S.PARTIAL_COMPLETED, _S.BLOCKED, *_FOLLOW_PAYMENT
 
 
 class Source(enum.StrEnum):
-    """How a report reached us, or, for `request`, that it was we who asked."""
+    """The source of a report; `request` marks our own requests."""
 
     CALLBACK = "callback"
     RECEIPT = "receipt"
@@ -50,9 +50,9 @@ class BankRefund:
 
     Args:
         action_id: the bank's id of the action.
-        amount: how much goes back.
-        completed: whether it has gone; a refund in progress or failed has not.
-        failed: whether it will not go any more.
+        amount: the refunded amount.
+        completed: whether it is completed, rather than in progress or failed.
+        failed: whether it failed.
         code: why it failed, one of 161 to 169 and 179.
     """
 
@@ -81,17 +81,17 @@ class BankReport:
         source: how it reached us.
         bank_order_id: the bank's id of the order.
         external_order_id: our id, where the bank repeats it.
-        status: the bank's status; a word that is not in the bank's table is kept as it came.
+        status: the bank's status; an unknown one is kept as sent.
         code: the response code, as text.
-        transferred: what the card really paid, or what is held.
-        discount: the discount that the report itself states.
+        transferred: the amount charged to the card, or held.
+        discount: the discount stated in the report.
         refunds: the refunds in the list of actions.
-        refunded: the total the bank says was returned, where it says so.
-        reject_reason: why it was rejected, in the bank's words.
+        refunded: the refunded total, where the bank states it.
+        reject_reason: the bank's reason of a rejection.
         payment_url: the address of the payment page, in the answer to a create call.
-        card: the card that was saved by paying.
-        saves_card: whether saving the card was switched on, in the answer to a create call; None where not asked.
-        merchant_id: whose order it is, where the bank says so (`client.id`).
+        card: the card saved by the payment.
+        saves_card: whether saving the card was enabled, in the answer to a create call; None where not requested.
+        merchant_id: the merchant of the order, where the bank states it (`client.id`).
     """
 
     source: Source
@@ -111,22 +111,22 @@ class BankReport:
 
     @property
     def claims_money(self) -> bool:
-        """Whether the bank says that money is, or was, held or taken."""
+        """Whether money is, or was, held or captured."""
         return self.status in _CLAIM_MONEY
 
     @property
     def follows_payment(self) -> bool:
-        """Whether it speaks of a refund, so that the order was paid before."""
+        """Whether it implies a refund, so that the order was paid before."""
         return isinstance(self.status, BankStatus) and (
             self.status.follows_payment or any(one.completed for one in self.refunds) or bool(self.refunded)
         )
 
     @property
     def returned(self) -> Money | None:
-        """How much the report says was refunded, by its total or its list; None where nothing was paid.
+        """The refunded amount by the report's total or list; None where nothing was paid.
 
         Raises:
-            InvalidMoney: the list is of more than any amount can be.
+            InvalidMoney: the sum of the list is too large.
         """
         if self.transferred is None:
             return None

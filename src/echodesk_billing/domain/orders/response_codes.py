@@ -1,4 +1,4 @@
-"""The bank's response codes: what each means, what the customer is told, whether trying again can help.
+"""The bank's response codes: meaning, message for the customer, and whether a retry can help.
 
 Source: the bank's documentation of response codes; docs/retries.md.
 """
@@ -14,7 +14,7 @@ PREAUTHORISED = "200"
 
 
 class RetryAdvice(enum.StrEnum):
-    """What may be done after a code without annoying the customer or the issuer."""
+    """Whether and how a charge may be retried after a code."""
 
     LATER = "later"
     SOON = "soon"
@@ -24,7 +24,7 @@ class RetryAdvice(enum.StrEnum):
 
     @property
     def allows_retry(self) -> bool:
-        """Whether trying again by itself can help."""
+        """Whether an automatic retry can help."""
         return self in (RetryAdvice.LATER, RetryAdvice.SOON)
 
 
@@ -35,9 +35,9 @@ class ResponseCode:
     Args:
         code: as the bank writes it, for example `107`.
         meaning: for engineers and operators.
-        english: what the customer is told in English.
+        english: message for the customer in English.
         georgian: the same in Georgian.
-        advice: whether, and how, to try again.
+        advice: whether and how to retry.
     """
 
     code: str
@@ -47,7 +47,7 @@ class ResponseCode:
     advice: RetryAdvice
 
     def message(self, language: str) -> str:
-        """What the customer is told: Georgian for `ka`, English otherwise."""
+        """The message for the customer: Georgian for `ka`, English otherwise."""
         return self.georgian if language == "ka" else self.english
 
 
@@ -183,7 +183,7 @@ RESPONSE_CODES = {row.code: row for row in _TABLE}
 
 
 def response_code(code: str) -> ResponseCode:
-    """What a code means; one that is not in the table survives with a general message and no advice to retry."""
+    """Look up a code; an unknown one has a general message and is not retried."""
     return RESPONSE_CODES.get(code) or ResponseCode(
         code,
         "not in the bank's published table",

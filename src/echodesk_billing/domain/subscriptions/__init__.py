@@ -1,1 +1,1 @@
-"""What a tenant has: terms, changes of plan, dunning."""
+"""Subscriptions: terms, changes of plan, dunning."""

@@ -1,4 +1,4 @@
-"""Changes of plan that hold from a later period on: scheduling them, and taking them back.
+"""Scheduled changes of plan: scheduling and cancelling them.
 
 Source: docs/subscriptions.md, "Changing the plan".
 """
@@ -26,17 +26,17 @@ def schedule(
     effective: date | None = None,
     catalogue: Catalogue | None = None,
 ) -> list[Event]:
-    """Have `plan` hold from the next unpaid period on, or from the first that begins on `effective` or later.
+    """Schedule `plan` for the next unpaid period, or for the first one that begins on `effective` or later.
 
-    A change scheduled before for the same time or later is replaced, and told of. What runs now takes it back. Where
-    the running period is unpaid, something cheaper holds at once and something more expensive once it is paid.
+    It replaces changes scheduled for the same time or later. Scheduling the current plan cancels them. Where
+    the current period is unpaid, a cheaper plan takes effect at once, a more expensive one once it is paid.
 
     Args:
         catalogue: today's prices, on which the plans are compared.
 
     Raises:
-        NoActiveSubscription: it does not run.
-        ChangeRefused: the plan is of another currency, or the day is too far off.
+        NoActiveSubscription: it is not active.
+        ChangeRefused: the plan is priced in another currency, or the day is too far away.
     """
     subscription.require_running()
     if effective is not None and effective > subscription.term.local_date(at) + FARTHEST_CHANGE:
@@ -58,10 +58,10 @@ def schedule(
 
 
 def drop_schedule(subscription: Subscription, at: datetime) -> list[Event]:
-    """Forget scheduled changes; those that are paid stay.
+    """Cancel scheduled changes, except paid ones.
 
     Raises:
-        NothingScheduled: there is none.
+        NothingScheduled: no change is scheduled.
     """
     events = subscription.drop_changes(subscription.next_period, "it was taken back", at)
     if not events:
@@ -70,7 +70,7 @@ def drop_schedule(subscription: Subscription, at: datetime) -> list[Event]:
 
 
 def planned(subscription: Subscription) -> Selection | None:
-    """What the tenant has or has asked for last, to which single features and seats are added."""
+    """The current or last requested plan, to which single features and seats are added."""
     latest = subscription.plans.latest
     return latest.selection if latest and subscription.is_running else None
 
@@ -87,14 +87,14 @@ def effective_period(subscription: Subscription, at: datetime, effective: date |
 def would_replace(
     subscription: Subscription, plan: Plan, at: datetime, effective: date | None
 ) -> tuple[tuple[Plan, datetime], ...]:
-    """The scheduled changes that scheduling `plan` would replace, each with when it would have held."""
+    """The scheduled changes that `plan` would replace, each with its effective time."""
     subscription.require_running()
     number = effective_period(subscription, at, effective)
     return tuple(one for one in subscription.scheduled_from(number) if one[0] != plan)
 
 
 def scheduled(subscription: Subscription, plan: Plan, now: datetime) -> Preview:
-    """What scheduling `plan` led to: from when it holds."""
+    """The result of scheduling `plan`."""
     term = subscription.term
     starts = [term.period(one.period).start for one in subscription.changes if one.plan == plan]
     return Preview(
@@ -109,7 +109,7 @@ def scheduled(subscription: Subscription, plan: Plan, now: datetime) -> Preview:
 def change_scheduled(
     subscription: Subscription, plan: Plan, starts: datetime, at: datetime
 ) -> SubscriptionChangeScheduled:
-    """The event that `plan` will hold from `starts` on."""
+    """The event that `plan` is scheduled for `starts`."""
     return SubscriptionChangeScheduled(
         tenant_id=subscription.tenant_id, at=at, plan_name=plan.name, price=plan.price, effective_at=starts
     )

@@ -1,4 +1,4 @@
-"""Dunning: what has been tried for the period that is owed, and when it is tried again."""
+"""Dunning: attempts to collect the owed period, and the next retry."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 
 @frozen(kw_only=True)
 class Dunning:
-    """The tries to be paid for one period.
+    """The attempts to collect one period.
 
     Args:
-        charged_period: the period whose automatic charge is under way.
-        asked_period: the period for which the customer was asked to come and pay.
-        failures: how many charges of the present period were declined.
-        first_failed_at: when the first of them was.
-        retry_at: when the next is made.
+        charged_period: the period whose automatic charge is in progress.
+        asked_period: the period that the customer was asked to pay.
+        failures: declined charges of the current period.
+        first_failed_at: when the first one was declined.
+        retry_at: when the next attempt is made.
     """
 
     charged_period: int | None = None
@@ -29,15 +29,15 @@ class Dunning:
     retry_at: datetime | None = None
 
     def is_waiting_for(self, period: int) -> bool:
-        """Whether an answer of the bank, or of the customer, is awaited for a period."""
+        """Whether the bank's or the customer's answer is pending for a period."""
         return period in (self.charged_period, self.asked_period)
 
     def charging(self, period: int) -> Dunning:
-        """An automatic charge of the period is under way."""
+        """An automatic charge of the period has started."""
         return evolve(self, charged_period=period, retry_at=None)
 
     def not_charging(self) -> Dunning:
-        """No automatic charge is under way any more."""
+        """The automatic charge is no longer in progress."""
         return evolve(self, charged_period=None)
 
     def asked(self, period: int) -> Dunning:
@@ -45,15 +45,15 @@ class Dunning:
         return evolve(self, asked_period=period, retry_at=None)
 
     def declined(self, policy: RenewalPolicy, advice: RetryAdvice, at: datetime) -> Dunning:
-        """The charge was declined: it is tried again as the policy and the code's advice say."""
+        """The charge was declined; plan a retry by the policy and the code's advice."""
         first, failures = self.first_failed_at or at, self.failures + 1
         retry_at = policy.next_try(first, failures, at, advice)
         return evolve(self, charged_period=None, failures=failures, first_failed_at=first, retry_at=retry_at)
 
     def given_up(self) -> Dunning:
-        """It is not tried again."""
+        """There are no more retries."""
         return evolve(self, retry_at=None)
 
     def access_until(self, paid_until: datetime, grace: timedelta) -> datetime:
-        """When access ends unless the period is paid: the grace counts from the first decline where that came late."""
+        """When access ends unless the period is paid: a late first decline extends the grace."""
         return max(paid_until, self.first_failed_at or paid_until) + grace

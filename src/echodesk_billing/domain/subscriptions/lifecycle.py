@@ -1,4 +1,4 @@
-"""The states of a subscription, and the only ways from one to another."""
+"""The states of a subscription and its transition table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from echodesk_billing.domain.state_machine import Stateful, Transition, fire_eve
 
 
 class SubscriptionState(enum.StrEnum):
-    """Where a tenant's subscription stands."""
+    """The state of a subscription."""
 
     INCOMPLETE = "incomplete"
     TRIALING = "trialing"
@@ -44,9 +44,9 @@ _MACHINE = machine(SubscriptionState, SUBSCRIPTION_TRANSITIONS)
 
 
 def fire(subscription: Stateful, event: str) -> None:
-    """Move a subscription by `event`.
+    """Apply `event` to a subscription.
 
     Raises:
-        IllegalTransition: the table has no such row for its state; nothing was changed.
+        IllegalTransition: the table does not allow it in this state; nothing was changed.
     """
     fire_event(_MACHINE, subscription, event)

@@ -1,4 +1,4 @@
-"""What a tenant may buy or change to, and what that would do. Nothing here changes a subscription.
+"""Offers: what a tenant may buy or change to, and the effect. Nothing here changes a subscription.
 
 Source: docs/subscriptions.md, "Changing the plan".
 """
@@ -24,10 +24,10 @@ _S = SubscriptionState
 def purchase(
     subscription: Subscription, catalogue: Catalogue, selection: Selection, currency: Currency, now: datetime
 ) -> Purchase:
-    """What buying `selection` now means: a first or further period, an upgrade, or a change that is paid ahead.
+    """What buying `selection` means now: a first or further period, an upgrade, or a change paid in advance.
 
     Raises:
-        InvalidSelection: the catalogue has no such thing, or paid time of another currency is left.
+        InvalidSelection: it is not in the catalogue, or paid time in another currency is left.
     """
     period = subscription.first_unpaid(now)
     kept = kept_plans(subscription, now)
@@ -50,14 +50,14 @@ def purchase(
 
 
 def upgrade(subscription: Subscription, plan: Plan, now: datetime, catalogue: Catalogue | None = None) -> Purchase:
-    """What an upgrade to `plan` now has to pay.
+    """The purchase of an immediate upgrade to `plan`.
 
     Args:
         catalogue: today's prices, on which both plans are compared.
 
     Raises:
-        NoActiveSubscription: it does not run.
-        ChangeRefused: the plan is no more than the running one.
+        NoActiveSubscription: it is not active.
+        ChangeRefused: the plan is not an upgrade of the current one.
     """
     if not preview(subscription, plan, now, catalogue).is_immediate:
         raise ChangeRefused(f"{plan.name} costs no more than the running plan: change from the next period instead")
@@ -66,10 +66,10 @@ def upgrade(subscription: Subscription, plan: Plan, now: datetime, catalogue: Ca
 
 
 def renewal(subscription: Subscription, now: datetime) -> Purchase:
-    """What pays the next period by hand: the plan that holds in it.
+    """The purchase of the next period, at its plan.
 
     Raises:
-        NoActiveSubscription: it does not run on.
+        NoActiveSubscription: it does not renew.
     """
     if not (subscription.is_running or subscription.state is _S.SUSPENDED):
         raise NoActiveSubscription
@@ -78,12 +78,12 @@ def renewal(subscription: Subscription, now: datetime) -> Purchase:
 
 
 def reactivation(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
-    """What brings a suspended or ended subscription back: what it was, at its price, or at today's once it ended.
+    """The purchase that reactivates a subscription: its plan at its price, or at today's price once it has ended.
 
     Raises:
-        NoActiveSubscription: there never was one.
+        NoActiveSubscription: the tenant never had one.
         IllegalTransition: it is neither suspended nor ended.
-        InvalidSelection: what it was is not sold any more.
+        InvalidSelection: its plan is no longer sold.
     """
     if subscription.plan is None:
         raise NoActiveSubscription
@@ -97,7 +97,7 @@ def reactivation(subscription: Subscription, catalogue: Catalogue, now: datetime
 
 
 def kept_plans(subscription: Subscription, now: datetime) -> tuple[Plan, ...]:
-    """The plans whose unit prices it keeps: what it has, then what is scheduled; none before and after its life."""
+    """The plans whose unit prices it keeps: the current one, then scheduled ones; none where it is not active."""
     over = subscription.state is _S.CANCELLED and not subscription.has_access(now)
     if subscription.plan is None or over or subscription.state in (_S.INCOMPLETE, _S.ENDED):
         return ()
@@ -105,13 +105,13 @@ def kept_plans(subscription: Subscription, now: datetime) -> tuple[Plan, ...]:
 
 
 def kept_feature(subscription: Subscription, feature_id: int, now: datetime) -> Item | None:
-    """The feature with this number that it has or has scheduled; None where it has none such."""
+    """The feature with this id that it has or has scheduled, or None."""
     items = (item for plan in kept_plans(subscription, now) for item in plan.items)
     return next((item for item in items if item.key and item.id == feature_id), None)
 
 
 def pays_until(subscription: Subscription, bought: Purchase, now: datetime) -> datetime:
-    """Until when paying a purchase now pays, for every offer to say so before it is paid."""
+    """The end of the period that a purchase pays if paid now."""
     if bought.purpose is Purpose.UPGRADE and subscription.is_paid(now):
         return subscription.term.month_after(now, subscription.extra_days(bought.plan, now))
     if subscription.begins_anew(now):
@@ -120,14 +120,14 @@ def pays_until(subscription: Subscription, bought: Purchase, now: datetime) -> d
 
 
 def preview(subscription: Subscription, plan: Plan, now: datetime, catalogue: Catalogue | None = None) -> Preview:
-    """What changing to `plan` does.
+    """Preview a change to `plan`.
 
     Args:
         catalogue: today's prices, on which both plans are compared.
 
     Raises:
-        NoActiveSubscription: it does not run.
-        ChangeRefused: the plan is the running one and no other is scheduled, or it is of another currency.
+        NoActiveSubscription: it is not active.
+        ChangeRefused: it is the current plan with no change scheduled, or is priced in another currency.
     """
     running = subscription.running_plan(now)
     if plan.price.currency is not running.price.currency:
@@ -157,7 +157,7 @@ def preview(subscription: Subscription, plan: Plan, now: datetime, catalogue: Ca
 
 
 def _preview_of_undoing(subscription: Subscription, running: Plan, now: datetime) -> Preview:
-    """What asking for what runs does: it takes back what is scheduled."""
+    """Preview of requesting the current plan: it cancels scheduled changes."""
     replaced = subscription.scheduled_from(effective_period(subscription, now, None))
     if not replaced:
         raise ChangeRefused(f"{running.name} with the same seats is already in force")

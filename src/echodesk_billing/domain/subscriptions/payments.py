@@ -1,4 +1,4 @@
-"""What a payment does to a subscription, and which payments buy nothing.
+"""Payments of a subscription: their effect, and which ones buy nothing.
 
 Source: docs/subscriptions.md, "Periods" and "Changing the plan".
 """
@@ -28,15 +28,15 @@ _MOST_PAID_KEPT = 12
 def take_payment(
     subscription: Subscription, order: Order, at: datetime, catalogue: Catalogue | None = None
 ) -> list[Event]:
-    """Take the payment of the period that the order carries.
+    """Apply the payment of the order's period.
 
-    While a subscription runs, the period is added behind the paid ones, counted from the anchor, also when it is paid
-    late. Otherwise, and after a gap longer than the grace, a new anchor starts at `at`. A cancelled subscription that
-    its customer pays for runs on. What buys nothing is told and refunded: a period that is paid already (two tabs), an
+    While a subscription is active, the period is added after the paid ones, counted from the anchor, also when paid
+    late. Otherwise, and after a gap longer than the grace, a new anchor starts at `at`. Paying for a cancelled
+    subscription resumes it. A payment that buys nothing is reported and refunded: a period already paid (two tabs), an
     automatic charge that a cancellation overtook, an upgrade that a larger one overtook.
 
     Args:
-        catalogue: today's prices, on which an upgrade is compared with what runs by now.
+        catalogue: today's prices, on which an upgrade is compared with the current plan.
     """
     if reason := _buys_nothing(subscription, order, at, catalogue):
         if subscription.dunning.charged_period == order.period:
@@ -67,7 +67,7 @@ def take_payment(
 
 
 def give_back(order: Order, reason: str, at: datetime) -> list[Event]:
-    """Tell of a payment that buys nothing and ask for its refund, which reconciliation carries to the bank."""
+    """Emit that a payment buys nothing and request its refund, which reconciliation sends to the bank."""
     refunding.give_back(order, reason, at)
     told = f"{reason}: this payment is refunded"
     return [OrderMismatch(tenant_id=order.tenant_id, at=at, order_id=order.id, reason=told)]
@@ -90,7 +90,7 @@ def _buys_nothing(subscription: Subscription, order: Order, at: datetime, catalo
 
 
 def _take_upgrade(subscription: Subscription, order: Order, at: datetime) -> list[Event]:
-    """The full new price was paid: a new anchor starts behind the days that the unused value buys."""
+    """Apply a paid upgrade: a new anchor starts after the days that the unused value buys."""
     if order.plan is None:
         raise AssertionError(f"{order.subject} upgrades to nothing")
     promised = subscription.extra_days(order.plan, max(order.created_at, subscription.started_at or at))
@@ -117,7 +117,7 @@ def _start_anew(subscription: Subscription, order: Order, at: datetime) -> None:
 
 
 def _run_on(subscription: Subscription) -> None:
-    """Whatever it was, it is paid now."""
+    """Move it to active."""
     match subscription.state:
         case _S.INCOMPLETE | _S.TRIALING | _S.ENDED:
             lifecycle.fire(subscription, "activate")
@@ -128,7 +128,7 @@ def _run_on(subscription: Subscription) -> None:
 
 
 def _hold(subscription: Subscription, plan: Plan, number: int, at: datetime) -> list[Event]:
-    """Have the plan that was paid hold in period `number`."""
+    """Make the paid plan the plan of period `number`."""
     if plan == subscription.plan_of(number):
         return []
     subscription.plans = subscription.plans.hold(plan, number)
@@ -137,7 +137,7 @@ def _hold(subscription: Subscription, plan: Plan, number: int, at: datetime) -> 
 
 
 def _note_paid(subscription: Subscription, order: Order, number: int) -> None:
-    """Remember what was paid for a period, for as long as any of it may be left."""
+    """Record the price paid for a period, while any of it is unused."""
     kept = tuple(one for one in subscription.paid if one.period >= number - 1 and one.period != number)
     paid = PaidPeriod(period=number, amount=order.captured or order.amount)
     subscription.paid = (*kept[1 - _MOST_PAID_KEPT :], paid)

@@ -9,10 +9,10 @@ from echodesk_billing.domain.catalogue.pricing import Plan
 
 @frozen(kw_only=True)
 class PlanChange:
-    """`plan` holds from period `period` on.
+    """`plan` takes effect from period `period`.
 
     Args:
-        is_more: it is an upgrade, so that it does not hold before its period is paid.
+        is_more: it is an upgrade, so it does not take effect before its period is paid.
     """
 
     period: int
@@ -20,7 +20,7 @@ class PlanChange:
     is_more: bool = True
 
     def may_begin(self, next_period: int) -> bool:
-        """Whether it may hold once its period begins: an upgrade not before that is paid.
+        """Whether it may take effect once its period begins: an upgrade only once the period is paid.
 
         Args:
             next_period: the first period that is not paid.
@@ -30,11 +30,11 @@ class PlanChange:
 
 @frozen(kw_only=True)
 class Plans:
-    """What a subscription gives now, and from later periods on.
+    """The current plan, and the plans of later periods.
 
     Args:
-        plan: at the price that was agreed; None until the first payment or trial.
-        changes: plans that hold from later periods on, earliest first.
+        plan: the current plan at its agreed price; None until the first payment or trial.
+        changes: plans of later periods, earliest first.
     """
 
     plan: Plan | None = None
@@ -42,21 +42,21 @@ class Plans:
 
     @property
     def latest(self) -> Plan | None:
-        """What was asked for last."""
+        """The last requested plan."""
         return self.changes[-1].plan if self.changes else self.plan
 
     def of_period(self, number: int) -> Plan | None:
-        """The plan that holds in a period once that is paid."""
+        """The plan of a period, once it is paid."""
         held = [change.plan for change in self.changes if change.period <= number]
         return held[-1] if held else self.plan
 
     def at_period(self, number: int, next_period: int) -> Plan | None:
-        """The plan that holds while period `number` runs, where `next_period` is the first that is not paid."""
+        """The plan in effect during period `number`, where `next_period` is the first unpaid one."""
         begun = [one for one in self.changes if one.period <= number and one.may_begin(next_period)]
         return begun[-1].plan if begun else self.plan
 
     def begin(self, number: int, next_period: int) -> tuple[Plans, list[Plan]]:
-        """The plans once period `number` runs, and those that began to hold on the way."""
+        """The plans during period `number`, and those that took effect on the way."""
         plans, begun = self, []
         while plans.changes and plans.changes[0].period <= number and plans.changes[0].may_begin(next_period):
             first, rest = plans.changes[0], plans.changes[1:]
@@ -66,11 +66,11 @@ class Plans:
         return plans, begun
 
     def schedule(self, change: PlanChange) -> Plans:
-        """The plans with one more change behind the others."""
+        """The plans with one more change after the others."""
         return evolve(self, changes=(*self.changes, change))
 
     def hold(self, plan: Plan, number: int) -> Plans:
-        """The plans once `plan` was paid for period `number`: what was planned for it holds from the next one on."""
+        """The plans once `plan` was paid for period `number`: the previously planned one follows after it."""
         earlier = tuple(change for change in self.changes if change.period < number)
         later = tuple(change for change in self.changes if change.period > number)
         put_off = tuple(evolve(change, period=number + 1) for change in self.changes if change.period == number)

@@ -1,4 +1,4 @@
-"""How a subscription renews itself: when it starts, when a decline is tried again, when the customer is reminded."""
+"""The renewal policy: when charges start, when they are retried, when the customer is reminded."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class RenewalPolicy:
     """The settings of renewals.
 
     Args:
-        ahead: how long before a period begins its charge is started.
-        retries: how long after the first decline a charge is tried again.
-        grace: how long access outlives the paid period while a payment is owed.
-        reminders: how long before something expires the customer is reminded.
+        ahead: how long before a period its charge starts.
+        retries: when a charge is retried, counted from the first decline.
+        grace: how long access lasts after the paid period while a payment is owed.
+        reminders: how long before an expiry the customer is reminded.
         trial: how long a trial lasts; none where zero.
 
     Source: docs/retries.md.
@@ -36,9 +36,9 @@ class RenewalPolicy:
     trial: timedelta = timedelta(0)
 
     def next_try(self, first_failed_at: datetime, failures: int, now: datetime, advice: RetryAdvice) -> datetime | None:
-        """When a declined charge is tried again: None where that cannot help, or the tries have run out.
+        """When a declined charge is retried: None where a retry cannot help, or no retries are left.
 
-        Tries that were missed, because no worker ran, are not made up for.
+        Retries that were missed because no worker ran are skipped.
         """
         if not advice.allows_retry:
             return None
@@ -46,18 +46,18 @@ class RenewalPolicy:
         return next((moment for moment in moments if moment > now), None)
 
     def reminders_before(self, expiry: datetime) -> list[tuple[datetime, int]]:
-        """When to remind of an expiry, latest first, and how many days are left then."""
+        """The reminder times of an expiry, latest first, with the days left."""
         return [(expiry - before, before.days) for before in self.reminders]
 
 
 def reminder(policy: RenewalPolicy, expiry: datetime, since: datetime | None, now: datetime) -> int | None:
-    """How many days before `expiry` the customer is to be reminded of it now, once for each of the policy's days.
+    """The due reminder of `expiry`, as days left; each of the policy's days is due once.
 
     Args:
-        since: up to when reminders were looked at before.
+        since: when reminders were last processed.
 
     Returns:
-        The fewest of the days whose moment has come since; None where none has, or `expiry` has passed.
+        The smallest number of days that became due since; None where none did, or `expiry` has passed.
     """
     if now >= expiry:
         return None

@@ -1,4 +1,4 @@
-"""What unused paid time is worth, and how many days of another plan it buys."""
+"""Proration: the value of unused paid time, and how many days of another plan it buys."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SHORTEST_MONTH_DAYS = 28
 
 
 def unused_value(paid: Iterable[tuple[Period, Money]], moment: datetime) -> Fraction:
-    """What paid periods are still worth at `moment`, in minor units, to the last fraction.
+    """The exact unused value of paid periods at `moment`, in minor units.
 
     Args:
-        paid: periods with the price of a month that each was paid at.
+        paid: periods with the monthly price that was paid.
     """
     return sum((period.left_at(moment) * price.minor for period, price in paid), Fraction(0))
 
@@ -25,7 +25,7 @@ def unused_value(paid: Iterable[tuple[Period, Money]], moment: datetime) -> Frac
 def extra_days(value: Fraction, price: Money, moment: datetime, time_zone: str) -> int:
     """The fewest whole days from `moment` that are worth at least `value` at `price` a month.
 
-    The days lie before an anchor, and are valued as months counted backwards from it. Unused value is therefore
+    The days precede an anchor and are valued as months counted backwards from it. Unused value is therefore
     never lost, and never grows by a day or more however often plans are changed.
 
     Args:

@@ -1,4 +1,4 @@
-"""What an order is to pay, and what a change of plan would do: values."""
+"""Values: what an order pays, and the effect of a change of plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from echodesk_billing.domain.orders.purpose import Purpose
 
 @frozen(kw_only=True)
 class Purchase:
-    """What an order is to pay: a plan, for a period, and how it comes into force."""
+    """What an order pays: a plan, its period, and how it takes effect."""
 
     purpose: Purpose
     plan: Plan
@@ -21,15 +21,15 @@ class Purchase:
 
 @frozen(kw_only=True)
 class Preview:
-    """What an upgrade or a change would do, were it paid or scheduled at once.
+    """The effect of an upgrade or a change, if it were paid or scheduled now.
 
     Args:
         plan: the new one.
-        is_immediate: it costs more and is paid now; otherwise it holds from the next period.
-        effective_at: when it comes into force.
-        extra_days: what the unused value of the old plan becomes.
-        paid_until: the end of what is paid then.
-        replaces: scheduled changes that will not happen then, each with when it would have.
+        is_immediate: it costs more and is paid now; otherwise it takes effect with the next period.
+        effective_at: when it takes effect.
+        extra_days: days bought by the unused value of the old plan.
+        paid_until: the end of the paid time after the change.
+        replaces: scheduled changes that it replaces, each with its effective time.
     """
 
     plan: Plan

@@ -1,4 +1,4 @@
-"""How a subscription is renewed: what is owed and when, charges that are under way or declined, what is due next.
+"""Renewing a subscription: the owed period, charges in progress or declined, the next due time.
 
 Source: docs/subscriptions.md, docs/retries.md.
 """
@@ -21,9 +21,9 @@ LOOK_AGAIN_AFTER = timedelta(hours=1)
 
 
 def owed_purchase(subscription: Subscription, now: datetime, policy: RenewalPolicy) -> Purchase | None:
-    """The period that is to be charged, or the customer asked for, now; None where nothing is to be done.
+    """The period to charge now, or to ask the customer for; None where nothing is due.
 
-    Its purpose is `RENEWAL` where the card may be tried, `MANUAL` where only the customer can help.
+    Its purpose is `RENEWAL` where the card may be charged, `MANUAL` where the customer has to pay.
     """
     if subscription.state not in (_S.ACTIVE, _S.PAST_DUE):
         return None
@@ -39,12 +39,12 @@ def owed_purchase(subscription: Subscription, now: datetime, policy: RenewalPoli
 
 
 def start_charge(subscription: Subscription, period: int) -> None:
-    """An automatic charge of the period is under way."""
+    """An automatic charge of the period has started."""
     subscription.dunning = subscription.dunning.charging(period)
 
 
 def ask_customer(subscription: Subscription, period: int, now: datetime) -> list[Event]:
-    """The customer was asked to pay the period; once it has begun unpaid, the subscription is past due."""
+    """The customer was asked to pay the period; a period that began unpaid makes the subscription past due."""
     subscription.dunning = subscription.dunning.asked(period)
     has_begun = now >= subscription.term.end
     return subscription.fall_due(None, now) if subscription.state is _S.ACTIVE and has_begun else []
@@ -53,9 +53,9 @@ def ask_customer(subscription: Subscription, period: int, now: datetime) -> list
 def take_decline(
     subscription: Subscription, order: Order, code: str | None, advice: RetryAdvice, policy: RenewalPolicy, at: datetime
 ) -> list[Event]:
-    """Take the decline of the period's automatic charge: it is tried again, or the customer is asked.
+    """Apply the decline of an automatic charge: plan a retry, or ask the customer.
 
-    Declines of what a present customer tried to pay change nothing: there is a page in front of them.
+    Declined attempts of a present customer change nothing: the customer is on the payment page.
     """
     stale = order.period is None or order.period < subscription.next_period
     if order.purpose is not Purpose.RENEWAL or stale or subscription.state not in (_S.ACTIVE, _S.PAST_DUE):
@@ -68,7 +68,7 @@ def take_decline(
 
 
 def plan_next(subscription: Subscription, now: datetime, policy: RenewalPolicy) -> None:
-    """Set when something is to be done next."""
+    """Set the next due time."""
     subscription.due_at = _next_due(subscription, now, policy)
 
 

@@ -1,7 +1,7 @@
-"""A tenant's subscription: what is paid, until when, whether it gives access, and what has to be done next.
+"""A tenant's subscription: paid periods, access, and what is due next.
 
-It holds a `Term` (periods), `Plans` (what holds when) and `Dunning` (tries to be paid). Beside it: what may be bought
-is in `offers`, scheduled changes in `changes`, what a payment does in `payments`, what is owed and when in `renewals`.
+It holds a `Term` (periods), `Plans` (which plan when) and `Dunning` (collection attempts). Beside it: purchases
+are in `offers`, scheduled changes in `changes`, payments in `payments`, owed periods in `renewals`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DEFAULT_GRACE = RenewalPolicy().grace
 
 @frozen(kw_only=True)
 class PaidPeriod:
-    """What was really paid for a period, a discount of the bank taken off."""
+    """The price paid for a period, net of the bank's discount."""
 
     period: int
     amount: Money
@@ -50,21 +50,21 @@ class PaidPeriod:
 
 @define(kw_only=True)
 class Subscription:
-    """The one subscription of a tenant.
+    """A tenant's subscription; there is one per tenant.
 
     Args:
         tenant_name: for the payment pages and invoices of renewals.
-        term: its periods, and how many are paid.
-        grace: how long access outlives the paid period while a payment is owed.
-        plans: what it gives, and the changes that are scheduled.
-        started_at: since when the present plan and anchor count.
-        paid: what was paid for the periods that have not passed.
-        grace_used: access that was used after the paid time, and not paid, before it was suspended or ended.
+        term: its periods and which are paid.
+        grace: how long access lasts after the paid period while a payment is owed.
+        plans: the current plan and scheduled changes.
+        started_at: start of the current plan and anchor.
+        paid: prices paid for periods that have not passed.
+        grace_used: unpaid access after the paid time, before it was suspended or ended.
         trial_ends_at: the end of the one trial a tenant may have.
-        dunning: what has been tried for the period that is owed.
-        tended_at: up to when what comes by time has been done.
-        due_at: when something is to be done next; None where only the customer can move it.
-        version: counts the saved changes.
+        dunning: attempts to collect the owed period.
+        tended_at: until when time-based changes have been applied.
+        due_at: when it is processed next; None where only the customer can act.
+        version: incremented with every stored change.
 
     Source: docs/subscriptions.md.
     """
@@ -88,32 +88,32 @@ class Subscription:
 
     @property
     def subject(self) -> str:
-        """What error messages call it."""
+        """Its name in error messages."""
         return f"the subscription of {self.tenant_id}"
 
     @property
     def plan(self) -> Plan | None:
-        """What it gives, at the price that was agreed; None until the first payment or trial."""
+        """The current plan at its agreed price; None until the first payment or trial."""
         return self.plans.plan
 
     @property
     def changes(self) -> tuple[PlanChange, ...]:
-        """Plans that hold from later periods on, earliest first."""
+        """Plans of later periods, earliest first."""
         return self.plans.changes
 
     @property
     def time_zone(self) -> str:
-        """Whose calendar months are counted, an IANA name."""
+        """The time zone of its calendar months, an IANA name."""
         return self.term.time_zone
 
     @property
     def anchor(self) -> datetime | None:
-        """From when periods are counted; None until the first payment or trial."""
+        """The start of counting periods; None until the first payment or trial."""
         return self.term.anchor
 
     @property
     def next_period(self) -> int:
-        """Number of the first period that is not paid."""
+        """Number of the first unpaid period."""
         return self.term.next_period
 
     @property
@@ -123,85 +123,85 @@ class Subscription:
 
     @property
     def access_until(self) -> datetime | None:
-        """When access ends unless something is paid: with the paid time, or, where a payment is owed, with grace."""
+        """When access ends without a payment: with the paid time, or, where a payment is owed, with the grace."""
         lost = not self.term.has_begun or self.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED)
         return None if lost else self.grace_until()
 
     @property
     def is_running(self) -> bool:
-        """Whether it renews itself, or would if it were paid."""
+        """Whether it renews automatically, or would if it were paid."""
         return self.state in (_S.TRIALING, _S.ACTIVE, _S.PAST_DUE)
 
     @property
     def upcoming(self) -> Period | None:
-        """The next period to pay; None where nothing further is charged."""
+        """The next period to pay; None where nothing more is charged."""
         return self.term.period(self.next_period) if self.term.has_begun and self.is_running else None
 
     def has_access(self, now: datetime) -> bool:
-        """Whether the tenant may use the product: exactly while paid, in trial, or in grace."""
+        """Whether the tenant has access: while paid, in trial, or in grace."""
         until = self.access_until
         return until is not None and now < until
 
     def is_paid(self, now: datetime) -> bool:
-        """Whether paid time, not trial nor grace, is left."""
+        """Whether paid time is left, not counting trial and grace."""
         return self.next_period > 0 and self.has_access(now) and now < self.term.end
 
     def plan_of(self, period: int) -> Plan:
-        """The plan that holds in a period.
+        """The plan of a period.
 
         Raises:
-            NoActiveSubscription: there has been none yet.
+            NoActiveSubscription: it has never had a plan.
         """
         return _require_plan(self.plans.of_period(period))
 
     def plan_at(self, moment: datetime) -> Plan | None:
-        """The plan that a tenant has at a moment, whether it gives access or not; None before and after everything.
+        """The plan at a moment, with or without access; None before the first and after the last.
 
-        A change to something more expensive holds only once its period is paid.
+        A change to a more expensive plan takes effect only once its period is paid.
         """
         if not self.term.has_begun or self.state in (_S.INCOMPLETE, _S.ENDED):
             return None
         return self.plans.at_period(self.term.number_at(moment), self.next_period)
 
     def plan_in_force(self, moment: datetime) -> Plan:
-        """The plan that a tenant has at a moment, or had last.
+        """The plan at a moment, or the last one before it.
 
         Raises:
-            NoActiveSubscription: none.
+            NoActiveSubscription: the tenant has none.
         """
         return _require_plan(self.plan_at(moment) or self.plan)
 
     def running_plan(self, now: datetime) -> Plan:
-        """The plan that holds now.
+        """The current plan.
 
         Raises:
-            NoActiveSubscription: nothing runs.
+            NoActiveSubscription: the tenant has none.
         """
         self.require_running()
         return self.plan_in_force(now)
 
     def require_running(self) -> None:
-        """Check that it renews itself.
+        """Check that it renews automatically.
 
         Raises:
-            NoActiveSubscription: it does not.
+            NoActiveSubscription: it does not renew.
         """
         if not self.is_running:
             raise NoActiveSubscription
 
     @property
     def next_change(self) -> tuple[datetime, Plan] | None:
-        """The next plan, and from when it holds."""
+        """The next plan, and when it takes effect."""
         if not self.changes or not self.term.has_begun:
             return None
         return self.term.period(self.changes[0].period).start, self.changes[0].plan
 
     def scheduled_from(self, number: int) -> tuple[tuple[Plan, datetime], ...]:
-        """The scheduled changes from period `number` on, each with when it would hold."""
+        """The scheduled changes from period `number`, each with its effective time."""
         return tuple((one.plan, self.term.period(one.period).start) for one in self.plans.from_period(number))
 
     def first_unpaid(self, now: datetime) -> int:
-        """The next period to pay; periods that passed unpaid are not charged for afterwards."""
+        """The next period to pay; periods that passed unpaid are not charged later."""
         running = self.is_running or self.state is _S.SUSPENDED
         if not self.term.has_begun or not running or self.begins_anew(now) or self.has_never_paid:
             return self.next_period
@@ -217,11 +217,11 @@ class Subscription:
         return lapsed and now >= self.term.end + self.grace
 
     def new_anchor(self, now: datetime) -> datetime:
-        """When time begins that is bought anew: what was used and not paid, before it was ended, counts."""
+        """The start of newly bought time: unpaid use before the end counts."""
         return now - self.grace_used if self.state is _S.ENDED else now
 
     def extra_days(self, plan: Plan, moment: datetime) -> int:
-        """The whole days of `plan` that the unused part of what was paid is worth.
+        """The whole days of `plan` that the unused paid value buys.
 
         Source: docs/subscriptions.md, "Changing the plan".
         """
@@ -235,13 +235,13 @@ class Subscription:
     # What its customer does.
 
     def rename(self, tenant_name: str) -> bool:
-        """Take the name that an administrator or a paid registration gives; returns whether it is another one."""
+        """Set the tenant's name; returns whether it changed."""
         is_new = tenant_name not in ("", self.tenant_name)
         self.tenant_name = tenant_name or self.tenant_name
         return is_new
 
     def cancel(self, at: datetime, *, immediately: bool) -> list[Event]:
-        """Charge no further period. Access lasts until the paid one ends, or ends now. Nothing is refunded.
+        """Cancel: no further period is charged. Access ends with the paid time, or now. Nothing is refunded.
 
         Raises:
             NoActiveSubscription: there is nothing to cancel.
@@ -264,7 +264,7 @@ class Subscription:
         """Undo a cancellation, until the paid time ends.
 
         Raises:
-            NoActiveSubscription: there is none, or it has ended.
+            NoActiveSubscription: the tenant has none, or it has ended.
             IllegalTransition: it is not cancelled.
         """
         events = self.on_time(at)
@@ -276,10 +276,10 @@ class Subscription:
     # What comes by time.
 
     def on_time(self, now: datetime, policy: RenewalPolicy | None = None, *, chargeable: bool = False) -> list[Event]:
-        """Do what became due by the passing of time: plans change, trials and cancelled time end, grace runs out.
+        """Apply what became due with time: plans change, trials and cancelled time end, the grace ends.
 
         Args:
-            policy: whose reminders are told; none are without it.
+            policy: for reminders; none are emitted without it.
             chargeable: whether the saved card may be charged for the next period.
         """
         events = self.begin_changes(now)
@@ -304,11 +304,11 @@ class Subscription:
 
     @property
     def has_never_paid(self) -> bool:
-        """Whether there has been nothing but a trial."""
+        """Whether it has only had a trial."""
         return self.trial_ends_at is not None and self.anchor == self.trial_ends_at and self.next_period == 0
 
     def grace_until(self) -> datetime:
-        """When access ends unless something is paid, in a state that has access."""
+        """When access ends without a payment, in a state with access."""
         until = self.term.end
         return self.dunning.access_until(until, self.grace) if self.state in (_S.ACTIVE, _S.PAST_DUE) else until
 
@@ -324,7 +324,7 @@ class Subscription:
         return [ReminderDue(tenant_id=self.tenant_id, at=now, what=what, days=days, expires_at=until)]
 
     def _lose_access(self, now: datetime, *, chargeable: bool) -> list[Event]:
-        """Suspend it, unless a charge of the period may still be answered or is still to be made."""
+        """Suspend it, unless a charge of the period is pending or planned."""
         in_time = self.dunning.retry_at is not None and self.dunning.retry_at <= self.grace_until()
         is_charging = self.dunning.charged_period == self.first_unpaid(now)
         is_answered = now >= self.grace_until() + LONGEST_CHARGE if is_charging else True
@@ -335,10 +335,10 @@ class Subscription:
         return [*past_due, *self.suspend(now)]
 
     def begin_changes(self, now: datetime, order_id: str | None = None) -> list[Event]:
-        """Have the changes hold whose time has come.
+        """Apply the changes that are due.
 
         Args:
-            order_id: of the payment that made the last of them possible.
+            order_id: of the payment that enabled the last one.
         """
         if not self.term.has_begun:
             return []
@@ -346,7 +346,7 @@ class Subscription:
         return [self.changed(plan, order_id, now) for plan in begun]
 
     def drop_changes(self, number: int, reason: str, at: datetime, unless: Plan | None = None) -> list[Event]:
-        """Drop the scheduled changes from period `number` on, and tell of each but those to the plan `unless`."""
+        """Drop the scheduled changes from period `number`; emit events, except for changes to the plan `unless`."""
         if not self.changes:
             return []
         events: list[Event] = [
@@ -360,12 +360,12 @@ class Subscription:
         return events
 
     def _note_grace(self, at: datetime) -> None:
-        """Remember how much access is used and not paid, before it ends."""
+        """Record unpaid access before it ends."""
         if self.state in (_S.ACTIVE, _S.PAST_DUE) and at > self.term.end:
             self.grace_used = min(at, self.grace_until()) - self.term.end
 
     def fall_due(self, code: str | None, at: datetime) -> list[Event]:
-        """Its period has begun and is not paid.
+        """Move it to past due: its period has begun unpaid.
 
         Args:
             code: the bank's response code, where a charge was declined.
@@ -376,14 +376,14 @@ class Subscription:
         return [told]
 
     def suspend(self, at: datetime) -> list[Event]:
-        """End access until something is paid."""
+        """Suspend: no access until a payment."""
         self._note_grace(at)
         lifecycle.fire(self, "suspend")
         self.dunning = self.dunning.given_up()
         return [SubscriptionSuspended(tenant_id=self.tenant_id, at=at)]
 
     def changed(self, plan: Plan, order_id: str | None, at: datetime, extra_days: int = 0) -> SubscriptionChanged:
-        """The event that `plan` holds from now on."""
+        """The event that `plan` takes effect now."""
         return SubscriptionChanged(
             tenant_id=self.tenant_id,
             at=at,

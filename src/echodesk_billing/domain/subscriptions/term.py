@@ -12,15 +12,15 @@ from echodesk_billing.domain.calendar import Period
 
 @frozen(kw_only=True)
 class Term:
-    """Calendar months counted from an anchor, and the first of them that is not paid.
+    """Calendar months counted from an anchor, and the first unpaid one.
 
-    Periods are numbered through the tenant's whole life, so that a period number is never used twice.
+    Period numbers increase over the tenant's whole life and are never reused.
 
     Args:
-        time_zone: whose calendar months are counted, an IANA name.
-        anchor: when period `anchor_period` began; moves only with an upgrade or a new start. None until the first
+        time_zone: of the calendar months, an IANA name.
+        anchor: start of period `anchor_period`; moves only with an upgrade or a new start. None until the first
             payment or trial.
-        next_period: number of the first period that is not paid.
+        next_period: number of the first unpaid period.
     """
 
     time_zone: str
@@ -39,11 +39,11 @@ class Term:
         return self.period(self.next_period - 1).end
 
     def period(self, number: int) -> Period:
-        """One period, paid or not."""
+        """A period by its number."""
         return calendar.period(self._begun(), self.anchor_period, number, self.time_zone)
 
     def number_at(self, moment: datetime) -> int:
-        """The number of the period that `moment` lies in."""
+        """The number of the period that contains `moment`."""
         return calendar.period_at(self._begun(), self.anchor_period, moment, self.time_zone).number
 
     def paid_through(self, number: int) -> Term:
@@ -54,13 +54,13 @@ class Term:
         """The term whose next period begins at a new anchor.
 
         Args:
-            next_period: the number of that period; the next one that is not paid where None.
+            next_period: the number of that period; the next unpaid one where None.
         """
         number = self.next_period if next_period is None else next_period
         return evolve(self, anchor=anchor, anchor_period=number, next_period=number)
 
     def month_after(self, moment: datetime, days: int = 0) -> datetime:
-        """The end of a month that begins `days` days after `moment`."""
+        """The end of the month that begins `days` days after `moment`."""
         return calendar.months_after(self.days_after(moment, days), 1, self.time_zone)
 
     def days_after(self, moment: datetime, days: int) -> datetime:
@@ -68,7 +68,7 @@ class Term:
         return calendar.days_after(moment, days, self.time_zone)
 
     def local_date(self, moment: datetime) -> date:
-        """The day of a moment on the tenant's calendar."""
+        """The calendar day of a moment in the term's time zone."""
         return calendar.local_date(moment, self.time_zone)
 
     def _begun(self) -> datetime:

@@ -1,4 +1,4 @@
-"""Trials: access to a plan for nothing, once."""
+"""Trials: free access to a plan, once per tenant."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from echodesk_billing.domain.subscriptions.subscription import Subscription
 
 
 def start_trial(subscription: Subscription, plan: Plan, policy: RenewalPolicy, at: datetime) -> list[Event]:
-    """Give access to `plan` for nothing, once, for as long as the settings say.
+    """Start the free trial of `plan`, once per tenant, for the configured time.
 
     Raises:
-        TrialRefused: the settings know no trial, or the tenant had its own or a subscription before.
+        TrialRefused: trials are disabled, or the tenant already had one or a subscription.
     """
     if not policy.trial:
         raise TrialRefused("There are no trials")

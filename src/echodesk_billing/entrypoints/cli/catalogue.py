@@ -1,4 +1,4 @@
-"""`catalogue`: what is sold."""
+"""`catalogue`: publish and show the catalogue."""
 
 from __future__ import annotations
 

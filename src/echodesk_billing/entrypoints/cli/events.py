@@ -1,4 +1,4 @@
-"""`events`: what happened."""
+"""`events`: show recorded events."""
 
 from __future__ import annotations
 

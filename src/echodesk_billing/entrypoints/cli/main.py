@@ -1,4 +1,4 @@
-"""`echodesk-billing`: the service and its upkeep from a terminal."""
+"""`echodesk-billing`: the command line."""
 
 from __future__ import annotations
 

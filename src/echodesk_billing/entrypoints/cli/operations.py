@@ -1,4 +1,4 @@
-"""Commands that keep billing going: renew, reconcile, status, prune, check."""
+"""Operations commands: renew, reconcile, status, prune, check."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def renew(
     limit: Limit = 10_000,
     as_json: AsJson = False,
 ) -> None:
-    """Charge what is due, ask customers whose card cannot be charged, and end what has expired."""
+    """Charge due periods, ask customers whose card cannot be charged, and end expired subscriptions."""
 
     async def run(container: Container, _settings: Settings) -> int:
         found: list[Renewed] = []
@@ -168,7 +168,7 @@ def _day(text: str) -> date:
 
 
 def _report(day: str, *, as_json: bool) -> None:
-    """Every order that changed on a day: here, at the bank, in the books."""
+    """Every order that changed on a day: here, at the bank and in the journal."""
     chosen = _day(day) if day else None
 
     async def work(container: Container, _settings: Settings) -> int:
@@ -229,7 +229,7 @@ def prune(as_json: AsJson = False) -> None:
 
 @commands.command()
 def check(as_json: AsJson = False) -> None:
-    """Check configuration, database and bank, and say how to fix what is wrong."""
+    """Check configuration, database and bank, and say how to fix problems."""
     settings = configured_settings()
 
     async def run() -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""`order`: payments, one by one."""
+"""`order`: show, list, refund and resolve payments."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def order_refund(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Refund a payment. The money goes later; `order show` tells when it has gone.
+    """Refund a payment. The bank executes it later; `order show` shows when it is done.
 
-    Repeated after an error, it takes up the same refund again: with --refund-id always, without it where the refund
+    Repeated after an error, it resumes the same refund: with --refund-id always, without it where the refund
     may not have reached the bank.
     """
     try:

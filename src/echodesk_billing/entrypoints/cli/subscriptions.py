@@ -1,4 +1,4 @@
-"""`subscription`: what tenants have."""
+"""`subscription`: show a tenant's subscription and account."""
 
 from __future__ import annotations
 

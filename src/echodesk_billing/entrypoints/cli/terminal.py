@@ -1,4 +1,4 @@
-"""What all commands share: the terminal, options, how a command runs and prints."""
+"""Shared by all commands: the terminal, options, running and printing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PAGE_WIDTH = 200
 
 
 def _operator() -> Principal:
-    """Who runs this command, as the operating system knows them."""
+    """The operating system's user who runs this command."""
     try:
         user = f"cli:{getpass.getuser()}"
     except (OSError, KeyError):  # a user without a name
@@ -58,10 +58,10 @@ Tenant = Annotated[
 
 
 class Terminal(Console):
-    """A console on which texts from outside are texts: they mark nothing up and control no terminal."""
+    """A console that prints outside text literally: without markup and control characters."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """A text without control characters."""
+        """The text without control characters."""
         return super().render_str(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), **options)
 
 
@@ -73,10 +73,10 @@ err = Terminal(stderr=True, markup=False, emoji=False)
 
 
 def configured_settings() -> Settings:
-    """The settings of the environment; logs are written as they say.
+    """Load the settings and configure logging.
 
     Raises:
-        InvalidSettings: a variable is wrong or missing.
+        InvalidSettings: a variable is invalid or missing.
     """
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
@@ -84,7 +84,7 @@ def configured_settings() -> Settings:
 
 
 def run_command(work: Callable[[Container, Settings], Coroutine[Any, Any, int | None]]) -> None:
-    """Run `work` with everything open; its result is the exit code."""
+    """Run `work` with an open container; its result is the exit code."""
     settings = configured_settings()
 
     async def run() -> int | None:
@@ -99,7 +99,7 @@ def run_command(work: Callable[[Container, Settings], Coroutine[Any, Any, int | 
 
 
 def show(value: Any, table: Callable[[], Table | str], *, as_json: bool) -> None:
-    """Print `value` as JSON, or as a table for people."""
+    """Print `value` as JSON or as a table."""
     if as_json:
         plain = json.loads(msgspec.json.encode(value))
         out.print_json(data=plain) if out.is_terminal else print(json.dumps(plain, ensure_ascii=False))  # noqa: T201
@@ -116,6 +116,6 @@ def table_of(*columns: str) -> Table:
 
 
 def progress_bar() -> Progress:
-    """How far long work is, on a terminal; nothing otherwise, where the result is printed at the end."""
+    """A progress bar on a terminal; nothing otherwise."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     return Progress(*columns, console=err, disable=not err.is_terminal)

@@ -1,4 +1,4 @@
-"""`token`: access tokens."""
+"""`token`: create, list and revoke access tokens."""
 
 from __future__ import annotations
 

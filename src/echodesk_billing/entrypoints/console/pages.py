@@ -1,4 +1,4 @@
-"""Pages of the console: what needs attention, what is not known, one order, refunds and resolutions."""
+"""Pages of the console: what needs attention, unknown outcomes, one order, refunds and resolutions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def pages() -> list[Page]:
 
 
 def _page(handler: _SessionHandler) -> _Handler:
-    """Show a page to an operator, the way in to everybody else, and what went wrong in words."""
+    """Show a page to an operator, the login page to everyone else, and errors as messages."""
 
     async def serve(request: Request, uses: UseCases) -> Response:
         session = await sessions.current(request, uses)
@@ -70,7 +70,7 @@ def _page(handler: _SessionHandler) -> _Handler:
 
 
 def _form(handler: _SessionHandler) -> _Handler:
-    """The same for what changes something: only with the proof that the form came from one of our pages."""
+    """The same for changes: only with a valid CSRF token."""
 
     async def checked(request: Request, uses: UseCases, session: Session) -> Response:
         form = await _fields(request)
@@ -84,10 +84,10 @@ def _form(handler: _SessionHandler) -> _Handler:
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    """What a form sends, as browsers send it.
+    """The fields of a submitted form.
 
     Raises:
-        Refused: it is no such form, or cannot be read.
+        Refused: it is not a form, or cannot be parsed.
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a form, as the page does")
@@ -161,7 +161,7 @@ async def _resolve(request: Request, uses: UseCases, session: Session) -> Respon
 
 
 def _uuid(text: str) -> str | None:
-    """The name that the form gave the refund, so that sending it twice is asking once."""
+    """The refund id in the form, so that submitting it twice refunds once."""
     try:
         return str(UUID(text))
     except ValueError:

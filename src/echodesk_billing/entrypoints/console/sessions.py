@@ -1,6 +1,6 @@
-"""Sessions of the console: an operator's token opens one, which lives for some hours in a cookie.
+"""Sessions of the console: opened with an operator's token, kept in a cookie for some hours.
 
-Whatever changes something carries a second secret in its form, made from the session's, so that no other site can send
+Every form that changes something carries a CSRF token derived from the session's secret, so that no other site can send
 it.
 """
 
@@ -31,23 +31,23 @@ class Session:
 
     @property
     def proof(self) -> str:
-        """What a form has to carry."""
+        """The CSRF token of its forms."""
         return hmac.new(self.token.encode(), b"form", hashlib.sha256).hexdigest()
 
     def is_proved(self, proof: str) -> bool:
-        """Whether a form came from one of this session's pages."""
+        """Whether a form carries this session's CSRF token."""
         return hmac.compare_digest(proof.encode(), self.proof.encode())
 
 
 async def current(request: Request, uses: UseCases) -> Session | None:
-    """The session of a request; None where there is none, or it is no operator's any more."""
+    """The session of a request; None where there is none, or its owner is no longer an operator."""
     token = request.cookies.get(COOKIE, "")
     who = await uses.tokens.session(token) if token else None
     return Session(who=who, token=token) if who and Scope.OPERATOR in who.scopes else None
 
 
 async def opened(token: str, uses: UseCases) -> str | None:
-    """The cookie of a new session for an operator's token; None where it is no operator's."""
+    """The cookie of a new session for an operator's token; None for other tokens."""
     who = await uses.access.authenticate(token)
     if who is None or Scope.OPERATOR not in who.scopes:
         return None
@@ -56,7 +56,7 @@ async def opened(token: str, uses: UseCases) -> str | None:
 
 
 def closing_cookie() -> str:
-    """The cookie that has the browser forget the session."""
+    """The cookie that ends the session in the browser."""
     return _cookie("", 0, is_secure=False)
 
 

@@ -1,1 +1,1 @@
-"""The HTTP surface, on aiohttp."""
+"""The HTTP contract, free of any web framework."""

@@ -1,4 +1,4 @@
-"""Who sends a request, and whether they may."""
+"""Authentication and authorisation of requests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from echodesk_billing.ports.access import Principal, Scope
 
 
 async def authenticate(request: Request, uses: UseCases, scope: Scope) -> Principal:
-    """Whose token a request carries, which must allow `scope`.
+    """The owner of the request's token, which must allow `scope`.
 
     Raises:
-        Refused: 401 without a valid token, 403 where it does not allow that.
-        OrderNotFound: the request is for another tenant's order, which looks like none before it looks forbidden.
+        Refused: 401 without a valid token, 403 where it does not allow the scope.
+        OrderNotFound: the order belongs to another tenant; answered before 403, so that its existence stays hidden.
     """
     kind, _, token = request.header("Authorization").partition(" ")
     known = await uses.access.authenticate(token.strip()) if kind.lower() in ("token", "bearer") else None

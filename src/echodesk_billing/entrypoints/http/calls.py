@@ -1,4 +1,4 @@
-"""A call as a handler sees it: who asks, what for, and the use cases that can do it."""
+"""Calls and routes: what a handler receives and how a path is declared."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ B = TypeVar("B")
 
 @frozen(kw_only=True)
 class Call(Generic[B]):
-    """One request after it was checked.
+    """A validated request.
 
     Args:
-        request: for headers and path.
+        request: with headers and path.
         body: validated against the route's request type.
         uses: the use cases.
-        principal: who asks; None on public routes.
-        key: identity of a request that carries an `Idempotency-Key`, a UUID v4; None where it carries none.
-        is_gone: whether nobody waits for the answer any more, or the process is about to end.
+        principal: the caller; None on public routes.
+        key: UUID v4 of a request with an `Idempotency-Key`; None without one.
+        is_gone: whether the client has disconnected, or the process is about to end.
     """
 
     request: Request
@@ -39,7 +39,7 @@ class Call(Generic[B]):
 
     @property
     def who(self) -> Principal:
-        """Who asks, on a route that has a scope."""
+        """The caller, on a route with a scope."""
         if self.principal is None:
             raise AssertionError("a public route asked who is calling")
         return self.principal
@@ -52,14 +52,14 @@ class Call(Generic[B]):
 
 @frozen(kw_only=True)
 class Route:
-    """One path of the API, the source of both the contract and its description.
+    """One path of the API: the source of both the contract and its OpenAPI description.
 
     Args:
-        scope: what the token must allow; None for public routes.
-        takes: type of the request body; None where there is none, or where it is read raw.
-        gives: type of the answer; bytes for what is no JSON.
-        status: chosen from the answer where it is not 200.
-        waits: it answers when something happens, so that it takes no place among the requests that are worked on.
+        scope: required of the token; None for public routes.
+        takes: type of the request body; None where there is none or it is read raw.
+        gives: type of the answer; bytes where it is not JSON.
+        status: computed from the answer where it is not 200.
+        waits: long polling, which does not count towards concurrent requests.
     """
 
     method: str
@@ -75,7 +75,7 @@ class Route:
 
 @frozen(kw_only=True)
 class Page:
-    """One path that is not part of the API: documents, metrics, pages for people."""
+    """One path outside the API: documents, metrics, HTML pages."""
 
     method: str = "GET"
     path: str
@@ -83,13 +83,13 @@ class Page:
 
 
 def whole_number(text: str, name: str, at_most: int = LARGEST_ID) -> int:
-    """The number that a query or an address gives as text.
+    """A number from a query or path.
 
     Args:
-        name: what it is called there, for the refusal.
+        name: its name in error messages.
 
     Raises:
-        Refused: 400; it is no whole number from 0 to `at_most`.
+        Refused: 400; it is not an integer from 0 to `at_most`.
     """
     if text.isascii() and text.isdecimal() and len(text) <= len(str(at_most)) and int(text) <= at_most:
         return int(text)

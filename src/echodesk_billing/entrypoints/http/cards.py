@@ -1,4 +1,4 @@
-"""Saved cards, under the paths that the deployed frontend calls."""
+"""Saved cards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CardChoice(Struct, frozen=True, kw_only=True):
 
 
 class MaybeCard(Struct, frozen=True, kw_only=True):
-    """Which saved card; the query may name it instead of the body."""
+    """Which saved card; in the body or the query."""
 
     card_id: Id | None = None
 
@@ -34,7 +34,7 @@ class AddCard(Struct, frozen=True, kw_only=True):
 
 
 class SavedCard(Struct, frozen=True, kw_only=True):
-    """A card that the bank keeps for the tenant."""
+    """A card that the bank saved for the tenant."""
 
     id: int
     card_type: str
@@ -61,7 +61,7 @@ class SavedCard(Struct, frozen=True, kw_only=True):
 
 
 class CardAdding(Struct, frozen=True, kw_only=True):
-    """Where the customer enters the card."""
+    """The page where the customer enters the card."""
 
     payment_url: str
     order_id: str

@@ -50,12 +50,12 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """It was done."""
+    """The operation succeeded."""
 
     success: bool = True
     message: str
 
 
 def in_gel(prices: Mapping[Currency, Money]) -> str | None:
-    """A price in lari as text; None where there is none."""
+    """A price in GEL as text, or None."""
     return str(prices[Currency.GEL].amount) if Currency.GEL in prices else None

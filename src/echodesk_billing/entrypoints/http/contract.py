@@ -1,4 +1,4 @@
-"""The HTTP contract: a request goes in, an answer comes out, through any server or none."""
+"""The HTTP contract: answers requests, independent of any server."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class Contract:
         self._router = Router((*ROUTES, *_own_pages(), *pages))
 
     def stop(self) -> None:
-        """Let calls that wait for events end: the process is about to."""
+        """End long polls, because the process is about to stop."""
         self._is_stopping = True
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request. Nothing is raised: what goes wrong is an answer too."""
+        """Answer a request. Never raises: errors become answers."""
         asked = request.header("X-Request-ID")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         started = time.perf_counter()
@@ -84,7 +84,7 @@ class Contract:
         return response
 
     async def _answer(self, request: Request) -> tuple[Response, str]:
-        """The answer, and the path of the route that gave it."""
+        """The answer, and the path pattern of its route."""
         target: Route | Page | None = None
         try:
             _require_readable(request)
@@ -102,7 +102,7 @@ class Contract:
         return response, target.path if target else "unknown"
 
     async def _within_limits(self, request: Request, target: Route | Page) -> Response:
-        """A request takes its place once all of it is here; whether the process is well is always answered."""
+        """A request counts as concurrent once fully received; health checks are always answered."""
         if request.path in _UNCOUNTED or request.path in _WAITING:
             return await self._serve(request, target)
         await self._limiter.receive(request)
@@ -129,7 +129,7 @@ class Contract:
         return response
 
     async def _call(self, request: Request, route: Route, who: Principal | None, key: str | None) -> Response:
-        """Read the body, call the handler within the limits of its kind, render what it gives."""
+        """Read the body, call the handler within its limits, render the result."""
         body = await _body(request, route.takes) if route.takes else Nothing()
         call = Call(
             request=request,
@@ -157,7 +157,7 @@ def _require_readable(request: Request) -> None:
 
 
 async def _body(request: Request, kind: type) -> Any:
-    """The body as `kind`; no body at all counts as an empty object."""
+    """Parse the body as `kind`; a missing body counts as an empty object."""
     raw = await request.body()
     if raw and request.content_type != "application/json":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json")
@@ -187,7 +187,7 @@ def _constant(body: bytes, content_type: str) -> Callable[[Request, UseCases], A
 
 
 def redirect(path: str) -> Callable[[Request, UseCases], Awaitable[Response]]:
-    """A handler that leads to another page."""
+    """A handler that redirects to another page."""
 
     async def lead(_request: Request, _uses: UseCases) -> Response:
         return Response(status=HTTPStatus.FOUND, content_type="text/plain", headers={"Location": path})

@@ -16,7 +16,7 @@ from echodesk_billing.ports.access import Scope
 
 
 class EventView(Struct, frozen=True, kw_only=True):
-    """Something that happened. `data` depends on `type`; amounts in it are decimal strings."""
+    """A recorded event. `data` depends on `type`; its amounts are decimal strings."""
 
     id: str
     type: str
@@ -32,7 +32,7 @@ class EventView(Struct, frozen=True, kw_only=True):
 
 
 class Events(Struct, frozen=True, kw_only=True):
-    """Events, oldest first; ask again with `next` as `after`."""
+    """Events, oldest first. Pass `next` as `after` to continue."""
 
     events: list[EventView]
     next: str | None

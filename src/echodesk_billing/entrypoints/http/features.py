@@ -19,7 +19,7 @@ from echodesk_billing.ports.access import Scope
 
 
 class AvailableFeature(Struct, frozen=True, kw_only=True):
-    """A feature that can be bought by itself."""
+    """A feature that can be bought individually."""
 
     id: int
     key: str
@@ -53,7 +53,7 @@ class AvailableFeature(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_discontinued(cls, item: Item, seats: int) -> AvailableFeature:
-        """From a feature of a tenant's plan that is not sold any more, so that it can be removed."""
+        """From a feature of a tenant's plan that is no longer sold, so that it can be removed."""
         in_gel = item.unit_price.currency is Currency.GEL
         return cls(
             id=item.id,
@@ -69,7 +69,7 @@ class AvailableFeature(Struct, frozen=True, kw_only=True):
 
 
 class AvailableFeatures(Struct, frozen=True, kw_only=True):
-    """All features, by category: those that are sold, and those the tenant has."""
+    """All features by category: those on sale and those the tenant has."""
 
     agent_count: int
     features_by_category: dict[str, list[AvailableFeature]]
@@ -90,14 +90,14 @@ class AvailableFeatures(Struct, frozen=True, kw_only=True):
 
 
 class AddFeature(Struct, frozen=True, kw_only=True):
-    """Which feature, and whether it is paid for and used at once or from the next period."""
+    """Which feature, and whether to pay and use it at once or from the next period."""
 
     feature_id: Id
     charge_immediately: bool = True
 
 
 class RemoveFeature(Struct, frozen=True, kw_only=True):
-    """Which feature; it goes with the next period."""
+    """Which feature; it is removed from the next period."""
 
     feature_id: Id
 
@@ -116,9 +116,9 @@ class FeatureName(Struct, frozen=True, kw_only=True):
 
 
 class FeatureAdded(Struct, frozen=True, kw_only=True):
-    """A feature that was added; with `payment_url`, once it is paid there.
+    """An added feature; with `payment_url`, it takes effect once paid there.
 
-    `prorated_cost` is what is paid now: the full new price, because what was paid before becomes extra days.
+    `prorated_cost` is the amount to pay now: the full new price, because unused paid time becomes extra days.
     """
 
     success: bool = True
@@ -138,7 +138,7 @@ class FeatureAdded(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, feature: Item, changed: Changed, now: datetime, language: str) -> FeatureAdded:
-        """From a change that added `feature`. A new price is a new mandate, so that the customer has to be there."""
+        """From a change that added `feature`. A new price needs a new mandate, so the customer has to be present."""
         order, preview = changed.order, changed.preview
         return cls(
             requires_payment=order is not None,
@@ -157,7 +157,7 @@ class FeatureAdded(Struct, frozen=True, kw_only=True):
 
 
 class FeatureRemoved(Struct, frozen=True, kw_only=True):
-    """A feature that goes with the next period."""
+    """A feature that is removed from the next period."""
 
     success: bool = True
     message: str
@@ -169,7 +169,7 @@ class FeatureRemoved(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, feature: Item, changed: Changed, language: str) -> FeatureRemoved:
-        """From a change that took `feature` away."""
+        """From a change that removed `feature`."""
         price = changed.preview.plan.price
         return cls(
             message=change_message(changed, language),

@@ -1,4 +1,4 @@
-"""Whether the process is up, and whether it can take payments."""
+"""Health of the process, and readiness to take payments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One thing that must be right; `problem` says what is not."""
+    """One readiness check; `problem` says what is wrong."""
 
     ok: bool
     problem: str | None = None

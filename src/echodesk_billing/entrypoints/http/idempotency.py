@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on our own changing calls: the same key and body gives the same answer for a day."""
+"""`Idempotency-Key` of changing calls: the same key and body gets the same answer for a day."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ Work = Callable[[str], Awaitable[tuple[Response, Exception | None]]]
 
 
 async def once(request: Request, who: Principal | None, uses: UseCases, work: Work) -> Response:
-    """The answer kept under the request's key, or a new one, which is then kept.
+    """The stored answer of the request's key, or a new one, which is then stored.
 
-    Where the outcome is not known (5xx, a process that died), nothing is kept but the identity of the request: it may
-    be repeated, and makes the same order or refund. Where the bank refused, nothing was done, and the key is forgotten.
+    After an unknown outcome (5xx, a crashed process) only the identity of the request is stored: it may
+    be repeated, and creates the same order or refund. After a refusal of the bank the key is deleted.
 
     Args:
-        who: whose key it is; on a public route, None: then it is the caller's address.
-        work: given the identity of the request, a UUID v4; gives the answer, and the error that it tells of.
+        who: owner of the key; None on a public route, where it is the caller's address.
+        work: called with the identity of the request, a UUID v4; returns the answer and the error behind it.
 
     Raises:
-        Refused: the key is in use, was used for another request, or is no key.
+        Refused: the key is in use, was used for another request, or is invalid.
     """
     key = request.header("Idempotency-Key")
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
@@ -70,7 +70,7 @@ async def once(request: Request, who: Principal | None, uses: UseCases, work: Wo
 
 
 def _owner(request: Request, who: Principal | None) -> str:
-    """Whose key it is, so that no two owners are the same text."""
+    """The owner of a key, unambiguous as text."""
     owner = ["address", request.remote] if who is None else ["user", who.tenant_id, who.user_id]
     return hashlib.sha256(json.dumps(owner).encode()).hexdigest()
 

@@ -16,7 +16,7 @@ from echodesk_billing.ports.access import Scope
 
 
 class InvoiceView(Struct, frozen=True, kw_only=True):
-    """An invoice; `pdf_url` takes the same token, and `?language=en`. Null where PDFs cannot be made."""
+    """An invoice. `pdf_url` needs the same token and takes `?language=en`; null where PDFs are not available."""
 
     id: int
     invoice_number: str
@@ -33,7 +33,7 @@ class InvoiceView(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, invoice: Invoice, pdf_url: str | None) -> InvoiceView:
-        """From an invoice; it is issued when it is paid, so that its three dates are one."""
+        """From an invoice; it is issued when paid, so its three dates are equal."""
         return cls(
             id=invoice.id,
             invoice_number=invoice.number,

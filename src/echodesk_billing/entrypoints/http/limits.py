@@ -1,4 +1,4 @@
-"""How much a process takes on: rates per token and address, requests at once, slow senders, waiting pollers."""
+"""Limits of a process: rates per token and address, concurrent requests, slow senders, long polls."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _STRANGERS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_
 
 @frozen(kw_only=True)
 class RateLimits:
-    """How much this process takes on.
+    """The limits of this process.
 
     Args:
-        per_token: how often a user may call, as `300/minute`.
-        per_address: the same for an address whose calls nobody vouches for.
-        registrations: how often an address may register a tenant, which anybody may.
-        at_once: how many requests are worked on at a time; more are turned away at once rather than all too late.
-        polls_per_tenant: how many calls of a tenant may wait for events at a time.
-        polls_at_once: the same for all tenants.
-        bodies_per_address: how many bodies of one address may be on their way at a time.
-        body_seconds: how long a body may take to come.
+        per_token: rate limit per user, such as `300/minute`.
+        per_address: rate limit of unauthenticated calls per address.
+        registrations: rate limit of registrations per address.
+        at_once: concurrent requests; more are rejected at once instead of all being slow.
+        polls_per_tenant: concurrent long polls per tenant.
+        polls_at_once: concurrent long polls in total.
+        bodies_per_address: request bodies being received per address at a time.
+        body_seconds: time limit to receive a body.
     """
 
     per_token: str
@@ -49,7 +49,7 @@ class RateLimits:
 
 
 class Limiter:
-    """Counts what this process takes on, and turns away what is too much."""
+    """Counts requests and rejects those beyond the limits."""
 
     def __init__(self, rates: RateLimits) -> None:
         self._limiter = limits.aio.strategies.FixedWindowRateLimiter(limits.aio.storage.MemoryStorage())
@@ -62,7 +62,7 @@ class Limiter:
         self._bodies: Counter[str] = Counter()
 
     async def allow_address(self, request: Request) -> None:
-        """Check that an address has not made too many calls that nobody vouched for.
+        """Check the rate limit of unauthenticated calls of an address.
 
         Raises:
             Refused: 429.
@@ -72,7 +72,7 @@ class Limiter:
             raise await self._too_many(self._per_address, "address", address)
 
     async def count_stranger(self, request: Request, status: int, *, is_vouched: bool) -> None:
-        """Count a call that nobody vouched for: a public one, or one that was refused."""
+        """Count an unauthenticated call: a public or a rejected one."""
         if not is_vouched or status in _STRANGERS:
             await self._limiter.hit(self._per_address, "address", _address(request))
 
@@ -80,7 +80,7 @@ class Limiter:
         """Count a call of a user.
 
         Raises:
-            Refused: 429; it was one too many.
+            Refused: 429; the limit is exceeded.
         """
         if not await self._limiter.hit(self._per_token, "user", who.tenant_id, who.user_id):
             raise await self._too_many(self._per_token, "user", who.tenant_id, who.user_id)
@@ -89,7 +89,7 @@ class Limiter:
         """Count a registration of an address.
 
         Raises:
-            Refused: 429; it was one too many.
+            Refused: 429; the limit is exceeded.
         """
         address = _address(request)
         if not await self._limiter.hit(self._registrations, "registration", address):
@@ -97,10 +97,10 @@ class Limiter:
 
     @contextlib.contextmanager
     def poll(self, tenant_id: str) -> Iterator[None]:
-        """A call that waits for events.
+        """Count a long poll while the block runs.
 
         Raises:
-            Refused: 429; too many of the tenant, or of all tenants, wait already.
+            Refused: 429; the tenant or the process has too many long polls.
         """
         if self._polls[tenant_id] >= self._rates.polls_per_tenant or self._polls.total() >= self._rates.polls_at_once:
             raise Refused(
@@ -113,10 +113,10 @@ class Limiter:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """A place among the requests that are worked on.
+        """Count a concurrent request while the block runs.
 
         Raises:
-            Refused: 503; all are taken.
+            Refused: 503; the process is at its limit.
         """
         if self._in_hand >= self._rates.at_once:
             raise Refused(
@@ -131,10 +131,10 @@ class Limiter:
             self._in_hand -= 1
 
     async def receive(self, request: Request) -> None:
-        """Read the body, however it will be used: whoever is slow to send one keeps nobody else out.
+        """Receive the body before anything else, so that slow senders do not block others.
 
         Raises:
-            Refused: it takes too long (408) or is too large (413), or the address has too many on their way (429).
+            Refused: it takes too long (408) or is too large (413), or the address is sending too many (429).
         """
         if not request.has_body:
             return
@@ -169,12 +169,12 @@ class Limiter:
 
 
 def too_large() -> Refused:
-    """What is told to who sends a body that is too large."""
+    """The error for a body that is too large."""
     return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 64 KiB")
 
 
 def _address(request: Request) -> str:
-    """Who calls: an address, or the network that one household has of IPv6."""
+    """The caller's IPv4 address, or IPv6 /64 network."""
     try:
         address = ipaddress.ip_address(request.remote)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A request and its answer, whatever server they came through."""
+"""Requests and answers, independent of the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import define, field
 
 
 def _lower(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Headers by their lower-case names; of several with one name the first counts."""
+    """Headers by lower-case name; the first of several counts."""
     found: dict[str, str] = {}
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         found.setdefault(name.lower(), value)
@@ -18,7 +18,7 @@ def _lower(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, 
 
 
 def body_of(content: bytes) -> Callable[[], Awaitable[bytes]]:
-    """What gives a body that is here already."""
+    """A `receive` function for a body that is already received."""
 
     async def receive() -> bytes:
         return content
@@ -28,20 +28,20 @@ def body_of(content: bytes) -> Callable[[], Awaitable[bytes]]:
 
 @define(kw_only=True)
 class Request:
-    """A request as a server hands it over.
+    """A request as passed by a server.
 
     Args:
         path: decoded, without the query.
-        query: decoded; of several values with one name the first counts.
+        query: decoded; the first of several values with one name counts.
         target: path and query as they were sent.
-        headers: by any spelling of their names.
-        host: the server's name and port, as the client wrote them.
-        remote: the address of the client, or of the proxy that is trusted with it.
-        has_body: whether there is one to receive.
-        receive: gives the whole body; may take as long as the client takes to send it. It raises `Refused` where the
+        headers: names in any case.
+        host: the `Host` header's name and port.
+        remote: the client's address, directly or from a trusted proxy.
+        has_body: whether there is a body to receive.
+        receive: returns the whole body; takes as long as the client takes to send it. Raises `Refused` where the
             body breaks off or is too large.
-        is_gone: whether the client has hung up.
-        parameters: what the route's path has in braces; set by the router.
+        is_gone: whether the client has disconnected.
+        parameters: path parameters; set by the router.
     """
 
     method: str
@@ -62,7 +62,7 @@ class Request:
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
     def header(self, name: str) -> str:
-        """A header's value; empty where it was not sent."""
+        """A header's value, or an empty string."""
         return self.headers.get(name.lower(), "")
 
     @property
@@ -72,7 +72,7 @@ class Request:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Cookies by name; none where they cannot be read."""
+        """Cookies by name; none where they cannot be parsed."""
         try:
             return {name: one.value for name, one in SimpleCookie(self.header("Cookie")).items()}
         except CookieError:
@@ -91,10 +91,10 @@ class Request:
 
 @define(kw_only=True)
 class Response:
-    """An answer that a server sends.
+    """An answer to be sent by a server.
 
     Args:
-        content_type: with its charset, where it has one.
+        content_type: including the charset, if any.
         cookies: values of `Set-Cookie` headers.
     """
 
@@ -106,5 +106,5 @@ class Response:
 
 
 def see_other(where: str) -> Response:
-    """What leads a browser to another page after a form."""
+    """A redirect after a submitted form."""
     return Response(status=303, content_type="text/plain", headers={"Location": where})

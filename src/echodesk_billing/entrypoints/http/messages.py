@@ -1,4 +1,4 @@
-"""What customers are told after they did something, in English and Georgian."""
+"""Messages for customers, in English and Georgian."""
 
 from __future__ import annotations
 

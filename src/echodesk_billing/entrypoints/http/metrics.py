@@ -1,4 +1,4 @@
-"""Counts and times of calls, for Prometheus."""
+"""Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _seconds = Histogram("billing_http_request_seconds", "Time to answer", ["method"
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
-    """Count one answer. `route` is the pattern of the path, so that ids do not become labels."""
+    """Count one answer. `route` is the path pattern, so that ids do not become labels."""
     _answered.labels(method, route, status).inc()
     _seconds.labels(method, route).observe(seconds)
 
 
 async def expose(_request: Request, uses: UseCases) -> Response:
-    """`GET /metrics`: what this process answered, and what the database says waits for somebody."""
+    """`GET /metrics`: answers of this process, and pending work in the database."""
     now = await uses.clock.now()
     attention, to_reconcile, due = await uses.storage.read(
         lambda uow: (

@@ -1,4 +1,4 @@
-"""The description of the API, made of the table of routes and its types."""
+"""The OpenAPI description, generated from the routes and their types."""
 
 from __future__ import annotations
 
@@ -82,16 +82,16 @@ def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tags(routes: Sequence[Route]) -> dict[str, str]:
-    """The resources, each with the first line of its module."""
+    """The tags: one per resource, described by its module's first line."""
     modules = {_resource(route): sys.modules[route.handler.__module__] for route in routes}
     return {name: (module.__doc__ or "").partition("\n")[0] for name, module in modules.items()}
 
 
 def _resource(route: Route) -> str:
-    """The module that holds the route."""
+    """The tag of a route: the module that contains it."""
     return route.handler.__module__.rpartition(".")[2]
 
 
 def _suffix(route: Route) -> str:
-    """What tells apart the paths that lead to one handler."""
+    """A suffix that makes operation ids of one handler's paths unique."""
     return "_at_root" if route.method == "DELETE" and route.path.endswith("/saved-card/") else ""

@@ -1,4 +1,4 @@
-"""What operators do with an order: refund, capture, release, resolve, and its timeline."""
+"""Operations on an order: refund, capture, release, resolve, timeline."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from echodesk_billing.ports.access import Scope
 
 
 class RefundPayment(Struct, frozen=True, kw_only=True):
-    """How much goes back; all that is left where no amount is given."""
+    """How much to refund; everything left where no amount is given."""
 
     amount: Decimal | None = None
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
 class CapturePayment(Struct, frozen=True, kw_only=True):
-    """How much of what is held is taken; all where no amount is given."""
+    """How much of a held payment to capture; everything where no amount is given."""
 
     amount: Decimal | None = None
 
 
 class ResolveOrder(Struct, frozen=True, kw_only=True):
-    """What was found and done about an order that needs attention."""
+    """What the operator found and did about an order that needs attention."""
 
     note: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class RefundRequested(Struct, frozen=True, kw_only=True):
-    """A refund that was asked for; it goes later."""
+    """A requested refund; the bank executes it later."""
 
     payment_id: str
     order_id: str
@@ -63,7 +63,7 @@ class RefundRequested(Struct, frozen=True, kw_only=True):
 
 
 class TimelineStep(Struct, frozen=True, kw_only=True):
-    """One thing that happened."""
+    """One recorded step or event."""
 
     at: datetime
     event: str
@@ -75,7 +75,7 @@ class TimelineStep(Struct, frozen=True, kw_only=True):
 
 
 class TimelineCallback(Struct, frozen=True, kw_only=True):
-    """One callback that spoke of the order."""
+    """One callback about the order."""
 
     at: datetime
     verdict: str
@@ -84,7 +84,7 @@ class TimelineCallback(Struct, frozen=True, kw_only=True):
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):
-    """One entry in the books."""
+    """One journal entry."""
 
     at: datetime
     kind: str
@@ -107,7 +107,7 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
 
 
 class Timeline(Struct, frozen=True, kw_only=True):
-    """An order with everything that happened to it."""
+    """An order with its full history."""
 
     payment: PaymentStatus
     tenant_id: str

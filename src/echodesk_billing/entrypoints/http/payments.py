@@ -1,4 +1,4 @@
-"""Payments: starting them, their status, the webhook of the bank."""
+"""Payments: start, status, the bank's webhook."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, order: Order) -> PaymentCreated:
-        """From an order; with a wallet there may be no page to go to."""
+        """From an order; a wallet payment may have no page."""
         return cls(
             status=STATUS[order.state],
             saves_card=order.saves_card,
@@ -88,7 +88,7 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
 
 
 class PaymentPage(Struct, frozen=True, kw_only=True):
-    """Where the customer pays by hand, and until when that pays if it is paid now."""
+    """Where the customer pays manually, and the end of the period if paid now."""
 
     payment_url: str
     order_id: str
@@ -109,7 +109,7 @@ class PaymentPage(Struct, frozen=True, kw_only=True):
 
 
 class PaymentStatus(Struct, frozen=True, kw_only=True):
-    """What became of a payment."""
+    """The status of a payment."""
 
     payment_id: str
     order_id: str
@@ -149,13 +149,13 @@ class PaymentStatus(Struct, frozen=True, kw_only=True):
 
 
 class ApplePayToken(Struct, frozen=True, kw_only=True):
-    """What Apple gave for the payment."""
+    """The payment token from Apple."""
 
     apple_pay_token: Annotated[str, Meta(min_length=1, max_length=16_384)]
 
 
 class RefundView(Struct, frozen=True, kw_only=True):
-    """One refund: why and by whom it was asked for, and why it failed where it did."""
+    """One refund: its reason, who requested it, and why it failed, if it did."""
 
     refund_id: str
     amount: Decimal
@@ -166,7 +166,7 @@ class RefundView(Struct, frozen=True, kw_only=True):
 
 
 class CallbackTaken(Struct, frozen=True, kw_only=True):
-    """What the bank is told."""
+    """The answer to the bank."""
 
     status: Literal["success"] = "success"
 
@@ -187,7 +187,7 @@ def refund_views(order: Order) -> list[RefundView]:
 
 
 def status_message(order: Order, language: str) -> str:
-    """What the customer is told about an order."""
+    """The message for the customer about an order."""
     if order.state is OrderState.REJECTED and order.response_code is None:
         expired = order.reject_reason == "expiration"
         english = (
@@ -222,7 +222,7 @@ async def status(call: Call[Nothing]) -> PaymentStatus:
 
 
 async def webhook(call: Call[Nothing]) -> CallbackTaken:
-    """`POST /api/payments/webhook/`: answered when the effect is committed."""
+    """`POST /api/payments/webhook/`: answered once the effect is committed."""
     body = await call.request.body()
     await call.uses.callbacks.receive(body, call.request.header("Callback-Signature"))
     return CallbackTaken()

@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 
 class FieldError(Struct, frozen=True, kw_only=True):
-    """What is wrong with one field."""
+    """An error of one field."""
 
     field: str
     message: str
@@ -91,12 +91,12 @@ _STATUSES: tuple[tuple[type[BillingError], HTTPStatus], ...] = (
 
 
 class Refused(Exception):
-    """A request that is turned away before a use case sees it.
+    """A request rejected before it reaches a use case.
 
     Args:
         status: of the answer.
         detail: what was wrong and what to do.
-        headers: that the status asks for, such as `Retry-After`.
+        headers: of the answer, such as `Retry-After`.
         errors: per field.
     """
 
@@ -116,7 +116,7 @@ class Refused(Exception):
 
 
 def problem(request: Request, refused: Refused) -> Response:
-    """The answer to a request that was turned away."""
+    """The answer to a rejected request."""
     body = Problem(
         title=refused.status.phrase,
         status=refused.status,
@@ -134,7 +134,7 @@ def problem(request: Request, refused: Refused) -> Response:
 
 
 def from_error(error: Exception) -> Refused:
-    """What an error of the library means to a client; one that is not foreseen is logged and hidden."""
+    """The answer to an error of the library; an unexpected one is logged and hidden."""
     if isinstance(error, Refused):
         return error
     for kind, status in _STATUSES:
@@ -145,7 +145,7 @@ def from_error(error: Exception) -> Refused:
 
 
 def from_validation(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionError) -> Refused:
-    """What a body that does not fit its type means to a client."""
+    """The answer to a body that does not match its type."""
     if not isinstance(error, msgspec.ValidationError):
         return Refused(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}")
     message, _, where = str(error).partition(" - at `$")

@@ -1,4 +1,4 @@
-"""Registration of tenants, which come to life when they have paid."""
+"""Registration of tenants, which are created once they have paid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REGISTER = "/api/register-with-payment/"
 
 
 class RegisterTenant(Choice, frozen=True, kw_only=True):
-    """A tenant to be, what it buys, and what the CRM needs to create it."""
+    """A new tenant, what it buys, and what the CRM needs to create it."""
 
     name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
     schema_name: Annotated[str, Meta(min_length=3, max_length=63)]
@@ -29,7 +29,7 @@ class RegisterTenant(Choice, frozen=True, kw_only=True):
     payload: Raw = msgspec.field(default_factory=Raw)
 
     def applicant(self) -> Applicant:
-        """Who registers, checked by the domain."""
+        """The applicant, validated by the domain."""
         return Applicant(
             schema_name=self.schema_name,
             name=self.name,
@@ -40,7 +40,7 @@ class RegisterTenant(Choice, frozen=True, kw_only=True):
         )
 
     def opaque(self) -> bytes:
-        """The payload as it came; never looked at."""
+        """The payload as received; never read."""
         return bytes(self.payload)
 
 
@@ -51,19 +51,19 @@ class Registered(PaymentPage, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, order: Order) -> Registered:
-        """From the order that pays for it."""
+        """From the registration's order."""
         return cls(payment_id=order.id, **msgspec.structs.asdict(PaymentPage.of(order)))
 
 
 class RegistrationPayload(Struct, frozen=True, kw_only=True):
-    """What the CRM passed along; null where there was nothing, or it was erased."""
+    """The CRM's payload; null where there was none, or it was erased."""
 
     order_id: str
     payload: Raw
 
     @classmethod
     def of(cls, order_id: str, payload: bytes) -> RegistrationPayload:
-        """From the opened payload."""
+        """From the decrypted payload."""
         return cls(order_id=order_id, payload=Raw(payload or b"null"))
 
 

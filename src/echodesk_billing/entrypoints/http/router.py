@@ -1,4 +1,4 @@
-"""Which route a request is for."""
+"""Routing of requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BRACES = re.compile(r"{(\w+)}")
 
 
 class Router:
-    """Finds routes by method and path; what stands in braces in a path matches one segment of it."""
+    """Finds routes by method and path; a parameter in braces matches one path segment."""
 
     def __init__(self, targets: Iterable[Target]) -> None:
         self._fixed: dict[str, dict[str, Target]] = {}
@@ -30,10 +30,10 @@ class Router:
         return self._patterns.setdefault(path, (re.compile("".join(named)), {}))[1]
 
     def find(self, method: str, path: str) -> tuple[Target, Mapping[str, str]]:
-        """The target of a request, and what stands in the place of its braces.
+        """The target of a request, and its path parameters.
 
         Raises:
-            Refused: 404 where there is no such path, 405 where it does not take the method.
+            Refused: 404 for an unknown path, 405 for a method that it does not support.
         """
         methods, parameters = self._at(path)
         found = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)

@@ -1,4 +1,4 @@
-"""What a tenant has: its subscription, cancelling it, resuming it, trying it."""
+"""The tenant's subscription: status, cancel, resume, trial."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from echodesk_billing.ports.usage import Usage
 
 
 class CancelSubscription(Struct, frozen=True, kw_only=True):
-    """When to stop."""
+    """When to cancel."""
 
     immediately: bool = False
 
@@ -45,11 +45,11 @@ class SubscriptionCancelled(Struct, frozen=True, kw_only=True):
 
 
 class StartTrial(Choice, frozen=True, kw_only=True):
-    """What to try."""
+    """The plan of the trial."""
 
 
 class MyPackage(Struct, frozen=True, kw_only=True):
-    """What the tenant has; `id` is null for a set of features."""
+    """The tenant's plan; `id` is null for a set of features."""
 
     id: int | None
     name: str
@@ -62,7 +62,7 @@ class MyPackage(Struct, frozen=True, kw_only=True):
 
 
 class ScheduledChange(Struct, frozen=True, kw_only=True):
-    """What will hold from a later period on."""
+    """The plan of a later period."""
 
     package: MyPackage
     agent_count: int
@@ -71,7 +71,7 @@ class ScheduledChange(Struct, frozen=True, kw_only=True):
 
 
 class MyPeriod(Struct, frozen=True, kw_only=True):
-    """Since when, until when and for how much."""
+    """Start, end and price."""
 
     is_active: bool
     state: SubscriptionState
@@ -89,7 +89,7 @@ class MyPeriod(Struct, frozen=True, kw_only=True):
 
 
 class MyLimits(Struct, frozen=True, kw_only=True):
-    """How much is included."""
+    """The included limits."""
 
     max_users: int = 0
     max_whatsapp_messages: int = 0
@@ -97,7 +97,7 @@ class MyLimits(Struct, frozen=True, kw_only=True):
 
 
 class MyUsage(Struct, frozen=True, kw_only=True):
-    """How much is used, as the CRM tells it."""
+    """The usage reported by the CRM."""
 
     users: int = 0
     whatsapp_messages: int = 0
@@ -105,7 +105,7 @@ class MyUsage(Struct, frozen=True, kw_only=True):
 
 
 class UsageLimit(Struct, frozen=True, kw_only=True):
-    """One limit and how near it is."""
+    """Usage of one limit."""
 
     within_limit: bool
     current: int
@@ -114,13 +114,13 @@ class UsageLimit(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, current: int, limit: int) -> UsageLimit:
-        """From what is used and what is included."""
+        """From usage and limits."""
         percentage = round(100 * current / limit, 1) if limit else 0.0
         return cls(within_limit=current <= limit, current=current, limit=limit, usage_percentage=percentage)
 
 
 class UsageLimits(Struct, frozen=True, kw_only=True):
-    """Each limit and how near it is."""
+    """Usage of each limit."""
 
     users: UsageLimit
     whatsapp: UsageLimit

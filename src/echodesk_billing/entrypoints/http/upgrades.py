@@ -22,7 +22,7 @@ from echodesk_billing.ports.access import Scope
 
 
 class Upgrade(Struct, frozen=True, kw_only=True):
-    """Another package, other seats, or both; what is not given stays as it is."""
+    """Another package, other seats, or both; omitted values stay unchanged."""
 
     package_id: Id | None = None
     agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] | None = None
@@ -31,7 +31,7 @@ class Upgrade(Struct, frozen=True, kw_only=True):
     )
 
     def selection(self, has: Selection) -> Selection:
-        """The new selection, made of the one that the tenant has."""
+        """The new selection, based on the current one."""
         return Selection(
             package_id=self.package_id or has.package_id,
             features=() if self.package_id else has.features,
@@ -39,7 +39,7 @@ class Upgrade(Struct, frozen=True, kw_only=True):
         )
 
     def effective(self) -> datetime | None:
-        """`effective_date`, which may be a day or a moment."""
+        """`effective_date`, a date or a date-time."""
         if self.effective_date is None:
             return None
         try:
@@ -57,7 +57,7 @@ class ChangeSeats(Struct, frozen=True, kw_only=True):
 
 
 class ReplacedChange(Struct, frozen=True, kw_only=True):
-    """A scheduled change that does not happen any more."""
+    """A cancelled scheduled change."""
 
     name: str
     agent_count: int
@@ -65,7 +65,7 @@ class ReplacedChange(Struct, frozen=True, kw_only=True):
 
 
 class UpgradePreview(Struct, frozen=True, kw_only=True):
-    """What a change would do: the very figures that apply if it is made now."""
+    """Preview of a change: the exact figures if it is made now."""
 
     package: MyPackage
     agent_count: int
@@ -81,7 +81,7 @@ class UpgradePreview(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, changed: Changed) -> UpgradePreview:
-        """From a change that was not made."""
+        """From a previewed change."""
         preview = changed.preview
         price = preview.plan.price
         return cls(
@@ -100,7 +100,7 @@ class UpgradePreview(Struct, frozen=True, kw_only=True):
 
 
 class PlanChanged(Struct, frozen=True, kw_only=True):
-    """A change that was made; with `payment_url`, it holds once it is paid there."""
+    """A requested change; with `payment_url`, it takes effect once paid there."""
 
     success: bool = True
     message: str
@@ -137,7 +137,7 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
 
 
 def change_message(changed: Changed, language: str = "en") -> str:
-    """What a change does, in a sentence."""
+    """The message about a change."""
     plan, zone = changed.preview.plan, changed.time_zone
     replaced = "".join(
         say(language, "replaced", plan=one.name, day=local_date(starts, zone))
@@ -150,7 +150,7 @@ def change_message(changed: Changed, language: str = "en") -> str:
 
 
 def replaced_changes(preview: Preview) -> list[ReplacedChange]:
-    """The scheduled changes that a change replaces."""
+    """The message about replaced scheduled changes."""
     return [
         ReplacedChange(name=plan.name, agent_count=plan.selection.seats, effective_date=starts)
         for plan, starts in preview.replaces
@@ -191,7 +191,7 @@ async def seats(call: Call[ChangeSeats]) -> PlanChanged:
     def wanted(has: Selection) -> Selection:
         return evolve(has, seats=call.body.agent_count)
 
-    changed = await call.uses.change_plan.change(call.who, wanted, When.NOW_IF_DEARER, key=call.key)
+    changed = await call.uses.change_plan.change(call.who, wanted, When.NOW_IF_MORE_EXPENSIVE, key=call.key)
     return PlanChanged.of(changed, call.language)
 
 

@@ -1,1 +1,1 @@
-"""aiohttp around the HTTP contract."""
+"""aiohttp as the server of the HTTP contract."""

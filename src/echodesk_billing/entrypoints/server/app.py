@@ -1,4 +1,4 @@
-"""The aiohttp application: every request goes to the contract, every answer comes from it."""
+"""The aiohttp application: passes every request to the contract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from echodesk_billing.entrypoints.http.problems import Refused
 
 
 def build_app(contract: Contract) -> web.Application:
-    """An application that answers with the contract."""
+    """An aiohttp application of the contract."""
 
     async def serve(request: web.Request) -> web.Response:
         return _rendered(await contract.handle(_read(request)))

@@ -1,4 +1,4 @@
-"""The HTTP service in this process: started, kept going, stopped without losing what is in hand."""
+"""The HTTP service in this process: start, background work, graceful stop."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def serving(container: Container, settings: Settings, more_pages: Sequence[Page] = ()) -> AsyncIterator[str]:
-    """Serve while the block runs; gives the address.
+    """Serve while the block runs; yields the URL.
 
     Args:
-        more_pages: of a demonstration, besides the API and the console.
+        more_pages: further pages of the demo.
     """
     app = build_app(contract(container, settings, more_pages))
     server_logger.addFilter(_without_what_cannot_be_read)
@@ -61,10 +61,10 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
 
 
 def contract(container: Container, settings: Settings, more_pages: Sequence[Page] = ()) -> Contract:
-    """The HTTP contract with the console, on a container.
+    """The HTTP contract with the console, from a container.
 
     Args:
-        more_pages: besides the API and the console.
+        more_pages: further pages.
     """
     rates = RateLimits(
         per_token=settings.token_rate_limit,
@@ -78,14 +78,14 @@ def contract(container: Container, settings: Settings, more_pages: Sequence[Page
 
 
 def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, None]]:
-    """What this process does besides answering."""
+    """The background work of this process."""
     if not container.gateway().is_configured:
         return []
     return _local_jobs(container, settings, settings.work_every_seconds if works_inside(settings) else 0)
 
 
 def _local_jobs(container: Container, settings: Settings, work_seconds: float) -> list[Coroutine[Any, Any, None]]:
-    """Loops of this process; a pause of zero means that there is no such loop."""
+    """Background loops of this process; a pause of zero disables one."""
     background_tasks = container.background_tasks()
     jobs = (
         ("reconcile", settings.reconcile_every_seconds, background_tasks.reconcile_due),
@@ -95,16 +95,16 @@ def _local_jobs(container: Container, settings: Settings, work_seconds: float) -
 
 
 def works_inside(settings: Settings) -> bool:
-    """Whether the service renews subscriptions itself: on SQLite, which has one process; PostgreSQL has workers."""
+    """Whether the service renews subscriptions itself: on SQLite, which has one process; PostgreSQL uses workers."""
     return bool(settings.work_every_seconds) and settings.is_sqlite
 
 
 @asynccontextmanager
 async def working(container: Container, settings: Settings) -> AsyncIterator[None]:
-    """Do background work while the block runs: on PostgreSQL as one of many workers, on SQLite alone.
+    """Run background work while the block runs: on PostgreSQL as one of many workers, on SQLite alone.
 
     Raises:
-        StorageUnavailable: PostgreSQL without the extra, or a queue that is not prepared.
+        StorageUnavailable: PostgreSQL without the extra, or without the queue's tables.
     """
     seconds = settings.work_every_seconds or 1.0
     if not settings.is_sqlite:
@@ -119,7 +119,7 @@ async def working(container: Container, settings: Settings) -> AsyncIterator[Non
 
 
 async def prepare_queue(settings: Settings) -> bool:
-    """Make the queue's tables on PostgreSQL unless they are there; returns whether they were made."""
+    """Create the queue's tables on PostgreSQL unless they exist; returns whether they were created."""
     return False if settings.is_sqlite else bool(await _queue().prepare(settings.database_url))
 
 
@@ -148,7 +148,7 @@ async def until_stopped() -> None:
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes uvloop's event loops, where the extra [speed] is installed; None for the loop Python has."""
+    """The loop factory of uvloop where the extra [speed] is installed; None for asyncio's default."""
     try:
         import uvloop  # noqa: PLC0415 - the extra [speed] is optional
     except ImportError:
@@ -157,12 +157,12 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def packaged(name: str) -> Path:
-    """A file that comes with the package."""
+    """A file of the package."""
     return Path(__file__).parent.parent.parent / "data" / name
 
 
 def _without_what_cannot_be_read(record: logging.LogRecord) -> bool:
-    """What aiohttp cannot read it logs with what was in it, which may be a token; we tell only that it was so."""
+    """Log that a malformed request arrived, without its content, which aiohttp would log and may be a token."""
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, HttpProcessingError):
         return True

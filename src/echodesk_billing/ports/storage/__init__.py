@@ -1,4 +1,4 @@
-"""What is remembered: the unit of work, and one module per aggregate."""
+"""Storage ports: the unit of work, and one module per aggregate."""
 
 from echodesk_billing.ports.storage.answers import Answer, Answers
 from echodesk_billing.ports.storage.books import Books

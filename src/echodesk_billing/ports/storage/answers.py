@@ -10,16 +10,16 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Answer:
-    """An HTTP answer kept under an idempotency key; `status` is 0 while the request is still being worked on.
+    """An HTTP answer stored under an idempotency key; `status` is 0 while the request is in progress.
 
     Args:
-        owner: whose key it is.
+        owner: of the key.
         key: as the client sent it.
-        identity: UUID v4 of the request: it stays the same however often the request is repeated after an unknown
-            outcome, and names the order or refund that it makes.
-        request_digest: of method, path and body, to notice another request under the same key.
-        created_at: when the key was used first.
-        claimed_at: when somebody last began to work on it; None while nobody does.
+        identity: UUID v4 of the request: it stays the same when the request is repeated after an unknown
+            outcome, and identifies the order or refund that it creates.
+        request_digest: of method, path and body, to detect a different request under the same key.
+        created_at: when the key was first used.
+        claimed_at: when it was last claimed; None while unclaimed.
     """
 
     owner: str
@@ -37,25 +37,25 @@ class Answers(Protocol):
     """Answers under idempotency keys."""
 
     def claim(self, answer: Answer, forget_before: datetime, stale_before: datetime) -> tuple[Answer, bool]:
-        """Reserve a key; gives what is kept under it, and whether it is ours to work on now.
+        """Claim a key; returns its stored answer, and whether this caller claimed it.
 
-        A request that is repeated keeps the identity that it had first.
+        A repeated request keeps its first identity.
 
         Args:
-            answer: the reservation, with status 0.
-            forget_before: keys first used before this are forgotten.
-            stale_before: reservations claimed before this were left by a process that died.
+            answer: the claim, with status 0.
+            forget_before: keys first used before this are deleted.
+            stale_before: claims older than this were left by a crashed process.
         """
         ...
 
     def finish(self, answer: Answer) -> None:
-        """Keep the answer to a reserved key."""
+        """Store the answer of a claimed key."""
         ...
 
     def reopen(self, owner: str, key: str) -> None:
-        """Let a reserved key be claimed again under the same identity: the outcome of its request is not known."""
+        """Release a claimed key under the same identity: the outcome of its request is unknown."""
         ...
 
     def release(self, owner: str, key: str) -> None:
-        """Forget a reserved key: nothing was done under it."""
+        """Delete a claimed key: its request had no effect."""
         ...

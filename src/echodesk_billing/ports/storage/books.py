@@ -14,7 +14,7 @@ class Books(Protocol):
     """The journal and the invoices."""
 
     def post(self, entries: Sequence[Entry]) -> None:
-        """Store entries; they are never changed."""
+        """Store entries; they are immutable."""
         ...
 
     def of_order(self, order_id: str) -> Sequence[Entry]:
@@ -26,11 +26,11 @@ class Books(Protocol):
         ...
 
     def balance(self, account: str) -> dict[Currency, Money]:
-        """What an account holds, per currency: debits less credits."""
+        """The balance of an account per currency: debits minus credits."""
         ...
 
     def next_serial(self, series: str) -> int:
-        """The next number of a series, from 1, taken in this transaction: without it there is no gap."""
+        """The next number of a series, from 1; if this transaction rolls back, the number is not used up."""
         ...
 
     def issue(self, invoice: Invoice) -> None:
@@ -38,7 +38,7 @@ class Books(Protocol):
         ...
 
     def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
-        """The invoice with this number, if it is the tenant's; of any tenant where that is None."""
+        """The invoice with this id, if it belongs to the tenant; of any tenant where that is None."""
         ...
 
     def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:

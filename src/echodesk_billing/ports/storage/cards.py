@@ -13,7 +13,7 @@ class Cards(Protocol):
     """Saved cards."""
 
     def add(self, card: Card) -> Card:
-        """Store a card, unless its order saved one before; returns it with its number."""
+        """Store a card, unless its order already saved one; returns it with its id."""
         ...
 
     def active_of(self, tenant_id: str) -> Sequence[Card]:
@@ -21,7 +21,7 @@ class Cards(Protocol):
         ...
 
     def lock(self, card_id: int, tenant_id: str) -> Card | None:
-        """The card with this number for change, if it is the tenant's."""
+        """The card with this id, locked, if it belongs to the tenant."""
         ...
 
     def save(self, card: Card) -> None:
@@ -33,17 +33,17 @@ class Cards(Protocol):
         ...
 
     def of_parent(self, bank_order_id: str, tenant_id: str) -> Card | None:
-        """The tenant's card that the bank knows by this parent order."""
+        """The tenant's card with this parent order of the bank."""
         ...
 
     def last_removed_of(self, tenant_id: str) -> Card | None:
-        """The card of a tenant that was removed last."""
+        """The tenant's most recently removed card."""
         ...
 
     def forgetting(self, now: datetime, limit: int) -> Sequence[Card]:
-        """Cards that are removed here, and that the bank is to be asked by now to delete, longest due first."""
+        """Removed cards that are due for deletion at the bank, longest due first."""
         ...
 
     def to_remind(self, now: datetime, limit: int) -> Sequence[Card]:
-        """Usable cards whose time for a reminder has come, locked."""
+        """Usable cards with a due reminder, locked."""
         ...

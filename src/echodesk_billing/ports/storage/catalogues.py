@@ -12,9 +12,9 @@ class Catalogues(Protocol):
     """Versions of the catalogue."""
 
     def current(self) -> Catalogue:
-        """The newest version; an empty one, version 0, where none was loaded."""
+        """The newest version; an empty version 0 where none was published."""
         ...
 
     def add(self, catalogue: Catalogue, at: datetime, by: str) -> None:
-        """Store a version, and who put it on sale."""
+        """Store a version, and who published it."""
         ...

@@ -1,4 +1,4 @@
-"""Callbacks that were received."""
+"""The inbox of received callbacks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class InboxEntry:
-    """One callback as it was received.
+    """One received callback.
 
     Args:
         digest: SHA-256 of the raw body, hexadecimal.
-        verdict: what its signature was worth.
-        outcome: what became of it.
-        order_id: the order it spoke of, where one was found.
+        verdict: result of verifying its signature.
+        outcome: result of processing it.
+        order_id: its order, where one was found.
     """
 
     digest: str
@@ -28,16 +28,16 @@ class InboxEntry:
 
 
 class Inbox(Protocol):
-    """Callbacks that were received."""
+    """The inbox of received callbacks."""
 
     def record(self, entry: InboxEntry) -> bool:
-        """Note a callback; False where the same with the same outcome was noted before."""
+        """Record a callback; False where the same one with the same outcome was recorded before."""
         ...
 
     def add(self, entry: InboxEntry) -> None:
-        """Note a callback, where it does not matter whether it was noted before."""
+        """Record a callback; does nothing where it was recorded before."""
         ...
 
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:
-        """The callbacks that spoke of an order, oldest first."""
+        """The callbacks of an order, oldest first."""
         ...

@@ -19,11 +19,11 @@ class Orders(Protocol):
         ...
 
     def save(self, order: Order) -> None:
-        """Store the changes of an order that was loaded for change."""
+        """Store the changes of a locked order."""
         ...
 
     def get(self, order_id: str, tenant_id: str | None) -> Order | None:
-        """The order with this id, ours or the bank's, if it is the tenant's; of any tenant where that is None."""
+        """The order with this id, ours or the bank's, if it belongs to the tenant; of any tenant where that is None."""
         ...
 
     def by_key(self, idempotency_key: str) -> Order | None:
@@ -31,15 +31,15 @@ class Orders(Protocol):
         ...
 
     def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
-        """The order for change: looked up by our id first, then by the bank's."""
+        """The order, locked: looked up by our id first, then by the bank's."""
         ...
 
     def open_of(self, tenant_id: str) -> Sequence[Order]:
-        """Orders of a tenant that may still be paid, newest first."""
+        """Orders of a tenant that can still be paid, newest first."""
         ...
 
     def open_renewal(self, tenant_id: str, period: int) -> Order | None:
-        """The automatic charge of a period that is not rejected; there is at most one."""
+        """The automatic charge of a period that is not rejected, if any."""
         ...
 
     def due(self, now: datetime, limit: int) -> Sequence[Order]:
@@ -51,11 +51,11 @@ class Orders(Protocol):
         ...
 
     def changed_between(self, start: datetime, end: datetime, after: str, limit: int) -> Sequence[Order]:
-        """Orders that last changed in a span of time, by id, those behind `after`."""
+        """Orders last changed within a time span, by id, after `after`."""
         ...
 
     def needing_attention(self, limit: int) -> Sequence[Order]:
-        """Orders marked for a person, newest first."""
+        """Orders that need attention, newest first."""
         ...
 
     def count_by_state(self) -> dict[str, int]:

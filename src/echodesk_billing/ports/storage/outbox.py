@@ -1,4 +1,4 @@
-"""Events on their way out."""
+"""The outbox of events."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from echodesk_billing.domain.events import Event
 
 
 class Outbox(Protocol):
-    """Events on their way out."""
+    """The outbox of events."""
 
     def add(self, events: Sequence[Event], by: str = "") -> Sequence[Event]:
         """Record events in order; returns them with their ids.
 
         Args:
-            by: who asked for what led to them; empty where the bank or time did.
+            by: whose request led to them; empty where the bank or time did.
         """
         ...
 
     def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Event]:
-        """Undelivered events, oldest first, for the one relay that may deliver until `until`; none for others.
+        """Undelivered events, oldest first, for the one relay that holds the lease until `until`; none for others.
 
-        Events of a tenant whose delivery failed wait, all of them, until it is tried again.
+        After a failed delivery all events of the tenant wait for the retry.
         """
         ...
 
     def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
-        """A tenant's events behind the one with the id `after`, or from the first.
+        """A tenant's events after the one with the id `after`, or from the first.
 
-        Whatever becomes visible later stands behind what was read before, so that a reader who goes on from the last
-        event it saw misses none. To be called in a transaction.
+        Events that become visible later are positioned after those already read, so a reader who continues from the
+        last event misses none. Call it in a transaction.
         """
         ...
 
     def has_news(self, tenant_id: str, after: str | None) -> bool:
-        """Whether `feed` would give anything; changes nothing."""
+        """Whether `feed` would return anything; changes nothing."""
         ...
 
     def latest(self, tenant_id: str | None, limit: int) -> Sequence[Event]:
@@ -44,9 +44,9 @@ class Outbox(Protocol):
         ...
 
     def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
-        """A tenant's events that name an order, oldest first."""
+        """A tenant's events of an order, oldest first."""
         ...
 
     def settle(self, delivered: Sequence[str], failed: dict[str, datetime], now: datetime) -> None:
-        """Mark events as delivered, and others to be tried again at a time; ends the claim."""
+        """Mark events as delivered, and others to be retried at a time; releases the lease."""
         ...

@@ -1,4 +1,4 @@
-"""Deleting what is of no use any more."""
+"""Deletion of obsolete data."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from echodesk_billing.domain.customers.registration import Registration
 
 
 class Pruning(Protocol):
-    """Deleting what is of no use any more, a bounded number of rows at a time."""
+    """Deletion of obsolete data, a bounded number of rows at a time."""
 
     def answers(self, before: datetime, limit: int) -> int:
-        """Answers under idempotency keys first used before this; returns how many."""
+        """Delete answers under idempotency keys first used before this; returns how many."""
         ...
 
     def refused_callbacks(self, before: datetime, limit: int) -> int:
-        """Callbacks received before this that changed nothing; returns how many."""
+        """Delete callbacks received before this that changed nothing; returns how many."""
         ...
 
     def tokens(self, before: datetime, limit: int) -> int:
-        """Tokens that expired or were revoked before this; returns how many."""
+        """Delete tokens that expired or were revoked before this; returns how many."""
         ...
 
     def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
-        """Registrations that expired before this unpaid, and whose orders are rejected; oldest first.
+        """Registrations that expired unpaid before this and whose orders are rejected; oldest first.
 
         Args:
-            after: those that expired at this moment or earlier are left out.
+            after: skip those that expired at this time or earlier.
         """
         ...
 
     def registration(self, order_id: str) -> bool:
-        """A registration with its rejected order and all that is kept of that; False where it is paid by now."""
+        """Delete a registration with its rejected order and that order's data; False where it was paid meanwhile."""
         ...

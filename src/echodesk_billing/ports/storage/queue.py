@@ -7,8 +7,8 @@ from typing import Protocol
 
 
 class Queue(Protocol):
-    """Jobs for workers, where there is a queue. Losing it loses nothing: what is due is found in other tables."""
+    """Jobs for workers, where there is a queue. It may be lost: due work is found in other tables."""
 
     def put(self, task: str, tenants: Sequence[str]) -> None:
-        """Have `task` done for tenants, once this transaction is committed; nothing where there is no queue."""
+        """Enqueue `task` for tenants in this transaction; does nothing where there is no queue."""
         ...

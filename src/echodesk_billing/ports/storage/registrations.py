@@ -13,7 +13,7 @@ class Registrations(Protocol):
     """Registrations, one per order."""
 
     def add(self, registration: Registration) -> None:
-        """Store a registration; nothing happens where its order has one."""
+        """Store a registration, unless its order has one."""
         ...
 
     def get(self, order_id: str) -> Registration | None:
@@ -21,7 +21,7 @@ class Registrations(Protocol):
         ...
 
     def lock(self, order_id: str) -> Registration | None:
-        """The same for change."""
+        """The same, locked."""
         ...
 
     def save(self, registration: Registration) -> None:
@@ -29,11 +29,11 @@ class Registrations(Protocol):
         ...
 
     def lock_name(self, schema_name: str) -> None:
-        """Let nobody else register this name, or come to life under it, until the transaction ends."""
+        """Lock a name until the transaction ends, so that no other registration can take it."""
         ...
 
     def of_name(self, schema_name: str) -> Sequence[Registration]:
-        """Every attempt to register a name."""
+        """Every registration attempt of a name."""
         ...
 
     def erase_payloads(self, before: datetime) -> int:

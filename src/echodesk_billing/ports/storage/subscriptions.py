@@ -17,25 +17,25 @@ class Subscriptions(Protocol):
         ...
 
     def add(self, subscription: Subscription) -> None:
-        """Store a new subscription; nothing happens where the tenant has one."""
+        """Store a new subscription, unless the tenant has one."""
         ...
 
     def lock(self, tenant_id: str) -> Subscription:
-        """The subscription of a tenant for change; it was added when the tenant's first order was."""
+        """The subscription of a tenant, locked; it was added with the tenant's first order."""
         ...
 
     def save(self, subscription: Subscription) -> None:
-        """Store the changes of a subscription that was locked."""
+        """Store the changes of a locked subscription."""
         ...
 
     def due(self, now: datetime, limit: int) -> Sequence[Subscription]:
-        """Subscriptions that have something due, longest due first."""
+        """Due subscriptions, longest due first."""
         ...
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
-        """Tenants whose subscription has something due, for this caller alone until `until`.
+        """Claim tenants with a due subscription until `until`.
 
-        Whoever saves the subscription ends the claim. A claim whose holder died runs out.
+        Storing the subscription releases the claim. A claim of a crashed process expires.
         """
         ...
 
@@ -44,5 +44,5 @@ class Subscriptions(Protocol):
         ...
 
     def never_due(self, limit: int) -> Sequence[str]:
-        """Tenants whose subscription runs or is about to end, and that nobody will look at; there should be none."""
+        """Tenants whose active subscription has no due date; there should be none."""
         ...

@@ -13,14 +13,14 @@ from echodesk_billing.ports.access import Principal
 
 @frozen(kw_only=True)
 class StoredToken:
-    """A token as it is kept: the secret itself is not.
+    """A token as stored: without the secret itself.
 
     Args:
-        prefix: its first characters, to tell tokens apart.
-        issued_by: who made it; empty for those of before that was recorded.
-        revoked_by: who ended it.
+        prefix: its first characters, to identify it.
+        issued_by: who issued it; empty for tokens from before this was recorded.
+        revoked_by: who revoked it.
         digest: SHA-256 of the secret, hexadecimal.
-        parent: of a session in the console, the digest of the token that opened it; None for an access token.
+        parent: for a console session, the digest of the token that opened it; None for an access token.
     """
 
     prefix: str

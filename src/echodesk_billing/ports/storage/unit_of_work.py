@@ -1,7 +1,7 @@
-"""What is remembered, and the unit of work in which it changes.
+"""The storage port and its unit of work.
 
-A transaction is a plain function that is given a `UnitOfWork`. It cannot await, so no transaction can be open while
-the network is waited for; it may be run again after a deadlock, so it must change nothing but what it is given.
+A transaction is a plain function that takes a `UnitOfWork`. It cannot await, so no transaction can stay open during a
+network call; it is retried after a deadlock, so it must not change anything else.
 See docs/adr/0003.
 """
 
@@ -28,11 +28,11 @@ T = TypeVar("T")
 
 
 class StorageUnavailable(BillingError):
-    """The database cannot be reached, is full or is not migrated; the message says which and what to do."""
+    """The database cannot be reached, is full or is not migrated; the message says what to do."""
 
 
 class UnitOfWork(Protocol):
-    """Everything that is remembered, within one transaction."""
+    """All repositories, within one transaction."""
 
     @property
     def orders(self) -> Orders: ...
@@ -61,22 +61,22 @@ class UnitOfWork(Protocol):
 
 
 class Storage(Protocol):
-    """A place to remember things."""
+    """A database."""
 
     async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run `work` in one transaction: all of it is remembered, or, where it raises, nothing.
+        """Run `work` in one transaction: committed where it returns, rolled back where it raises.
 
         Raises:
-            StorageUnavailable: the database did not take it.
+            StorageUnavailable: the transaction could not be committed.
         """
         ...
 
     async def read(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run `work`, which changes nothing."""
+        """Run `work`, which only reads."""
         ...
 
     async def migrate(self) -> list[str]:
-        """Bring the tables up to date; returns the revisions that were applied."""
+        """Migrate the tables; returns the applied revisions."""
         ...
 
     async def problem(self) -> str | None:
@@ -84,5 +84,5 @@ class Storage(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back connections and threads."""
+        """Close connections and threads."""
         ...

@@ -1,6 +1,6 @@
-"""The usual way: Django, its ORM and Django REST framework under gunicorn, writing the rows that the product writes.
+"""The Django + DRF baseline: Django, its ORM and Django REST framework under gunicorn, writing the same rows.
 
-`python -m benchmarks.usual PORT` takes DATABASE_URL, BOG_CALLBACK_PUBLIC_KEY and the bank's addresses from its
+`python -m benchmarks.django_drf PORT` takes DATABASE_URL, BOG_CALLBACK_PUBLIC_KEY and the bank's addresses from its
 environment.
 """
 
@@ -316,7 +316,7 @@ def main() -> None:
     os.execv(  # noqa: S606
         sys.executable,
         [
-            sys.executable, "-m", "gunicorn", "benchmarks.usual:application", "--bind", f"127.0.0.1:{sys.argv[1]}",
+            sys.executable, "-m", "gunicorn", "benchmarks.django_drf:application", "--bind", f"127.0.0.1:{sys.argv[1]}",
             "--workers", "1", "--worker-class", "gthread", "--threads", THREADS, "--keep-alive", "60",
         ],
     )  # fmt: skip

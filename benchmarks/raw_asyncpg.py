@@ -1,7 +1,7 @@
-"""The limit: the least an honest service must do. No domain, no port, no merging: one fixed path per call.
+"""The raw asyncpg baseline: the least a correct service has to do, without domain, ports and merging.
 
 It writes the rows that the product writes, with raw asyncpg, one statement after the other, in one transaction.
-`python -m benchmarks.limit PORT` takes DATABASE_URL, BOG_CALLBACK_PUBLIC_KEY and the bank's addresses from its
+`python -m benchmarks.raw_asyncpg PORT` takes DATABASE_URL, BOG_CALLBACK_PUBLIC_KEY and the bank's addresses from its
 environment.
 """
 
@@ -103,7 +103,7 @@ async def _tell(connection: Any, tenant: str, order_id: str, now: datetime, *nam
     stamp = f"{int(now.timestamp() * 1000):012x}"
     await connection.executemany(
         "INSERT INTO outbox (id, tenant_id, type, version, body) VALUES ($1, $2, $3, 1, $4)",
-        [(f"{stamp}-{next(numbers):010x}-limit", tenant, name, json.dumps({"order_id": order_id})) for name in names],
+        [(f"{stamp}-{next(numbers):010x}-raw", tenant, name, json.dumps({"order_id": order_id})) for name in names],
     )
 
 
