@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from attrs import define
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 
 from tests.integration.parts import ROOT, Client, Process, free_port, start
 
@@ -124,9 +124,27 @@ async def test_where_the_browser_ends_after_adding_a_card_is_a_page(demo: Demo, 
         links = next(
             one["redirect_links"] for one in await answer.json() if one["external_order_id"] == added["order_id"]
         )
-    for outcome, told in (("success", "The card was added."), ("fail", "The card was not added.")):
+    for outcome, georgian, english in (
+        ("success", "ბარათი დაემატა.", "The card was added."),
+        ("fail", "ბარათი ვერ დაემატა.", "The card was not added."),
+    ):
         await page.goto(links[outcome])
-        assert told in await page.inner_text("body")
+        text = await page.inner_text("body")
+        assert (georgian in text, english in text) == (True, True)
+
+
+async def test_the_api_reference_renders_offline_under_its_policy(demo: Demo, browser: Browser) -> None:
+    context = await browser.new_context()
+    page = await context.new_page()
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(f"{message.text} {message.location}") if message.type == "error" else None)
+    await page.goto(f"{demo.client.url}/docs")
+    await page.wait_for_selector("[data-section-id^='tag/payments']")
+    assert complaints == []
+    assert [url for url in asked if not url.startswith((demo.client.url, "data:", "blob:"))] == []
+    await context.close()
 
 
 async def test_root_and_console_urls_redirect_to_pages(demo: Demo, page: Page) -> None:

@@ -83,7 +83,7 @@ class Handlers:
                 result = handler(event)
             except Exception as error:  # noqa: BLE001 - whatever it raises, its event comes again
                 failure = error
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(settle, result, failure)
 
         self._busy += 1

@@ -24,7 +24,7 @@ from echodesk_billing.ports.storage import UnitOfWork
 log = structlog.get_logger()
 
 DOUBLE_CLICK = timedelta(minutes=1)
-WALLET_REPEATED_WITHIN = timedelta(hours=1)  # as long as any answer of ours asks a caller to wait
+WALLET_REPEATED_WITHIN = timedelta(hours=1)  # the longest `Retry-After` that callers get
 RECENT_ORDERS = 20
 
 

@@ -201,7 +201,7 @@ class Settlement:
             return Settled(outcome=Outcome.UNKNOWN_ORDER)
         if order.wants_confirmation(report) or not order.is_known_as(report):
             if order.bank_order_id in (None, report.bank_order_id):
-                order.check_at = now  # whoever asks for the receipt may fail or die; then reconciliation asks
+                order.check_at = now  # fetching the receipt may fail; then reconciliation does it
                 uow.orders.save(order)
             return Settled(outcome=Outcome.UNCONFIRMED, order=order)
         entry = evolve(callback, order_id=order.id) if callback else None

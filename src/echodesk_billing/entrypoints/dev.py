@@ -37,7 +37,7 @@ OPERATOR = Principal(
 )
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a demonstration keeps no secrets").digest()).decode()
 START_WITHIN_SECONDS = 20.0
-DEV_WORK_EVERY_SECONDS = 0.25  # time can be moved on by hand, and somebody watches
+DEV_WORK_EVERY_SECONDS = 0.25  # the clock can be advanced, and a person is watching
 
 
 class SandboxFailed(BillingError):
@@ -146,19 +146,26 @@ async def _public_key(bank: str, process: asyncio.subprocess.Process) -> str:
 
 
 async def _success(_request: Request, _uses: UseCases) -> Response:
-    return _page("Thank you. The payment was made; the subscription is active as soon as the bank has told us.")
+    return _page(
+        "გმადლობთ! გადახდა შესრულდა. გამოწერა გააქტიურდება, როგორც კი ბანკი გადახდას დაადასტურებს.",
+        "Thank you. The payment was made. The subscription becomes active as soon as the bank confirms it.",
+    )
 
 
 async def _failed(_request: Request, _uses: UseCases) -> Response:
-    return _page("The payment was not made. You can try again.")
+    return _page("გადახდა ვერ შესრულდა. სცადეთ ხელახლა.", "The payment was not made. You can try again.")
 
 
 async def _cards(request: Request, _uses: UseCases) -> Response:
-    added = {"success": "The card was added.", "failed": "The card was not added. You can try again."}
-    return _page(added.get(request.query.get("card_added", ""), "Here the CRM shows its subscription page."))
+    match request.query.get("card_added"):
+        case "success":
+            return _page("ბარათი დაემატა.", "The card was added.")
+        case "failed":
+            return _page("ბარათი ვერ დაემატა. სცადეთ ხელახლა.", "The card was not added. You can try again.")
+    return _page("აქ CRM თავის გამოწერის გვერდს აჩვენებს.", "The CRM shows its subscription page here.")
 
 
-# Where the bank sends the browser, which in real life are pages of the CRM's frontend.
+# The pages to which the bank redirects the browser; in production they belong to the CRM's frontend.
 _RETURN_PAGES = (
     Page(path="/settings/subscription", handler=_cards),
     Page(path="/settings/subscription/success", handler=_success),
@@ -166,10 +173,11 @@ _RETURN_PAGES = (
 )
 
 
-def _page(text: str) -> Response:
+def _page(georgian: str, english: str) -> Response:
     body = (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>EchoDesk</title>"
-        "<style>body{font:18px/1.5 system-ui;max-width:32rem;margin:4rem auto;padding:0 1rem}</style>"
-        f"<h1>EchoDesk</h1><p>{text}</p></html>"
+        "<!doctype html><html lang=ka><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        "<title>EchoDesk</title><style>body{font:18px/1.5 system-ui;max-width:32rem;margin:4rem auto;padding:0 1rem}"
+        "[lang=en]{color:#555}</style>"
+        f"<h1>EchoDesk</h1><p>{georgian}</p><p lang=en>{english}</p></html>"
     )
     return Response(body=body.encode(), content_type="text/html; charset=utf-8")

@@ -116,7 +116,7 @@ class TokenSource:
     def _fetched(self, task: asyncio.Task[_Token]) -> None:
         self._fetching = None
         with contextlib.suppress(asyncio.CancelledError):
-            task.exception()  # seen here, so that nobody waiting is no complaint
+            task.exception()  # retrieved here, because asyncio warns where no caller waits for it
 
     async def _fetch(self) -> _Token:
         asked_at = await self._clock.now()

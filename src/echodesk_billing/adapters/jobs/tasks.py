@@ -76,7 +76,7 @@ class BackgroundTasks:
         """A subscription that fails does not block others; it is processed again when its claim expires."""
         try:
             return await self.tend(tenant_id)
-        except Exception as error:  # noqa: BLE001 - told, logged, and tried again
+        except Exception as error:  # noqa: BLE001 - reported, logged and retried
             log.error("job.failed", job=TEND, tenant_id=tenant_id, error=type(error).__name__, reason=str(error))
             return Renewed(tenant_id=tenant_id, state="unknown", problem=f"{type(error).__name__}: {error}")
 

@@ -18,7 +18,7 @@ from echodesk_billing.domain.orders.refund import Refund, RefundState, give_back
 from echodesk_billing.domain.orders.report import Source
 
 REPEATED_WITHIN = timedelta(hours=1)
-"""As long as any answer of ours asks a caller to wait before repeating."""
+"""The longest `Retry-After` that callers get."""
 REFUSAL_SETTLES_AFTER = timedelta(hours=1)
 
 

@@ -28,7 +28,7 @@ async def authenticate(request: Request, uses: UseCases, scope: Scope) -> Princi
             headers={"WWW-Authenticate": "Token"},
         )
     if uses.access is not uses.tokens and Scope.OPERATOR not in known.scopes:
-        _require_tenant(known)  # somebody else's word; our own tokens were checked when they were issued
+        _require_tenant(known)  # from the CRM's own access; our tokens were checked when issued
     if not known.allows(scope):
         if "order_id" in request.parameters:
             await uses.views.order(known, request.parameters["order_id"])

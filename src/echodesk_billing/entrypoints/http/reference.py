@@ -15,6 +15,7 @@ _POLICY = (
     "worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _SCRIPT = "/docs/redoc.standalone.js"
+_OUTSIDE_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 _A_DAY_SECONDS = 24 * 3600
 
 
@@ -28,6 +29,7 @@ def pages(routes: Sequence[Route]) -> list[Page]:
 
     async def script(_request: Request, _uses: UseCases) -> Response:
         content = files("echodesk_billing").joinpath("data/redoc/redoc.standalone.js").read_bytes()
+        content = content.replace(_OUTSIDE_LOGO, b"data:,")  # the policy forbids other hosts
         headers = {"Cache-Control": f"public, max-age={_A_DAY_SECONDS}"}
         return Response(body=content, content_type="text/javascript; charset=utf-8", headers=headers)
 
@@ -42,7 +44,7 @@ def _document(routes: Sequence[Route]) -> str:
     )
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>echodesk-billing API</title>"
-        "<meta name=viewport content='width=device-width, initial-scale=1'>"
+        "<meta name=viewport content='width=device-width, initial-scale=1'><link rel=icon href='data:,'>"
         "<style>body{margin:0;font:16px/1.5 system-ui}noscript{display:block;margin:2rem auto;max-width:60rem;"
         "padding:0 1rem}td,th{padding:.4rem;text-align:left}tr{border-bottom:1px solid #ddd}</style>"
         f"<noscript><h1>echodesk-billing API</h1><p>The full description is <a href=/openapi.json>/openapi.json</a>."
