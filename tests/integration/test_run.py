@@ -139,7 +139,10 @@ async def test_the_api_reference_renders_offline_under_its_policy(demo: Demo, br
     asked, complaints = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(f"{message.text} {message.location}") if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: complaints.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
     await page.goto(f"{demo.client.url}/docs")
     await page.wait_for_selector("[data-section-id^='tag/payments']")
     assert complaints == []
