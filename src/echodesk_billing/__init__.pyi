@@ -318,13 +318,13 @@ from .ports.gateway import (
     GatewayError as GatewayError,
 )
 from .ports.gateway import (
-    GatewayInDoubt as GatewayInDoubt,
-)
-from .ports.gateway import (
     GatewayNonsense as GatewayNonsense,
 )
 from .ports.gateway import (
     GatewayNotConfigured as GatewayNotConfigured,
+)
+from .ports.gateway import (
+    GatewayOutcomeUnknown as GatewayOutcomeUnknown,
 )
 from .ports.gateway import (
     GatewayRefused as GatewayRefused,

@@ -344,7 +344,7 @@ async def test_what_cannot_be_read_as_http_leaves_a_line_without_what_was_in_it(
     assert b" 400 " in await reader.readline()
     writer.close()
     async with asyncio.timeout(10):
-        while "http.unreadable" not in (printed := service.process.printed[before:]):
+        while "http.malformed" not in (printed := service.process.printed[before:]):
             await asyncio.sleep(0.02)
     assert client.token not in printed
     assert "Traceback" not in printed

@@ -57,7 +57,7 @@ def at_the_end(simulation: Simulation) -> list[str]:
     return [
         *_money_agrees(simulation, orders),
         *_nothing_hides(simulation, orders),
-        *_nothing_is_in_doubt(simulation, orders),
+        *_no_outcome_is_unknown(simulation, orders),
         *_events_were_delivered(simulation),
         *_payments_were_told(simulation, orders),
         *_no_secret(simulation),
@@ -181,7 +181,7 @@ def _nothing_hides(simulation: Simulation, orders: list[Order]) -> Iterator[str]
             yield f"3: {order.id} is rejected and hides {kept.transferred}"
 
 
-def _nothing_is_in_doubt(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+def _no_outcome_is_unknown(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
     """7. No order nobody knows of, no refund that hangs, no event that was not delivered, no wrong attention."""
     for order in orders:
         kept = simulation.kept(order)

@@ -23,7 +23,7 @@ def silence() -> None:
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, PART))
-def test_nothing_is_lost_doubled_or_left_in_doubt(first: int) -> None:
+def test_nothing_is_lost_doubled_or_left_unknown(first: int) -> None:
     for seed in range(first, first + PART):
         result = simulate(seed)
         assert not result.violations, f"seed {seed}: {result.violations}"

@@ -68,7 +68,7 @@ async def test_after_a_timeout_the_same_order_is_asked_for_again_with_the_same_k
 
 
 @pytest.mark.parametrize("error", [GatewayTimeout("a"), GatewayNonsense("b"), GatewayUnavailable("c")])
-async def test_an_order_in_doubt_stays_created(world: World, error: Exception) -> None:
+async def test_an_order_with_unknown_outcome_stays_created(world: World, error: Exception) -> None:
     world.bank.failures = [error]  # type: ignore[list-item]
     with pytest.raises(type(error)):
         await world.buy()

@@ -87,7 +87,7 @@ async def test_a_refund_that_the_bank_refuses_has_failed_and_frees_its_amount(wo
     await world.refunds.refund(OPERATOR, order.id)
 
 
-async def test_a_refund_in_doubt_is_asked_for_again_with_its_key(world: World) -> None:
+async def test_a_refund_with_unknown_outcome_is_repeated_with_its_key(world: World) -> None:
     order = await world.buy_and_pay()
     world.bank.failures_of["refund"] = [GatewayTimeout("silence")]
     with pytest.raises(GatewayTimeout):

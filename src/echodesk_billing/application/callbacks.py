@@ -48,7 +48,7 @@ class ReceiveCallback:
         digest = hashlib.sha256(raw_body).hexdigest()
         if verdict is Verdict.INVALID:
             await self._record(digest, verdict, "refused")
-            log.warning("callback.refused", digest=digest)
+            log.warning("callback.rejected", digest=digest)
             raise CallbackRefused
         try:
             report = self._gateway.read_callback(raw_body)

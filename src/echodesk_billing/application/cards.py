@@ -120,7 +120,7 @@ class SavedCards:
 
         card, is_new = await self._storage.transact(work)
         if is_new:
-            log.info("card.forgotten", tenant_id=who.tenant_id, order_id=card.order_id, by=who.name)
+            log.info("card.removed", tenant_id=who.tenant_id, order_id=card.order_id, by=who.name)
             await self._forget_at_bank(card)
         return card
 
@@ -145,7 +145,7 @@ class SavedCards:
         except GatewayError as error:
             problem = str(error)
         if problem is not None:
-            log.warning("card.not_forgotten", order_id=card.order_id, tenant_id=card.tenant_id, reason=problem)
+            log.warning("card.deletion_unconfirmed", order_id=card.order_id, tenant_id=card.tenant_id, reason=problem)
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> None:

@@ -15,7 +15,7 @@ from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import SaveCard
 from echodesk_billing.domain.orders.report import BankStatus
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused
+from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayOutcomeUnknown, GatewayRefused
 from echodesk_billing.ports.storage import Storage
 
 log = structlog.get_logger()
@@ -56,13 +56,13 @@ class OrderSubmission:
         except GatewayRefused as refusal:
             reason = str(refusal)
             if not await self._settlement.refuse(order.id, reason, attempt):
-                bound.warning("order.in_doubt", error="GatewayRefused", reason=reason)
+                bound.warning("order.outcome_unknown", error="GatewayRefused", reason=reason)
                 await self._settlement.called(order.id, "create", "in_doubt", reason)
-                raise GatewayInDoubt(refusal) from refusal
+                raise GatewayOutcomeUnknown(refusal) from refusal
             bound.error("order.refused_by_bank", reason=reason)
             raise
         except GatewayError as error:
-            bound.error("order.in_doubt", error=type(error).__name__, reason=str(error))
+            bound.error("order.outcome_unknown", error=type(error).__name__, reason=str(error))
             await self._settlement.called(order.id, "create", "in_doubt", str(error))
             raise
         if order.request.save_card is not SaveCard.NO and report.status is BankStatus.CREATED:

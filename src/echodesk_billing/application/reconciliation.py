@@ -21,7 +21,7 @@ from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import (
     Gateway,
     GatewayError,
-    GatewayInDoubt,
+    GatewayOutcomeUnknown,
     GatewayRefused,
     find_receipt,
     require_configured,
@@ -164,8 +164,8 @@ class Reconcile:
         """Repeat one refund call; returns the reason, by refund id, where the bank refuses."""
         try:
             await self._refunds.send(order, refund, refusal_settles=False)
-        except GatewayInDoubt as in_doubt:
-            return {refund.id: str(in_doubt.refusal)}
+        except GatewayOutcomeUnknown as unknown:
+            return {refund.id: str(unknown.refusal)}
         return {}
 
     async def _plan_next(self, order: Order, problem: str | None) -> str:

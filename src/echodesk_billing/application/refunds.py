@@ -19,7 +19,13 @@ from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.refund import Refund, RefundState
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayInDoubt, GatewayRefused, require_configured
+from echodesk_billing.ports.gateway import (
+    Gateway,
+    GatewayError,
+    GatewayOutcomeUnknown,
+    GatewayRefused,
+    require_configured,
+)
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Storage, StorageUnavailable, UnitOfWork
 
@@ -107,14 +113,14 @@ class RefundPayment:
             action_id = await self._gateway.refund(order, refund)
         except GatewayRefused as refusal:
             if not refusal_settles or not await self._refuse(order.id, refund.id, str(refusal)):
-                await self._note(order.id, refund.id, doubt=str(refusal))
-                raise GatewayInDoubt(refusal) from refusal
+                await self._note(order.id, refund.id, unknown_because=str(refusal))
+                raise GatewayOutcomeUnknown(refusal) from refusal
             bound.error("refund.refused", reason=str(refusal))
             raise
         except GatewayError as error:
-            bound.error("refund.in_doubt", error=type(error).__name__, reason=str(error))
+            bound.error("refund.outcome_unknown", error=type(error).__name__, reason=str(error))
             with contextlib.suppress(StorageUnavailable):  # a note; the outcome itself is what the caller hears of
-                await self._note(order.id, refund.id, doubt=str(error))
+                await self._note(order.id, refund.id, unknown_because=str(error))
             raise
         return await self._note(order.id, refund.id, action_id=action_id)
 
@@ -149,13 +155,13 @@ class RefundPayment:
 
         return await self._storage.transact(work)
 
-    async def _note(self, order_id: str, refund_id: str, *, action_id: str = "", doubt: str = "") -> Order:
+    async def _note(self, order_id: str, refund_id: str, *, action_id: str = "", unknown_because: str = "") -> Order:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Order:
             order = _locked(uow, order_id)
-            if doubt:
-                refunding.refund_in_doubt(order, refund_id, doubt, now)
+            if unknown_because:
+                refunding.note_unknown_outcome(order, refund_id, unknown_because, now)
             else:
                 uow.outbox.add(refunding.refund_accepted(order, refund_id, action_id, now))
             uow.orders.save(order)

@@ -53,7 +53,7 @@ class Relay:
             except Exception as error:  # noqa: BLE001 - whatever a listener raises, its event comes again
                 held.add(event.tenant_id)
                 failed[event.id] = now + RETRY_AFTER
-                log.error("event.undelivered", event_id=event.id, type=event.name, error=repr(error))
+                log.error("event.delivery_failed", event_id=event.id, type=event.name, error=repr(error))
         if events:
             await self._storage.transact(lambda uow: uow.outbox.settle(delivered, failed, now))
         return len(delivered)

@@ -107,7 +107,7 @@ class Renew:
             return subscription, charge
 
         subscription, charge = await self._storage.transact(work)
-        log.info("subscription.tended", tenant_id=tenant_id, state=subscription.state, due_at=subscription.due_at)
+        log.info("subscription.processed", tenant_id=tenant_id, state=subscription.state, due_at=subscription.due_at)
         if charge is None:
             return Renewed(tenant_id=tenant_id, state=subscription.state)
         problem = None

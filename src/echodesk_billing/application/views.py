@@ -33,7 +33,7 @@ log = structlog.get_logger()
 MOST_INVOICES = 500
 MOST_EVENTS = 100
 MOST_DUE = 1000
-MOST_IN_DOUBT = 1000
+MOST_UNKNOWN_OUTCOMES = 1000
 MOST_NEEDING_ATTENTION = 100
 LONGEST_WAIT = timedelta(seconds=30)
 LOOK_AGAIN_SECONDS = 0.25
@@ -76,7 +76,7 @@ class Overview:
         subscriptions_due: how many are due now; `MOST_DUE` means that or more.
         bank_balance: the bank's balance in the journal, per currency.
         never_due: tenants whose active subscription has no due date; there should be none.
-        in_doubt: orders with an unknown outcome, next check first.
+        unknown_outcomes: orders with an unknown outcome, next check first.
         needs_attention: orders that need attention, newest first.
     """
 
@@ -85,7 +85,7 @@ class Overview:
     subscriptions_due: int
     bank_balance: Sequence[Money]
     never_due: Sequence[str]
-    in_doubt: Sequence[Order]
+    unknown_outcomes: Sequence[Order]
     needs_attention: Sequence[Order]
 
 
@@ -107,7 +107,7 @@ class Views:
         order = await self._storage.read(lambda uow: uow.orders.get(order_id, who.tenant_filter))
         if order is None:
             raise OrderNotFound
-        log.info("status.asked", order_id=order.id, tenant_id=order.tenant_id, state=order.state)
+        log.info("status.requested", order_id=order.id, tenant_id=order.tenant_id, state=order.state)
         return order
 
     async def timeline(self, who: Principal, order_id: str) -> OrderTimeline:
@@ -137,7 +137,9 @@ class Views:
                 subscriptions_due=len(uow.subscriptions.due(now, MOST_DUE)),
                 bank_balance=tuple(uow.books.balance(books.BANK).values()),
                 never_due=uow.subscriptions.never_due(MOST_NEEDING_ATTENTION),
-                in_doubt=[one for one in uow.orders.due(FAR_FUTURE, MOST_IN_DOUBT) if unknown_outcome(one) is not None],
+                unknown_outcomes=[
+                    one for one in uow.orders.due(FAR_FUTURE, MOST_UNKNOWN_OUTCOMES) if unknown_outcome(one) is not None
+                ],
                 needs_attention=uow.orders.needing_attention(MOST_NEEDING_ATTENTION),
             )
         )

@@ -41,7 +41,7 @@ def facts(order: Order) -> list[tuple[str, str]]:
         *(("refund", _refund(one)) for one in order.refunds),
         ("bank's id", order.bank_order_id or "not known"),
         ("code", f"{code} {response_code(code).meaning}" if code else "none"),
-        ("in doubt", unknown_outcome(order) or "no"),
+        ("unknown outcome", unknown_outcome(order) or "no"),
     ]
 
 

@@ -41,7 +41,7 @@ class GatewayTimeout(GatewayError):
     """The call timed out: its outcome is unknown until reconciled."""
 
 
-class GatewayInDoubt(GatewayTimeout):
+class GatewayOutcomeUnknown(GatewayTimeout):
     """The bank refused, but an earlier attempt may have succeeded: the outcome is unknown.
 
     Args:

@@ -26,9 +26,9 @@ from echodesk_billing.domain.orders.report import BankReport, Source
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import (
     GatewayError,
-    GatewayInDoubt,
     GatewayNonsense,
     GatewayNotConfigured,
+    GatewayOutcomeUnknown,
     GatewayRefused,
     GatewayTimeout,
     GatewayUnavailable,
@@ -224,10 +224,10 @@ class BogGateway:
         Raises:
             _Transient: the last failure, where no attempt was answered properly; the last one that leaves it open
                 whether the call had an effect, where one does.
-            GatewayInDoubt: the bank refused after an attempt whose effect is unknown.
+            GatewayOutcomeUnknown: the bank refused after an attempt whose effect is unknown.
         """
         last: _Transient | None = None
-        doubt: _Transient | None = None
+        unknown: _Transient | None = None
         try:
             async with asyncio.timeout(self._access.timeout_seconds):
                 async for attempt in stamina.retry_context(
@@ -239,18 +239,18 @@ class BogGateway:
                             return await self._attempt(method, path, body, headers)
                         except _Transient as transient:
                             last = transient
-                            if transient.leaves_doubt and method != hdrs.METH_GET:
-                                doubt = transient
+                            if transient.may_have_effect and method != hdrs.METH_GET:
+                                unknown = transient
                             raise
                         except GatewayRefused as refusal:
-                            if doubt is None:
+                            if unknown is None:
                                 raise
-                            raise GatewayInDoubt(refusal) from refusal
+                            raise GatewayOutcomeUnknown(refusal) from refusal
         except _Transient as transient:
-            raise doubt or transient from None
+            raise unknown or transient from None
         except TimeoutError:
             if last is not None:  # the time ran out between two attempts: what the last one said still holds
-                raise doubt or last from None
+                raise unknown or last from None
             log.error("bank.timeout", method=method, path=path, seconds=self._access.timeout_seconds)
             silence = f"The bank did not respond within {self._access.timeout_seconds:g} s"
             raise _Transient(GatewayTimeout(f"{silence}; the payment is being reconciled")) from None
@@ -297,29 +297,31 @@ class BogGateway:
             raise _Transient(GatewayUnavailable(f"The bank cannot be reached: {error}")) from error
         except aiohttp.ClientError as error:
             broke = f"The connection to the bank broke: {str(error) or type(error).__name__}"
-            doubt = GatewayTimeout(f"{broke}; the payment is being reconciled")
-            raise _Transient(doubt, leaves_doubt=True) from error
+            timeout = GatewayTimeout(f"{broke}; the payment is being reconciled")
+            raise _Transient(timeout, may_have_effect=True) from error
 
 
 class _Transient(Exception):
     """A transient failure: worth retrying, and `meaning` when the retries run out.
 
     Args:
-        leaves_doubt: the call may have had an effect.
+        may_have_effect: the call may have had an effect.
     """
 
-    def __init__(self, meaning: GatewayError, wait_seconds: float | None = None, *, leaves_doubt: bool = False) -> None:
+    def __init__(
+        self, meaning: GatewayError, wait_seconds: float | None = None, *, may_have_effect: bool = False
+    ) -> None:
         super().__init__(str(meaning))
         self.meaning = meaning
         self.wait_seconds = wait_seconds
-        self.leaves_doubt = leaves_doubt
+        self.may_have_effect = may_have_effect
 
     @classmethod
     def from_status(cls, status: int, headers: Any) -> Self:
         asked = headers.get("Retry-After", "")
         seconds = int(asked) if asked.isdecimal() and len(asked) <= _MOST_DIGITS else None
         meaning = GatewayUnavailable(f"The bank responded with HTTP {status}", min(seconds or 30, 3600))
-        return cls(meaning, seconds, leaves_doubt=status != _TOO_MANY_REQUESTS)
+        return cls(meaning, seconds, may_have_effect=status != _TOO_MANY_REQUESTS)
 
 
 def _wait_before_repeating(error: Exception) -> bool | float:

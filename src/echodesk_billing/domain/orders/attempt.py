@@ -49,8 +49,8 @@ def is_alone(history: Iterable[Step], call: str, detail: str, now: datetime) -> 
         detail: which refund; empty for `create`.
     """
     recent = [step for step in history if step.at > now - LONGEST_CHECK_INTERVAL]
-    in_doubt = [step for step in recent if call == "create" and step.event == "create_in_doubt"]
-    return len(repetitions(recent, call, detail)) == 1 and not in_doubt
+    unknown = [step for step in recent if call == "create" and step.event == "create_in_doubt"]
+    return len(repetitions(recent, call, detail)) == 1 and not unknown
 
 
 def repetitions(history: Iterable[Step], call: str, detail: str = "") -> list[Step]:

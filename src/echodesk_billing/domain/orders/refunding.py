@@ -43,7 +43,7 @@ def repeated_refund(order: Order, amount: Money | None, at: datetime) -> Refund 
     return None
 
 
-def refund_in_doubt(order: Order, refund_id: str, reason: str, at: datetime) -> None:
+def note_unknown_outcome(order: Order, refund_id: str, reason: str, at: datetime) -> None:
     """Note that the caller of a refund got an unknown outcome."""
     _change(order, refund_id, unanswered=True)
     order.called("refund", "in_doubt", at, reason)

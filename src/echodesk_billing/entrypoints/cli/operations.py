@@ -93,7 +93,7 @@ def status(as_json: AsJson = False) -> None:
                     "since": order.created_at,
                     "asked_at": order.check_at,
                 }
-                for order in now.in_doubt
+                for order in now.unknown_outcomes
             ],
             "never_due": now.never_due,
             "needs_attention": [{"order_id": order.id, "reasons": order.attention} for order in now.needs_attention],
@@ -110,7 +110,7 @@ def status(as_json: AsJson = False) -> None:
             table.add_row("balance at the bank, by the journal", ", ".join(map(str, now.bank_balance)), "")
             for tenant in now.never_due[:20]:
                 table.add_row(f"the subscription of {tenant} is never due", "", "this is a bug, please report it")
-            for order in now.in_doubt[:20]:
+            for order in now.unknown_outcomes[:20]:
                 why = f"{unknown_outcome(order)}, since {order.created_at:%Y-%m-%d %H:%M}"
                 table.add_row(f"{order.id} outcome unknown", "", f"{why}: echodesk-billing reconcile asks the bank")
             for order in now.needs_attention[:20]:

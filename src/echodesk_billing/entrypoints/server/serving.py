@@ -166,5 +166,5 @@ def _without_what_cannot_be_read(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, HttpProcessingError):
         return True
-    log.warning("http.unreadable", error=type(error).__name__)
+    log.warning("http.malformed", error=type(error).__name__)
     return False

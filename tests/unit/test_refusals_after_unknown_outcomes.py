@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from echodesk_billing import GatewayInDoubt, GatewayRefused, GatewayTimeout, OrderMismatch
+from echodesk_billing import GatewayOutcomeUnknown, GatewayRefused, GatewayTimeout, OrderMismatch
 from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.orders.attempt import Attempt, is_alone
@@ -31,7 +31,7 @@ async def reconcile(world: World) -> None:
         pass
 
 
-async def charge_in_doubt(world: World) -> Order:
+async def charge_with_unknown_outcome(world: World) -> Order:
     """The bank took a charge up, and nobody heard of it."""
     await world.buy_and_pay(terms=AUTOMATIC)
     world.bank.after_effect = GatewayTimeout("silence")
@@ -41,7 +41,7 @@ async def charge_in_doubt(world: World) -> Order:
 
 
 async def test_a_refused_repetition_does_not_reject_a_charge_that_went_through(world: World) -> None:
-    order = await charge_in_doubt(world)
+    order = await charge_with_unknown_outcome(world)
     world.bank.pay(order)
     world.bank.failures_of["create"] = [REFUSED]
     world.clock.advance(minutes=1)
@@ -59,7 +59,7 @@ async def test_a_customer_who_retries_sees_that_the_outcome_is_unknown(world: Wo
     with pytest.raises(GatewayTimeout):
         await world.buy()
     world.bank.failures_of["create"] = [REFUSED]
-    with pytest.raises(GatewayInDoubt, match="an earlier attempt may have succeeded"):
+    with pytest.raises(GatewayOutcomeUnknown, match="an earlier attempt may have succeeded"):
         await world.buy()
     (order,) = await world.orders()
     assert order.state is OrderState.CREATED
@@ -80,7 +80,7 @@ async def test_a_refused_first_attempt_does_not_reject_a_charge_that_another_pro
         raise REFUSED
 
     monkeypatch.setattr(world.bank, "create_order", overtaken)
-    with pytest.raises(GatewayInDoubt, match="an earlier attempt may have succeeded"):
+    with pytest.raises(GatewayOutcomeUnknown, match="an earlier attempt may have succeeded"):
         await world.charging.charge(ACME)
     order = next(order for order in await world.orders() if order.state is OrderState.CREATED)
     world.bank.pay(order)
@@ -104,7 +104,7 @@ async def test_a_refused_first_attempt_does_not_fail_a_refund_that_another_proce
         raise REFUSED
 
     monkeypatch.setattr(world.bank, "refund", overtaken)
-    with pytest.raises(GatewayInDoubt):
+    with pytest.raises(GatewayOutcomeUnknown):
         await world.refunds.refund(ACME, order.id)
     (asked,) = (await world.order(order.id)).refunds
     assert asked.state is RefundState.REQUESTED
@@ -142,7 +142,9 @@ def test_which_refusals_settle_an_order(attempt: Attempt, repeated_hours_ago: li
 
 
 @pytest.mark.parametrize(("hours_ago", "settles"), [(0.5, False), (2, True)])
-def test_a_last_refusal_settles_nothing_while_another_attempt_is_in_doubt(hours_ago: float, *, settles: bool) -> None:
+def test_a_last_refusal_settles_nothing_while_another_attempt_has_an_unknown_outcome(
+    hours_ago: float, *, settles: bool
+) -> None:
     order = an_order()
     order.called("create", "in_doubt", NOW - timedelta(hours=hours_ago), "half an answer")
     order.called("create", "repeated", NOW)
@@ -159,7 +161,7 @@ def test_a_refused_refund_is_settled_by_the_only_process_that_tries() -> None:
 
 
 async def test_an_old_charge_is_found_by_our_id_and_not_sent_again(world: World) -> None:
-    order = await charge_in_doubt(world)
+    order = await charge_with_unknown_outcome(world)
     world.bank.pay(order)
     sent = world.bank.count("create")
     world.clock.advance(hours=13)
@@ -196,7 +198,7 @@ async def test_an_old_order_that_a_customer_was_to_pay_is_sent_again_and_may_be_
     assert (await world.order(order.id)).state is OrderState.REJECTED
 
 
-async def refund_in_doubt(world: World, *, with_effect: bool) -> Order:
+async def refund_with_unknown_outcome(world: World, *, with_effect: bool) -> Order:
     order = await world.buy_and_pay()
     world.bank.failures_of["refund"] = [GatewayTimeout("silence"), REFUSED]
     with pytest.raises(GatewayTimeout):
@@ -207,7 +209,7 @@ async def refund_in_doubt(world: World, *, with_effect: bool) -> Order:
 
 
 async def test_a_refused_repetition_does_not_fail_a_refund_that_went(world: World) -> None:
-    order = await refund_in_doubt(world, with_effect=True)
+    order = await refund_with_unknown_outcome(world, with_effect=True)
     world.clock.advance(hours=2)
     await reconcile(world)
     after = await world.order(order.id)
@@ -217,7 +219,7 @@ async def test_a_refused_repetition_does_not_fail_a_refund_that_went(world: Worl
 
 
 async def test_a_refund_that_is_refused_and_not_listed_fails_after_an_hour(world: World) -> None:
-    order = await refund_in_doubt(world, with_effect=False)
+    order = await refund_with_unknown_outcome(world, with_effect=False)
     world.clock.advance(minutes=10)
     await reconcile(world)
     assert [one.state for one in (await world.order(order.id)).refunds] == [RefundState.REQUESTED]
@@ -230,7 +232,7 @@ async def test_a_refund_that_is_refused_and_not_listed_fails_after_an_hour(world
 
 
 async def test_a_refund_whose_key_may_be_forgotten_is_sent_again_only_where_the_receipt_lacks_it(world: World) -> None:
-    order = await refund_in_doubt(world, with_effect=True)
+    order = await refund_with_unknown_outcome(world, with_effect=True)
     sent = world.bank.count("refund")
     world.clock.advance(hours=13)
     await reconcile(world)
@@ -265,7 +267,7 @@ async def test_a_card_that_the_bank_cannot_delete_does_not_block_others(world: W
 
 
 async def test_a_charge_is_not_sent_again_while_the_bank_may_still_have_a_removed_card(world: World) -> None:
-    order = await charge_in_doubt(world)
+    order = await charge_with_unknown_outcome(world)
     world.bank.failures_of["forget card"] = [GatewayTimeout("silence")]
     await world.cards.forget(ACME)
     sent = world.bank.count("create")

@@ -19,7 +19,7 @@ async def test_an_order_the_bank_did_not_answer_to(world: World) -> None:
     world.bank.failures = [GatewayTimeout("silence")]
     with pytest.raises(GatewayTimeout):
         await world.buy()
-    (order,) = (await world.views.overview()).in_doubt
+    (order,) = (await world.views.overview()).unknown_outcomes
     assert unknown_outcome(order) == "the bank's answer to its creation is not known"
     history = await world.storage.read(lambda uow: uow.orders.history(order.id))
     assert [(step.event, step.detail) for step in history][-1] == ("create_in_doubt", "silence")
@@ -27,9 +27,9 @@ async def test_an_order_the_bank_did_not_answer_to(world: World) -> None:
     assert (found.unknown_outcome, found.since) == (unknown_outcome(order), order.created_at)
 
 
-async def test_an_order_that_waits_for_its_customer_is_not_in_doubt(world: World) -> None:
+async def test_an_order_awaiting_its_customer_has_no_unknown_outcome(world: World) -> None:
     await world.buy()
-    assert (await world.views.overview()).in_doubt == []
+    assert (await world.views.overview()).unknown_outcomes == []
 
 
 async def test_a_refund_on_its_way(world: World) -> None:
@@ -73,7 +73,7 @@ async def test_a_rejection_that_was_taken_back_is_asked_about_until_the_receipt_
     assert (await world.order(order.id)).is_paid
 
 
-def test_what_the_bank_refused_is_not_in_doubt() -> None:
+def test_a_refused_call_leaves_no_unknown_outcome() -> None:
     order = an_order()
     order.refuse(str(GatewayRefused(400, "no")), order.created_at)
     assert unknown_outcome(order) is None
