@@ -76,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_rate_limit: str = field(default="300/minute", name="BILLING_RATE_LIMIT_PER_TOKEN")
     address_rate_limit: str = field(default="600/minute", name="BILLING_RATE_LIMIT_PER_ADDRESS")
     registration_rate_limit: str = field(default="10/hour", name="BILLING_RATE_LIMIT_REGISTRATION")
+    cors_origin_list: str = field(default="", name="BILLING_CORS_ORIGINS")
     reserved_tenant_list: str = field(default="", name="BILLING_RESERVED_TENANTS")
     polls_per_tenant: Annotated[int, Meta(ge=1)] = field(default=5, name="BILLING_POLLS_PER_TENANT")
     body_seconds: Annotated[float, Meta(gt=0, le=60)] = field(default=10.0, name="BILLING_BODY_SECONDS")
@@ -131,6 +132,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def reminders(self) -> tuple[timedelta, ...]:
         """How long before an expiry the customer is reminded."""
         return _durations(self.remind_before)
+
+    def cors_origins(self) -> tuple[re.Pattern[str], ...]:
+        """Patterns of the origins whose pages may call the API."""
+        return tuple(_origin(one) for one in filter(None, map(str.strip, self.cors_origin_list.split(","))))
 
     def callback_keys(self) -> tuple[RSAPublicKey, ...]:
         """The keys that verify callbacks: the configured ones, else the bank's own."""
@@ -230,6 +235,20 @@ def _durations(text: str) -> tuple[timedelta, ...]:
     return tuple(durations)
 
 
+def _origin(text: str) -> re.Pattern[str]:
+    """The pattern of an origin; a leading `*` matches one label in front of at least two others.
+
+    Raises:
+        ValueError: it is not such an origin, or plain http of another machine.
+    """
+    found = re.fullmatch(r"(https?)://(\*\.)?([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:\d{1,5})?", text.lower())
+    if found is None or (found[2] and "." not in found[3]) or (found[1] == "http" and not _is_local(text)):
+        raise ValueError(text)
+    port = "" if (found[1], found[4]) in (("https", ":443"), ("http", ":80")) else found[4] or ""
+    label = r"[a-z0-9-]+\." if found[2] else ""
+    return re.compile(f"{found[1]}://{label}{re.escape(found[3] + port)}")
+
+
 def _check_renewals(settings: Settings) -> None:
     for name, value in (
         ("BILLING_RETRY_AFTER", settings.retry_after),
@@ -256,6 +275,13 @@ def _check_others(settings: Settings, *, local_bank: bool) -> None:
         settings.callback_keys()
     except ValueError as error:
         raise InvalidSettings(f"BOG_CALLBACK_PUBLIC_KEY cannot be used: {error}") from None
+    try:
+        settings.cors_origins()
+    except ValueError as error:
+        raise InvalidSettings(
+            f"BILLING_CORS_ORIGINS has {str(error)!r}: give origins such as https://crm.example.ge or "
+            "https://*.example.ge (* is one label), with commas between; plain http is for this machine only"
+        ) from None
     try:
         ZoneInfo(settings.time_zone)
     except (ValueError, OSError, KeyError):

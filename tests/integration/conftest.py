@@ -179,6 +179,7 @@ async def service_environment(bank: Bank, database_url: str, signer: Signer) -> 
         "BILLING_RATE_LIMIT_PER_ADDRESS": "100000/minute",
         "BILLING_RATE_LIMIT_REGISTRATION": "100000/minute",
         "BILLING_LOG_FORMAT": "json",
+        "BILLING_CORS_ORIGINS": f"https://*.crm.example, http://localhost:{free_port()}",
     }
 
 
@@ -193,7 +194,7 @@ class DirectService(Service):
         return DirectClient(self.url, self.http, token, self.contract)
 
 
-HTTP_SUITE = ("test_http", "test_contract", "test_security")
+HTTP_SUITE = ("test_http", "test_contract", "test_cors", "test_security")
 DIRECT = "straight through the contract"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +18,7 @@ from echodesk_billing.entrypoints.http import metrics, openapi, problems, refere
 from echodesk_billing.entrypoints.http.authentication import authenticate
 from echodesk_billing.entrypoints.http.calls import Call, Page, Route
 from echodesk_billing.entrypoints.http.common import Nothing
+from echodesk_billing.entrypoints.http.cors import Cors
 from echodesk_billing.entrypoints.http.idempotency import once
 from echodesk_billing.entrypoints.http.limits import Limiter, RateLimits
 from echodesk_billing.entrypoints.http.message import Request, Response
@@ -52,10 +53,18 @@ class Contract:
 
     Args:
         pages: paths besides the API and its description, such as the console.
+        origins: patterns of the origins whose pages may call the API; none switches CORS off.
     """
 
-    def __init__(self, uses: UseCases, rates: RateLimits, pages: Iterable[Page] = ()) -> None:
+    def __init__(
+        self,
+        uses: UseCases,
+        rates: RateLimits,
+        pages: Iterable[Page] = (),
+        origins: Sequence[re.Pattern[str]] = (),
+    ) -> None:
         self._uses = uses
+        self._cors = Cors(origins)
         self._limiter = Limiter(rates)
         self._is_stopping = False
         self._router = Router((*ROUTES, *_own_pages(), *pages))
@@ -80,11 +89,13 @@ class Contract:
                 status=response.status,
                 milliseconds=round(seconds * 1000, 1),
             )
-        response.headers = {**_HEADERS, **response.headers, "X-Request-ID": request_id}
+        response.headers = {**_HEADERS, **self._cors.headers(request), **response.headers, "X-Request-ID": request_id}
         return response
 
     async def _answer(self, request: Request) -> tuple[Response, str]:
         """The answer, and the path pattern of its route."""
+        if preflight := self._cors.preflight(request):
+            return preflight, "preflight"
         target: Route | Page | None = None
         try:
             _require_readable(request)

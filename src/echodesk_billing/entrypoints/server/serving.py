@@ -74,7 +74,7 @@ def contract(container: Container, settings: Settings, more_pages: Sequence[Page
         polls_per_tenant=settings.polls_per_tenant,
         body_seconds=settings.body_seconds,
     )
-    return Contract(container.use_cases(), rates, [*console_pages(), *more_pages])
+    return Contract(container.use_cases(), rates, [*console_pages(), *more_pages], settings.cors_origins())
 
 
 def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, None]]:
