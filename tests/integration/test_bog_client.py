@@ -74,7 +74,7 @@ async def test_the_token_is_asked_for_with_basic_authorization(gateway: BogGatew
     assert call["data"] == {"grant_type": "client_credentials"}
 
 
-async def test_many_who_need_a_token_cause_one_fetch(gateway: BogGateway, odd: OddBank) -> None:
+async def test_concurrent_callers_share_one_token_fetch(gateway: BogGateway, odd: OddBank) -> None:
     odd.gives_token()
     for _ in range(20):
         odd.answers("POST", ORDERS, payload=GOOD)
@@ -132,7 +132,7 @@ NOW_SECONDS = int(NOW.timestamp())
         ([], 0),
     ],
 )
-def test_whatever_the_bank_says_of_a_tokens_life_is_survived(expires_in: object, seconds: float) -> None:
+def test_any_token_lifetime_is_accepted(expires_in: object, seconds: float) -> None:
     assert lifetime(expires_in, NOW).total_seconds() == pytest.approx(seconds)
 
 
@@ -168,7 +168,7 @@ async def test_a_refused_token_is_replaced_once(gateway: BogGateway, odd: OddBan
     assert [call["headers"]["Authorization"] for call in odd.asked("POST", ORDERS)] == ["Bearer t1", "Bearer t2"]
 
 
-async def test_two_refused_tokens_are_enough(gateway: BogGateway, odd: OddBank) -> None:
+async def test_two_rejected_tokens_end_the_retries(gateway: BogGateway, odd: OddBank) -> None:
     for _ in range(2):
         odd.gives_token()
         odd.answers("POST", ORDERS, status=401)
@@ -236,7 +236,7 @@ async def test_each_way_of_failing_has_its_meaning_and_number_of_attempts(
     assert {call["headers"]["Idempotency-Key"] for call in calls} == {an_order().idempotency_key}
 
 
-async def test_how_long_the_bank_asks_to_wait_is_passed_on(gateway: BogGateway, odd: OddBank) -> None:
+async def test_the_banks_retry_after_is_passed_on(gateway: BogGateway, odd: OddBank) -> None:
     odd.gives_token()
     odd.answers("POST", ORDERS, status=429, headers={"Retry-After": "600"})
     with pytest.raises(GatewayUnavailable) as caught:

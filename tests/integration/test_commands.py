@@ -82,7 +82,7 @@ async def test_a_bad_catalogue_says_what_is_wrong_and_changes_nothing(
     assert json.loads((await run("catalogue", "show", "--json"))[1])["version"] == 0
 
 
-async def test_tokens_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> None:
+async def test_tokens_are_issued_listed_and_revoked(run: Run, tmp_path: Path) -> None:
     _, printed = await run("token", "create", "--tenant", "acme", "--scope", "billing:read", "--days", "30", "--json")
     token = json.loads(printed)["token"]
     _, printed = await run("token", "list", "--json")
@@ -116,7 +116,7 @@ async def test_tokens_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> N
         (("token", "create", "--tenant", "acme", "--days", "999999999999"), {}, 2, "days"),
     ],
 )
-async def test_what_is_wrong_is_said_without_a_trace(
+async def test_errors_are_reported_without_a_traceback(
     run: Run, arguments: tuple[str, ...], environment: dict[str, str], code: int, message: str
 ) -> None:
     exit_code, printed = await run(*arguments, **environment)
@@ -156,7 +156,7 @@ async def test_check_reports_an_unreachable_bank(run: Run) -> None:
 ODD = "[/red] [bold]much[/bold] :smile: \x1b[31m"
 
 
-async def test_texts_from_outside_are_texts_on_a_terminal(service: Service, client: Client, bank: Bank) -> None:
+async def test_outside_text_is_printed_literally(service: Service, client: Client, bank: Bank) -> None:
     payment = await client.buy()
     await bank.pay(payment["bank_order_id"])
     await bank.answered(payment["bank_order_id"])
@@ -268,7 +268,7 @@ async def test_the_simulated_bank_runs_alone(tmp_path: Path, client: Client) -> 
     await process.stop()
 
 
-async def test_a_refund_with_a_name_is_made_once_and_its_operator_is_recorded(
+async def test_a_refund_with_an_id_is_made_once_and_records_its_operator(
     service: Service, client: Client, bank: Bank
 ) -> None:
     payment = await client.buy()
@@ -317,7 +317,7 @@ async def test_an_order_that_needs_attention_is_resolved_and_counts_no_more(
         ("events", "tail", "--tenant", "../x"),
     ],
 )
-async def test_what_is_no_tenant_is_wrong_use(service: Service, command: tuple[str, ...]) -> None:
+async def test_an_invalid_tenant_is_exit_code_2(service: Service, command: tuple[str, ...]) -> None:
     code, printed = await service.command(*command)
     assert (code, "tenant" in printed, "Traceback" in printed) == (2, True, False)
 

@@ -114,7 +114,7 @@ def _effects(uow: UnitOfWork, payments: list[dict[str, Any]]) -> dict[str, int]:
     return dict(counted)
 
 
-async def test_a_deadlock_is_tried_again_and_both_go_through(new_database: Callable[[], Awaitable[str]]) -> None:
+async def test_a_deadlock_is_retried_and_both_transactions_succeed(new_database: Callable[[], Awaitable[str]]) -> None:
     storage = open_storage(await new_database(), RandomIds())
     await storage.migrate()
     one, other = an_order(order_id="SUB-000000000001"), an_order(order_id="SUB-000000000002")
@@ -145,7 +145,7 @@ async def test_a_deadlock_is_tried_again_and_both_go_through(new_database: Calla
     await storage.close()
 
 
-async def test_a_serialisation_failure_is_tried_again_and_both_go_through(
+async def test_a_serialisation_failure_is_retried_and_both_transactions_succeed(
     new_database: Callable[[], Awaitable[str]],
 ) -> None:
     storage = open_storage(await new_database(), RandomIds())

@@ -98,7 +98,7 @@ async def test_a_session_is_a_cookie_that_no_script_and_no_other_site_can_use(op
     assert "<script" not in text
 
 
-async def test_a_form_without_its_proof_changes_nothing(
+async def test_a_form_without_csrf_token_changes_nothing(
     service: Service, client: Client, bank: Bank, operator: Operator
 ) -> None:
     order_id, proof = await paid(client, bank), await operator.log_in()
@@ -142,7 +142,7 @@ async def test_an_impossible_refund_is_explained_on_the_page(
     assert await refunds(service, order_id) == []
 
 
-async def test_whatever_came_from_outside_is_text_and_no_markup(client: Client, bank: Bank, operator: Operator) -> None:
+async def test_outside_text_is_escaped(client: Client, bank: Bank, operator: Operator) -> None:
     order_id, proof = await paid(client, bank), await operator.log_in()
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
     assert (await operator.post(f"orders/{order_id}/refund", proof=proof, amount="1.00", reason=evil))[0] == 303
@@ -167,7 +167,7 @@ async def test_a_session_ends(service: Service, operator: Operator) -> None:
     assert await service.container.tokens().authenticate(operator.token) is not None
 
 
-async def test_a_session_is_no_token_and_ends_with_the_token_that_opened_it(
+async def test_a_session_is_not_a_token_and_ends_with_the_token_that_opened_it(
     service: Service, client: Client, operator: Operator
 ) -> None:
     await operator.log_in()
@@ -250,7 +250,7 @@ async def test_a_form_on_another_site_reaches_no_session(
         ("application/x-www-form-urlencoded; charset=zz", b"token=x", 400),
     ],
 )
-async def test_what_is_no_form_is_refused(operator: Operator, content_type: str, body: bytes, status: int) -> None:
+async def test_an_invalid_form_is_rejected(operator: Operator, content_type: str, body: bytes, status: int) -> None:
     await operator.log_in()
     for path in ("login", "logout"):
         async with operator.http.post(

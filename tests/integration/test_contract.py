@@ -456,7 +456,7 @@ def test_every_route_has_its_call() -> None:
     assert set(CALLS) == {f"{route.method} {route.path}" for route in ROUTES}
 
 
-async def test_a_registered_tenant_comes_to_life_when_it_is_paid(service: Service, bank: Bank) -> None:
+async def test_a_registered_tenant_is_created_when_it_is_paid(service: Service, bank: Bank) -> None:
     public = service.stranger()
     name = f"new-{secrets.token_hex(4)}"
     made = await public.post("/api/register-with-payment/", registration(name))

@@ -86,14 +86,14 @@ async def test_every_route_withstands_what_its_description_allows_and_more(servi
 
 @settings(max_examples=400, deadline=None, print_blob=True)
 @given(raw=callback_like.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=400))
-def test_any_callback_is_read_or_refused(raw: bytes) -> None:
+def test_any_callback_is_parsed_or_rejected(raw: bytes) -> None:
     with contextlib.suppress(MalformedCallback):
         BogGateway.read_callback(READER, raw)
 
 
 @settings(max_examples=300, deadline=None, print_blob=True)
 @given(raw=st.binary(max_size=100), signature=st.text(max_size=400) | st.binary(max_size=300).map(bytes.hex))
-def test_any_signature_is_looked_at_and_none_of_chance_is_good(raw: bytes, signature: str) -> None:
+def test_any_signature_is_checked_and_no_random_one_is_valid(raw: bytes, signature: str) -> None:
     assert verify(load_keys(BANK_PUBLIC_KEY), raw, signature) is not Verdict.VALID
 
 
@@ -126,7 +126,7 @@ def put(document: Any, place: tuple[str | int, ...], value: Any) -> None:
 
 @settings(max_examples=300, deadline=None, print_blob=True)
 @given(odd=st.lists(st.lists(st.tuples(st.sampled_from(PLACES), ODD_VALUES | json_values), max_size=4), max_size=3))
-async def test_whatever_the_bank_signs_is_merged_marked_or_refused(odd: list[Any]) -> None:
+async def test_any_signed_callback_is_merged_marked_or_rejected(odd: list[Any]) -> None:
     world = World()
     await world.load_catalogue.load(catalogue())
     order = await world.buy(terms=Terms(save_card=SaveCard.AUTOMATIC))
@@ -181,7 +181,7 @@ REGRESSIONS = [
 
 
 @pytest.mark.parametrize("raw", REGRESSIONS, ids=range(len(REGRESSIONS)))
-async def test_what_broke_parsers_before_is_refused_over_http_and_changes_nothing(service: Service, raw: bytes) -> None:
+async def test_input_that_broke_parsers_is_rejected_and_changes_nothing(service: Service, raw: bytes) -> None:
     stranger = Client(service.url, service.http)
     for headers in ({}, {"Callback_Signature": "bm90IGEgc2lnbmF0dXJl"}):
         answer = await stranger.call("POST", "/api/payments/webhook/", raw=raw, **headers)

@@ -122,7 +122,7 @@ async def test_bad_input_names_its_field_and_makes_no_order(
         (b" " * (64 * 1024 + 1), "application/json", 413),
     ],
 )
-async def test_bodies_that_are_no_json_are_refused(client: Client, raw: bytes, content_type: str, status: int) -> None:
+async def test_bodies_other_than_json_are_rejected(client: Client, raw: bytes, content_type: str, status: int) -> None:
     answer = await client.call("POST", CREATE, raw=raw, Content_Type=content_type)
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
 
@@ -144,7 +144,7 @@ async def test_addresses_and_methods_that_are_not_there(client: Client) -> None:
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
 
 
-async def test_without_a_good_token_nothing_opens(service: Service) -> None:
+async def test_without_a_valid_token_every_route_is_401(service: Service) -> None:
     for token in ("", "wrong", "Ünïcode"):
         stranger = service.stranger(token)
         for route in ROUTES:
@@ -158,7 +158,7 @@ async def test_bearer_is_as_good_as_token(client: Client) -> None:
     assert answer.status == 200
 
 
-async def test_a_token_that_may_only_read_cannot_buy(service: Service) -> None:
+async def test_a_read_only_token_cannot_buy(service: Service) -> None:
     reader = await service.client(Scope.READ)
     answer = await reader.post(CREATE, {"package_id": 1})
     assert (answer.status, "billing:write" in answer.body["detail"]) == (403, True)
@@ -198,7 +198,7 @@ async def test_the_same_key_gives_the_same_answer_byte_for_byte(client: Client, 
     assert (other.status, "another request" in other.body["detail"]) == (422, True)
 
 
-async def test_refusals_are_kept_under_their_key_too(client: Client) -> None:
+async def test_refusals_are_stored_under_their_key_too(client: Client) -> None:
     key = secrets.token_hex(8)
     first, second = [await client.post(CREATE, {"package_id": 99}, Idempotency_Key=key) for _ in range(2)]
     assert (first.status, first.raw) == (second.status, second.raw)
@@ -221,7 +221,7 @@ async def test_a_double_click_with_two_keys_makes_one_order_all_the_same(client:
     assert (first == second, first == third) == (True, False)
 
 
-async def test_anothers_key_is_another_key(service: Service, client: Client) -> None:
+async def test_keys_of_different_owners_do_not_collide(service: Service, client: Client) -> None:
     stranger = await service.client()
     one = await client.post(CREATE, {"package_id": 1}, Idempotency_Key="shared")
     other = await stranger.post(CREATE, {"package_id": 1}, Idempotency_Key="shared")
@@ -310,7 +310,7 @@ async def test_a_number_that_no_database_holds_or_no_number_at_all_is_refused(
 @pytest.mark.server
 @pytest.mark.parametrize("path", [CREATE, "/api/payments/webhook/", "/console/login"])
 @pytest.mark.parametrize("key", [[], ["Idempotency-Key: k"]])
-async def test_a_caller_who_hangs_up_in_the_middle_is_no_failure_of_ours(
+async def test_a_client_that_disconnects_mid_request_is_not_logged_as_a_failure(
     service: Service, client: Client, path: str, key: list[str]
 ) -> None:
     host, _, port = service.url.removeprefix("http://").partition(":")
@@ -332,9 +332,7 @@ async def test_a_caller_who_hangs_up_in_the_middle_is_no_failure_of_ours(
 @pytest.mark.parametrize(
     "spoiled", [b"\0", b"\x7f", b"\r\nContent-Length: ten", b"z" * 9000], ids=["nul", "delete", "length", "too long"]
 )
-async def test_what_cannot_be_read_as_http_leaves_a_line_without_what_was_in_it(
-    service: Service, client: Client, spoiled: bytes
-) -> None:
+async def test_malformed_http_is_logged_without_its_content(service: Service, client: Client, spoiled: bytes) -> None:
     host, _, port = service.url.removeprefix("http://").partition(":")
     before = len(service.process.printed)
     reader, writer = await asyncio.open_connection(host, int(port))

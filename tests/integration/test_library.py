@@ -120,13 +120,13 @@ async def raised_by(call: Awaitable[object]) -> Exception | None:
         lambda: Selection(package_id=1, seats="3"),  # type: ignore[arg-type]
     ],
 )
-def test_values_of_a_wrong_type_are_refused_where_they_are_made(wrong: Callable[[], object]) -> None:
+def test_values_of_a_wrong_type_are_rejected_at_construction(wrong: Callable[[], object]) -> None:
     with pytest.raises(BillingError):
         wrong()
 
 
 @pytest.mark.parametrize("face", [Billing, SyncBilling])
-async def test_what_is_no_handler_of_events_is_refused_at_once(face: type[Billing], tmp_path: Path) -> None:
+async def test_an_invalid_event_handler_is_rejected_at_once(face: type[Billing], tmp_path: Path) -> None:
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
     async with contextlib.AsyncExitStack() as stack:
         opened = face.open(settings)
@@ -153,7 +153,7 @@ async def test_what_is_no_handler_of_events_is_refused_at_once(face: type[Billin
         (lambda one: one.invoice_pdf("acme", HUGE), InvoiceNotFound),
     ],
 )
-async def test_what_a_caller_gets_wrong_is_an_error_of_the_library(
+async def test_invalid_arguments_raise_errors_of_the_library(
     environment: dict[str, str],
     bank: Bank,
     wrong: Callable[[Billing], Awaitable[object]],
@@ -335,7 +335,7 @@ async def test_a_year_of_a_subscription_in_a_program_of_ones_own(environment: di
 
 
 @pytest.mark.parametrize("hangs", ["for a coroutine", "for a thread"])
-async def test_a_handler_that_hangs_stops_no_caller(environment: dict[str, str], hangs: str) -> None:
+async def test_a_hanging_handler_does_not_block_callers(environment: dict[str, str], hangs: str) -> None:
     let_go = threading.Event()
 
     async def waits(_: Event) -> None:
@@ -352,7 +352,7 @@ async def test_a_handler_that_hangs_stops_no_caller(environment: dict[str, str],
 
 
 @pytest.mark.parametrize("tenant_id", ["evil.example/#", "", None, "Acme", "pg_catalog", "mine"])
-async def test_what_is_no_tenant_reaches_neither_bank_nor_database(
+async def test_an_invalid_tenant_reaches_neither_bank_nor_database(
     environment: dict[str, str], bank: Bank, tenant_id: str
 ) -> None:
     async with Billing.open({**environment, "BILLING_RESERVED_TENANTS": "mine"}) as billing:

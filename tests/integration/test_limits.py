@@ -11,7 +11,7 @@ from tests.integration.conftest import Service
 from tests.integration.parts import Bank, Client, free_port, start
 
 
-async def test_too_many_calls_are_turned_away_with_a_time_to_come_back(service: Service, tmp_path: Path) -> None:
+async def test_too_many_calls_are_429_with_retry_after(service: Service, tmp_path: Path) -> None:
     environment = {
         **service.environment,
         "BILLING_PORT": str(free_port()),
@@ -34,7 +34,7 @@ async def test_too_many_calls_are_turned_away_with_a_time_to_come_back(service: 
     assert await process.stop() == 0
 
 
-async def test_more_than_can_be_worked_on_is_turned_away_at_once_and_health_is_always_answered(
+async def test_requests_beyond_the_limit_are_rejected_at_once_and_health_is_always_answered(
     service: Service, bank: Bank, tmp_path: Path
 ) -> None:
     environment = {**service.environment, "BILLING_PORT": str(free_port()), "BILLING_REQUESTS_AT_ONCE": "4"}
@@ -57,7 +57,7 @@ async def test_more_than_can_be_worked_on_is_turned_away_at_once_and_health_is_a
     assert await process.stop() == 0
 
 
-async def test_a_stop_answers_what_is_in_hand(service: Service, bank: Bank, tmp_path: Path) -> None:
+async def test_a_stop_finishes_requests_in_progress(service: Service, bank: Bank, tmp_path: Path) -> None:
     environment = {**service.environment, "BILLING_PORT": str(free_port()), "BILLING_BANK_TIMEOUT_SECONDS": "5"}
     process = await start(tmp_path / "serve.log", environment, "echodesk_billing", "serve")
     await process.ready()
@@ -77,7 +77,7 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-async def test_a_flood_of_four_times_what_is_taken_on_is_answered_and_leaves_nothing_behind(
+async def test_a_flood_of_four_times_the_limit_is_answered_and_leaves_nothing_behind(
     service: Service, tmp_path: Path
 ) -> None:
     """Everything is answered, well or 503; health is answered meanwhile; memory stays; afterwards all is as before."""

@@ -56,7 +56,7 @@ def test_every_migration_can_be_undone() -> None:
     engine.dispose()
 
 
-def test_subscriptions_of_before_renewals_are_looked_at_once_and_planned() -> None:
+def test_subscriptions_from_before_renewals_are_planned_by_the_migration() -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
         migrations.command.upgrade(migrations._config(connection), "0001")
@@ -79,7 +79,7 @@ def test_subscriptions_of_before_renewals_are_looked_at_once_and_planned() -> No
     engine.dispose()
 
 
-def test_unit_prices_of_running_subscriptions_are_found_in_the_catalogue_they_were_priced_from() -> None:
+def test_unit_prices_of_active_subscriptions_are_migrated_from_their_catalogue() -> None:
     engine = create_engine("sqlite://")
     sold = catalogue()
     features = plan(sold, Selection(features=("calls", "tickets"), seats=2), Currency.GEL)

@@ -191,14 +191,14 @@ async def test_whatever_the_bank_does_there_is_one_order_and_it_is_reconciled(
     assert (await client.status(payment["order_id"]))["paid"] is True
 
 
-async def test_a_lost_callback_is_made_good_by_reconcile(service: Service, client: Client, bank: Bank) -> None:
+async def test_a_lost_callback_is_recovered_by_reconcile(service: Service, client: Client, bank: Bank) -> None:
     payment, _ = await paid_unheard(client, bank)
     assert (await service.command("reconcile"))[0] == 0
     assert (await client.status(payment["order_id"]))["paid"] is True
     assert (await client.subscription())["has_subscription"] is True
 
 
-async def test_killed_between_commit_and_call_is_mended_by_reconcile(
+async def test_a_kill_between_commit_and_call_is_repaired_by_reconcile(
     service: Service, bank: Bank, tmp_path: Path
 ) -> None:
     client = await service.client()
@@ -247,6 +247,6 @@ async def test_every_callback_replayed_changes_nothing(client: Client, bank: Ban
         (b" " * (64 * 1024 + 1), 413),
     ],
 )
-async def test_nonsense_at_the_webhook_is_a_4xx(service: Service, raw: bytes, status: int) -> None:
+async def test_invalid_input_at_the_webhook_is_a_4xx(service: Service, raw: bytes, status: int) -> None:
     answer = await Client(service.url, service.http).call("POST", WEBHOOK, raw=raw)
     assert answer.status == status

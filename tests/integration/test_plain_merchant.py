@@ -313,7 +313,7 @@ async def test_the_bank_is_as_it_is_documented(done: Walk, own_bank: Bank) -> No
         await asyncio.to_thread(merchant.close)
 
 
-async def test_links_can_begin_with_public_addresses(tmp_path: Path) -> None:
+async def test_links_can_use_public_urls(tmp_path: Path) -> None:
     addresses = ("--public-url", "https://bank.shop.example", "--payment-url", "https://pay.shop.example/")
     async with running_bank(tmp_path / "bank.log", *addresses) as bank:
         merchant = await asyncio.to_thread(PlainMerchant, bank.url, "demo", "demo")
@@ -329,7 +329,7 @@ async def test_links_can_begin_with_public_addresses(tmp_path: Path) -> None:
         await asyncio.to_thread(merchant.close)
 
 
-async def test_a_strict_bank_takes_no_amounts_in_strings(tmp_path: Path) -> None:
+async def test_a_strict_bank_rejects_amounts_in_strings(tmp_path: Path) -> None:
     async with running_bank(tmp_path / "bank.log", "--strict-amounts") as bank:
         merchant = await asyncio.to_thread(PlainMerchant, bank.url, "demo", "demo")
         await asyncio.to_thread(merchant.sign_in)

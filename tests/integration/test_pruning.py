@@ -80,7 +80,7 @@ def register(uow: UnitOfWork, order_id: str, state: OrderState, at: object) -> N
     )
 
 
-async def test_only_what_is_old_and_of_no_use_goes(filled: Storage) -> None:
+async def test_only_obsolete_rows_are_pruned(filled: Storage) -> None:
     clock = FakeClock()
     settlement = Settlement(filled, clock, "Asia/Tbilisi", RenewalPolicy())
     prune = Prune(filled, FakeBank(), clock, settlement, DAY * 7)

@@ -112,7 +112,7 @@ async def test_the_first_read_of_a_long_feed_is_a_page_and_holds_up_no_other_ten
         await connection.close()
 
 
-async def test_readers_of_one_feed_at_once_see_every_event_once_and_in_order(
+async def test_concurrent_readers_of_a_feed_see_every_event_once_and_in_order(
     storages: tuple[Storage, Storage],
 ) -> None:
     async def read(storage: Storage) -> list[str]:

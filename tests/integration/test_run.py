@@ -118,7 +118,7 @@ async def test_a_wallet_on_the_banks_page(demo: Demo, page: Page, workspace: Pat
     assert (await settled(demo, payment["order_id"]))["status"] == "paid"
 
 
-async def test_where_the_browser_ends_after_adding_a_card_is_a_page(demo: Demo, page: Page) -> None:
+async def test_the_return_pages_of_adding_a_card_exist(demo: Demo, page: Page) -> None:
     added = (await demo.client.post("/api/payments/saved-card/add/")).body
     async with demo.client.http.get(f"{demo.bank}/sandbox/orders") as answer:
         links = next(

@@ -95,7 +95,7 @@ async def test_with_everything_on_many_reports_have_one_effect(world: World) -> 
     assert (applied(found), len(await world.views.invoices(_who(order)))) == (1, 1)
 
 
-async def test_behind_the_row_lock_stands_the_version(world: World, monkeypatch: Patch) -> None:
+async def test_the_version_protects_behind_the_row_lock(world: World, monkeypatch: Patch) -> None:
     without_row_locks(monkeypatch)
     order, found = await paid_at_once(world)
     assert (applied(found), len(await world.views.invoices(_who(order)))) == (1, 1)
@@ -149,7 +149,7 @@ async def test_without_lock_version_and_constraint_there_are_two_charges_and_tha
     assert len(await charged_at_once(world)) > 1
 
 
-async def test_without_the_inbox_a_duplicate_is_not_known_as_one_and_that_is_noticed(
+async def test_without_the_inbox_a_duplicate_is_processed_twice_and_that_is_noticed(
     world: World, monkeypatch: Patch
 ) -> None:
     order = await world.buy_and_pay()

@@ -118,7 +118,7 @@ async def test_a_token_is_given_for_good_credentials(alone: Bank) -> None:
     assert (await token(alone, grant="password")).status == 400
 
 
-async def test_nothing_opens_without_a_token(alone: Bank) -> None:
+async def test_every_page_needs_a_token(alone: Bank) -> None:
     assert (await Client(alone.url, alone.http).get(f"{V1}/receipt/x")).status == 401
 
 
@@ -181,7 +181,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("external_order_id", 5),
     ],
 )
-async def test_what_the_bank_would_refuse_is_refused_by_name(merchant: Merchant, path: str, value: Any) -> None:
+async def test_invalid_requests_are_rejected_with_the_members_name(merchant: Merchant, path: str, value: Any) -> None:
     answer = await merchant.call("POST", "/ecommerce/orders", changed(path, value))
     assert answer.status == 400
     assert path.rsplit(".", maxsplit=1)[-1] in answer.body["message"] or "loan" in answer.body["message"]
@@ -254,7 +254,7 @@ async def test_an_order_expires_by_the_banks_clock(merchant: Merchant) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop", "duplicate", "delay", "unsigned", "corrupt_signature"])
-async def test_callbacks_go_wrong_on_order(merchant: Merchant, kind: str) -> None:
+async def test_planned_faults_apply_to_callbacks(merchant: Merchant, kind: str) -> None:
     await merchant.bank.fault("callback", kind, seconds=0.2)
     order_id = await merchant.order()
     await merchant.bank.pay(order_id)
@@ -265,7 +265,7 @@ async def test_callbacks_go_wrong_on_order(merchant: Merchant, kind: str) -> Non
     assert (callback["signature"] is None) == (kind == "unsigned")
 
 
-async def test_callbacks_change_places_on_order(merchant: Merchant) -> None:
+async def test_planned_reordering_swaps_callbacks(merchant: Merchant) -> None:
     await merchant.bank.fault("callback", "reorder")
     first, second = await merchant.order(external_order_id="1"), await merchant.order(external_order_id="2")
     await merchant.bank.pay(first)
@@ -307,7 +307,9 @@ async def test_calls_are_recorded_with_their_keys(merchant: Merchant) -> None:
         ("POST", "callbacks/99/resend", {}),
     ],
 )
-async def test_control_calls_refuse_nonsense(merchant: Merchant, method: str, path: str, body: dict[str, Any]) -> None:
+async def test_control_calls_reject_invalid_input(
+    merchant: Merchant, method: str, path: str, body: dict[str, Any]
+) -> None:
     answer = await Client(merchant.bank.url, merchant.bank.http).call(method, f"/sandbox/{path}", body)
     assert (answer.status in (400, 404), "message" in answer.body) == (True, True)
 
@@ -321,7 +323,7 @@ async def test_paying_twice_is_refused(merchant: Merchant) -> None:
     assert answer.status == 409
 
 
-async def test_a_refund_goes_a_moment_later(merchant: Merchant) -> None:
+async def test_a_refund_is_completed_a_moment_later(merchant: Merchant) -> None:
     order_id = await merchant.order()
     await merchant.bank.pay(order_id)
     answer = await merchant.call("POST", f"/payment/refund/{order_id}", {"amount": 10.5})
@@ -353,7 +355,7 @@ async def test_a_refund_can_fail(merchant: Merchant) -> None:
     assert (action["status"], action["code"]) == ("rejected", "163")
 
 
-async def test_a_discount_lowers_what_is_paid_and_what_can_go_back(merchant: Merchant) -> None:
+async def test_a_discount_lowers_the_paid_and_the_refundable_amount(merchant: Merchant) -> None:
     order_id = await merchant.order()
     receipt = await merchant.bank.pay(order_id, discount=5.5)
     units = receipt["purchase_units"]
@@ -405,7 +407,7 @@ async def test_saved_cards_of_both_kinds(merchant: Merchant) -> None:
     assert (await merchant.receipt(late.body["id"]))["payment_detail"]["code"] == "102"
 
 
-async def test_what_was_kept_outlives_a_restart(tmp_path: Path) -> None:
+async def test_state_survives_a_restart(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "bank.sqlite3"))
     path = f"{V1}/ecommerce/orders"
     body = {**ORDER, "callback_url": "http://127.0.0.1:9/nobody"}

@@ -59,7 +59,7 @@ async def test_a_stolen_database_gives_away_no_token_no_payload_and_no_secret(
             assert secret not in where, f"{name} shows {secret[:6]}…"
 
 
-async def test_whatever_has_anothers_id_in_it_is_not_found(service: Service, client: Client, bank: Bank) -> None:
+async def test_ids_of_another_tenant_are_not_found(service: Service, client: Client, bank: Bank) -> None:
     """Every route that takes an id, with the ids of another tenant."""
     payment = await client.buy()
     await bank.pay(payment["bank_order_id"])

@@ -16,7 +16,7 @@ from tests.unit.conftest import World
 ODD = "\"quoted\" 'single' :name %s \\ ${} <b> ქართული 🎉\n\t"
 
 
-async def test_what_was_written_is_read_in_the_same_transaction(storage: Storage) -> None:
+async def test_writes_are_visible_in_the_same_transaction(storage: Storage) -> None:
     def work(uow: UnitOfWork) -> tuple[Any, ...]:
         order = an_order()
         uow.orders.add(order)

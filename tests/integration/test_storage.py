@@ -52,7 +52,7 @@ async def test_changes_and_new_steps_are_saved(storage: Storage) -> None:
     assert [step.event for step in history] == ["create", "begin", "complete"]
 
 
-async def test_another_tenants_order_is_no_order(storage: Storage) -> None:
+async def test_another_tenants_order_is_not_found(storage: Storage) -> None:
     await storage.transact(lambda uow: uow.orders.add(an_order(bank_order_id=BANK_ID)))
     for order_id in (an_order().id, BANK_ID):
         own, others = await storage.read(

@@ -42,7 +42,7 @@ async def unfinished(url: str, path: str = "/api/payments/webhook/") -> asyncio.
     return writer
 
 
-async def test_bodies_that_never_come_take_no_place_from_others(service: Service, tmp_path: Path) -> None:
+async def test_unfinished_bodies_do_not_block_other_requests(service: Service, tmp_path: Path) -> None:
     limits = {"BILLING_REQUESTS_AT_ONCE": "4", "BILLING_BODY_SECONDS": "30"}
     async with serving(service, tmp_path, **limits) as (_, user):
         slow = [await unfinished(user.url) for _ in range(40)]
@@ -53,9 +53,7 @@ async def test_bodies_that_never_come_take_no_place_from_others(service: Service
             writer.close()
 
 
-async def test_a_body_that_takes_too_long_is_408_and_counts_against_its_address(
-    service: Service, tmp_path: Path
-) -> None:
+async def test_a_slow_body_is_408_and_counts_against_its_address(service: Service, tmp_path: Path) -> None:
     limits = {"BILLING_BODY_SECONDS": "0.3", "BILLING_RATE_LIMIT_PER_ADDRESS": "3/minute"}
     async with serving(service, tmp_path, **limits) as (_, user):
         host, _, port = user.url.removeprefix("http://").partition(":")
@@ -68,7 +66,7 @@ async def test_a_body_that_takes_too_long_is_408_and_counts_against_its_address(
         assert answers == [b"408", b"408", b"408", b"429"]
 
 
-async def test_only_so_many_bodies_of_one_address_may_be_on_their_way(service: Service, tmp_path: Path) -> None:
+async def test_unfinished_bodies_are_limited_per_address(service: Service, tmp_path: Path) -> None:
     async with serving(service, tmp_path, BILLING_BODY_SECONDS="30") as (_, user):
         slow = [await unfinished(user.url) for _ in range(64)]
         await asyncio.sleep(0)
@@ -81,7 +79,7 @@ async def test_only_so_many_bodies_of_one_address_may_be_on_their_way(service: S
             writer.close()
 
 
-async def test_long_polls_take_no_place_and_are_few_per_tenant(service: Service, tmp_path: Path) -> None:
+async def test_long_polls_are_limited_per_tenant_and_not_counted_as_requests(service: Service, tmp_path: Path) -> None:
     async with serving(service, tmp_path, BILLING_REQUESTS_AT_ONCE="2", BILLING_POLLS_PER_TENANT="3") as (_, user):
         polls = [asyncio.create_task(user.get("/api/events/?wait=20")) for _ in range(6)]
         refused, waiting = await asyncio.wait(polls, timeout=2)
@@ -95,7 +93,7 @@ async def test_long_polls_take_no_place_and_are_few_per_tenant(service: Service,
         assert [answer.body["events"][0]["type"] for answer in told] == ["OrderCreated"] * 3
 
 
-async def test_a_long_poll_ends_when_its_caller_hangs_up_and_when_the_process_stops(
+async def test_a_long_poll_ends_when_the_client_disconnects_or_the_process_stops(
     service: Service, tmp_path: Path
 ) -> None:
     async with serving(service, tmp_path, BILLING_POLLS_PER_TENANT="1") as (process, user):
@@ -161,7 +159,7 @@ async def test_put_and_delete_repeated_under_a_key_answer_byte_for_byte(service:
 
 
 @pytest.mark.parametrize("key", [None, "the same"])
-async def test_a_refund_repeated_after_a_504_goes_once(service: Service, bank: Bank, key: str | None) -> None:
+async def test_a_refund_repeated_after_a_504_is_made_once(service: Service, bank: Bank, key: str | None) -> None:
     client, operator = await service.client(), await service.client(Scope.OPERATOR)
     payment = await client.buy()
     await bank.pay(payment["bank_order_id"])

@@ -196,7 +196,7 @@ async def test_saved_cards_under_the_frontends_paths(tour: Tour) -> None:
     assert [call["answer"]["status"] for call in deleted] == [202, 202]
 
 
-async def test_a_strangers_card_is_no_card(service: Service, tour: Tour) -> None:
+async def test_another_tenants_card_is_not_found(service: Service, tour: Tour) -> None:
     await tour.paid()
     (card,) = (await tour.client.get("/api/payments/saved-card/")).body
     stranger = await service.client()

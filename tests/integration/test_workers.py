@@ -151,7 +151,7 @@ async def test_many_tenants_share_at_most_a_hundred_jobs(site: Site) -> None:
     assert await site.query("SELECT count(*) FROM procrastinate_jobs") == 84
 
 
-async def test_what_is_enqueued_is_enqueued_with_its_claim_or_not_at_all(site: Site) -> None:
+async def test_a_job_is_enqueued_with_its_claim_or_not_at_all(site: Site) -> None:
     await site.due_subscriptions(30)
     storage, renew = site.container.storage(), site.container.renew()
     now = await site.container.clock().now()

@@ -69,7 +69,7 @@ async def demo(tmp_path: Path, forge: Forge) -> AsyncIterator[Demo]:
     assert await asyncio.wait_for(process.stop(), 10) == 0
 
 
-async def test_thirteen_payments_in_a_year_without_anybody_and_access_all_the_time(demo: Demo) -> None:
+async def test_thirteen_automatic_payments_in_a_year_with_access_all_the_time(demo: Demo) -> None:
     now = (await demo.now()).astimezone(ZoneInfo(ZONE))
     await demo.move_to(datetime(now.year + 1, 1, 31, 10, tzinfo=ZoneInfo(ZONE)))
     payment = await demo.client.buy(package_id=2, seats=3)
@@ -119,7 +119,7 @@ async def test_thirteen_payments_in_a_year_without_anybody_and_access_all_the_ti
     assert (shown["state"], shown["has_access"], shown["next_period"]) == ("active", True, 13)
 
 
-async def test_a_declined_renewal_is_tried_again_and_a_payment_brings_it_back(demo: Demo) -> None:
+async def test_a_declined_renewal_is_retried_and_a_payment_reactivates_it(demo: Demo) -> None:
     payment = await demo.client.buy(package_id=2, seats=3)
     await demo.bank.pay(payment["bank_order_id"])
     assert await demo.bank.answered(payment["bank_order_id"]) == [200]

@@ -315,7 +315,7 @@ def silence() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("what", SABOTAGE)
-def test_the_simulation_notices(what: str, monkeypatch: Patch) -> None:
+def test_the_simulation_detects_each_sabotage(what: str, monkeypatch: Patch) -> None:
     found_by, switch_off, first_seed = SABOTAGE[what]
     numbers = found_by.split()
     switch_off(monkeypatch)

@@ -35,7 +35,7 @@ def test_a_seed_replays_the_same_run() -> None:
     assert one.trace == other.trace
 
 
-def test_the_seeds_reach_what_they_are_for() -> None:
+def test_the_fixed_seeds_reach_their_situations() -> None:
     """Faults of every kind, deaths between commits and calls, and all that subscriptions do."""
     results = [simulate(seed) for seed in range(60)]
     faults = sum((result.faults for result in results), Counter())

@@ -36,13 +36,13 @@ async def test_an_operator_resolves_an_order_once_with_a_note(world: World) -> N
     assert (await world.order(order.id)).attention == ()
 
 
-async def test_a_tenant_resolves_nothing_of_another(world: World) -> None:
+async def test_a_tenant_cannot_resolve_another_tenants_order(world: World) -> None:
     order = await world.buy()
     with pytest.raises(OrderNotFound):
         await world.settlement.resolve(principal("globex"), order.id, "mine")
 
 
-def test_a_refund_that_failed_and_then_went_needs_no_attention_any_more() -> None:
+def test_a_refund_that_failed_and_then_succeeded_needs_no_attention() -> None:
     order = paid()
     order.observe(report(S.COMPLETED, refunds=(refund("a1", "10.00", failed="163"),)), NOW)
     assert len(order.attention) == 1
@@ -58,7 +58,7 @@ def test_everything_refunded_settles_every_failed_refund() -> None:
     assert order.attention == ()
 
 
-def test_a_receipt_that_fits_settles_what_a_callback_said_wrong() -> None:
+def test_a_consistent_receipt_settles_a_wrong_callback() -> None:
     order = an_order()
     order.observe(report("unheard_of"), NOW)
     order.observe(report(S.COMPLETED, transferred=gel("1.00")), NOW)

@@ -21,7 +21,7 @@ async def compared(world: World, day: date | None = None) -> list[Comparison]:
     return [one async for one in audit.report(await audit.day(day))]
 
 
-async def test_a_day_on_which_all_is_well(world: World) -> None:
+async def test_a_day_without_differences(world: World) -> None:
     order = await world.buy_and_pay()
     await world.refunds.refund(principal(), order.id, gel("20.00").amount)
     world.bank.give_back(await world.order(order.id))
@@ -33,14 +33,14 @@ async def test_a_day_on_which_all_is_well(world: World) -> None:
     assert found["globex"].at_the_bank == gel("0.00")
 
 
-async def test_yesterday_is_what_is_reported_where_no_day_is_named(world: World) -> None:
+async def test_the_default_day_of_a_report_is_yesterday(world: World) -> None:
     await world.buy_and_pay()
     assert await compared(world) == []
     world.clock.moment = datetime(2026, 1, 31, 20, 30, tzinfo=UTC)  # half past midnight in Tbilisi
     assert len(await compared(world)) == 1
 
 
-async def test_money_at_the_bank_that_we_do_not_know_of_is_shown(world: World) -> None:
+async def test_unknown_money_at_the_bank_is_shown(world: World) -> None:
     order = await world.buy()
     world.bank.pay(order)
     (one,) = await compared(world, date(2026, 1, 31))
@@ -68,7 +68,7 @@ def test_every_kind_of_difference(status: BankStatus, changes: dict[str, object]
     assert compare(order, receipt, entries(paid)).differences == difference
 
 
-def test_a_movement_that_is_not_in_the_books_is_shown() -> None:
+def test_a_movement_missing_in_the_journal_is_shown() -> None:
     order = an_order()
     order.observe(report(BankStatus.COMPLETED), NOW)
     assert compare(order, report(BankStatus.COMPLETED), ()).differences == (

@@ -40,7 +40,7 @@ async def test_a_payment_and_its_refund_are_booked_once_however_often_they_are_r
     assert kinds == ["payment", "invoice", "refund", "correction"]
 
 
-async def test_what_was_really_paid_is_booked_and_invoiced(world: World) -> None:
+async def test_the_charged_amount_is_booked_and_invoiced(world: World) -> None:
     order = await world.buy()
     world.bank.pay(order, transferred=gel("140.00"), discount=gel("5.00"))
     await world.hear(order)
@@ -49,7 +49,7 @@ async def test_what_was_really_paid_is_booked_and_invoiced(world: World) -> None
     assert (invoice.number, invoice.amount, invoice.package_name) == ("INV-2026-000001", gel("140.00"), "Company")
 
 
-async def test_what_does_not_complete_is_not_booked(world: World) -> None:
+async def test_orders_that_do_not_complete_are_not_booked(world: World) -> None:
     order = await world.buy()
     world.bank.pay(order, transferred=gel("1.00"))
     await world.hear(order)
@@ -57,7 +57,7 @@ async def test_what_does_not_complete_is_not_booked(world: World) -> None:
     assert await world.views.invoices(principal()) == []
 
 
-async def test_invoices_are_numbered_without_a_gap_and_seen_by_their_tenant_alone(world: World) -> None:
+async def test_invoices_are_numbered_without_gaps_and_visible_only_to_their_tenant(world: World) -> None:
     for number in range(4):
         await world.buy_and_pay(f"tenant-{number}")
     numbers = [
@@ -72,7 +72,7 @@ def test_a_series_is_a_year_of_the_time_zone() -> None:
     assert series_of(new_year_in_tbilisi, "UTC") == "INV-2026"
 
 
-def test_an_entry_has_two_sides_and_an_amount_above_nothing() -> None:
+def test_an_entry_has_two_accounts_and_a_positive_amount() -> None:
     event = OrderCompleted(tenant_id="acme", at=NOW, order_id="SUB-1", amount=gel("2.00"), captured=gel("2.00"))
     payment, invoice = entries(event)
     assert (payment.debit, payment.credit) == (BANK, "tenant:acme")

@@ -87,7 +87,7 @@ async def test_a_hint_without_credentials_is_left_for_later(world: World) -> Non
         await world.hear(order, None)
 
 
-async def test_a_signed_callback_for_an_unknown_order_is_not_remembered_as_done(world: World) -> None:
+async def test_a_signed_callback_for_an_unknown_order_is_not_recorded_as_processed(world: World) -> None:
     body = b'{"order": "bank-1", "status": "completed"}'
     with pytest.raises(CallbackOrderUnknown):
         await world.callbacks.receive(body, "good")
@@ -111,7 +111,7 @@ async def test_a_callback_before_the_create_answer_is_stored_works(world: World)
     assert (await world.names()).count("OrderCompleted") == 1
 
 
-async def test_nonsense_is_recorded_and_refused(world: World) -> None:
+async def test_a_malformed_callback_is_recorded_and_rejected(world: World) -> None:
     with pytest.raises(MalformedCallback):
         await world.callbacks.receive(b"[]", "good")
 

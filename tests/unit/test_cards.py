@@ -41,7 +41,7 @@ def a_card(**changes: object) -> Card:
     return Card(**{**values, **changes})  # type: ignore[arg-type]
 
 
-async def test_saving_is_switched_on_before_the_customer_can_pay(world: World) -> None:
+async def test_saving_the_card_is_enabled_before_the_customer_can_pay(world: World) -> None:
     order = await world.buy(terms=AUTOMATIC)
     assert [kind for kind, _ in world.bank.calls] == ["create", "save card"]
     assert order.saves_card is True
@@ -53,7 +53,7 @@ async def test_saving_is_switched_on_before_the_customer_can_pay(world: World) -
     assert "CardSaved" in await world.names()
 
 
-async def test_if_saving_cannot_be_switched_on_the_payment_goes_on(world: World) -> None:
+async def test_if_saving_the_card_cannot_be_enabled_the_payment_goes_on(world: World) -> None:
     world.bank.failures_of["save card"] = [GatewayRefused(501, "not activated")]
     order = await world.buy(terms=AUTOMATIC)
     assert (order.saves_card, order.payment_url is not None) == (False, True)
@@ -83,7 +83,7 @@ async def test_a_period_is_charged_once_however_often_it_is_asked_for(world: Wor
     assert world.bank.count("create") == 2
 
 
-async def test_after_a_decline_the_same_period_may_be_tried_again(world: World) -> None:
+async def test_after_a_decline_the_same_period_can_be_charged_again(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     first = await world.charging.charge(ACME)
     world.bank.pay(first.order, status=BankStatus.REJECTED, code="107")
@@ -109,7 +109,7 @@ async def test_another_price_needs_the_customer_and_makes_the_new_mandate(world:
     assert [card.mandate for card in await world.cards.listed(ACME)] == [gel("200.00")]
 
 
-async def test_a_forgotten_card_is_charged_no_more(world: World) -> None:
+async def test_a_removed_card_is_not_charged(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     await world.cards.forget(ACME)
     assert world.bank.forgotten == {"bank-1"}
@@ -120,7 +120,7 @@ async def test_a_forgotten_card_is_charged_no_more(world: World) -> None:
         await world.cards.forget(principal("globex"))
 
 
-async def test_a_card_is_unusable_at_once_and_forgotten_at_the_bank_when_it_answers(world: World) -> None:
+async def test_a_card_is_removed_at_once_and_deleted_at_the_bank_when_it_answers(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     world.bank.failures_of["forget card"] = [GatewayUnavailable("down")]
     await world.cards.forget(ACME)
@@ -133,7 +133,7 @@ async def test_a_card_is_unusable_at_once_and_forgotten_at_the_bank_when_it_answ
     assert await world.cards.finish_forgetting() == 0
 
 
-async def test_a_card_that_the_bank_does_not_know_is_forgotten_too(world: World) -> None:
+async def test_a_card_unknown_to_the_bank_is_removed_too(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     world.bank.failures_of["forget card"] = [GatewayRefused(404, "no such card")]
     await world.cards.forget(ACME)
@@ -155,7 +155,7 @@ async def test_one_of_several_cards_is_the_default(world: World) -> None:
         await world.cards.set_default(principal("globex"), old.id)
 
 
-async def test_adding_a_card_costs_nothing_in_the_end(world: World) -> None:
+async def test_adding_a_card_is_refunded_at_once(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     order = await world.cards.add(ACME, make_default=True)
     assert (order.amount, order.plan, order.request.save_card) == (gel("1.00"), None, SaveCard.RECURRENT)
@@ -181,7 +181,7 @@ async def test_a_recurrent_card_pays_any_amount_with_the_customer_present(world:
         await world.buy("globex", terms=Terms(card_id=card.id))
 
 
-async def test_there_is_nothing_to_charge_without_a_running_subscription(world: World) -> None:
+async def test_there_is_nothing_to_charge_without_an_active_subscription(world: World) -> None:
     with pytest.raises(NoActiveSubscription):
         await world.charging.charge(ACME)
     await world.buy_and_pay(terms=AUTOMATIC)
@@ -203,11 +203,11 @@ async def test_there_is_nothing_to_charge_without_a_running_subscription(world: 
         (a_card(expiry="13/20"), "145.00", None),
     ],
 )
-def test_what_stands_in_the_way_of_a_charge(card: Card | None, price: str, expected: str | None) -> None:
+def test_obstacles_of_an_automatic_charge(card: Card | None, price: str, expected: str | None) -> None:
     assert obstacle(card, gel(price), datetime(2026, 1, 31, 23, tzinfo=UTC)) == expected
 
 
-def test_forgetting_twice_is_forgetting_once() -> None:
+def test_removing_a_card_is_idempotent() -> None:
     card = a_card()
     assert len(card.forget(NOW)) == 1
     assert card.forget(NOW) == []

@@ -55,7 +55,7 @@ async def test_who_registers_a_name_second_leaves_no_card_with_the_first(world: 
     assert world.bank.forgotten == {"bank-2"}
 
 
-async def test_all_of_a_payment_refunded_takes_its_card_with_it(world: World) -> None:
+async def test_a_full_refund_removes_the_card(world: World) -> None:
     order = await world.buy_and_pay(terms=AUTOMATIC)
     await world.refunds.refund(OPERATOR, order.id)
     assert len(await world.cards.listed(ACME)) == 1
@@ -101,7 +101,7 @@ async def test_an_automatic_card_that_a_pre_authorisation_saved_all_the_same_is_
     assert stored.state is CardState.FORGETTING
 
 
-async def test_removing_the_default_card_again_does_not_take_the_next_one(world: World) -> None:
+async def test_repeating_the_removal_of_the_default_card_does_not_remove_the_next_one(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     await pay(world, await world.cards.add(ACME))
     removed = await world.cards.forget(ACME)

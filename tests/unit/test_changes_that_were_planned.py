@@ -76,7 +76,7 @@ def test_a_scheduled_upgrade_does_not_begin_with_its_period_but_with_its_payment
     assert subscription.plan == a_plan(1, 5)
 
 
-def test_a_payment_of_an_older_order_puts_a_planned_change_off_and_keeps_it() -> None:
+def test_a_payment_of_an_older_order_postpones_a_scheduled_change() -> None:
     subscription = of_agents(5)
     changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
     take_payment(subscription, an_order(order_id="SUB-000000000001", plan=a_plan(1, 5), period=1), NOW)
@@ -94,7 +94,7 @@ def test_an_upgrade_emits_the_downgrade_that_it_replaces() -> None:
     assert dropped(take_payment(subscription, upgrade, NOW, catalogue())) == ["Team"]
 
 
-def test_another_choice_and_a_change_of_mind_tell_of_what_they_drop() -> None:
+def test_replacing_or_cancelling_a_scheduled_change_emits_it() -> None:
     subscription = of_agents(5)
     changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
     events = changes.schedule(subscription, a_plan(1, 3), NOW, catalogue=catalogue())
@@ -115,7 +115,7 @@ def test_buying_again_after_an_end_emits_dropped_changes() -> None:
     assert dropped(take_payment(subscription, an_order(order_id="SUB-000000000001", period=1), NOW)) == ["Team"]
 
 
-async def test_taking_a_change_back_by_choosing_what_runs_is_possible_and_said(world: World) -> None:
+async def test_choosing_the_current_plan_cancels_a_scheduled_change_with_a_message(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=3)
 
     def seats(number: int) -> Selection:
@@ -134,7 +134,7 @@ def repriced(price: str) -> Catalogue:
 
 
 @pytest.mark.parametrize("price", ["79.00", "50.00", "20.00"])
-def test_more_is_more_and_less_is_less_whatever_became_of_prices(price: str) -> None:
+def test_upgrades_and_downgrades_do_not_depend_on_changed_prices(price: str) -> None:
     today, subscription = repriced(price), of_agents(3)
 
     def of(seats: int) -> pricing.Plan:
@@ -161,7 +161,7 @@ def test_packages_are_compared_on_one_price_list() -> None:
     assert not offers.preview(subscription, company, NOW, today).is_immediate
 
 
-def test_more_features_are_more_though_they_cost_less_by_now() -> None:
+def test_more_features_are_an_upgrade_although_they_cost_less_now() -> None:
     sold = catalogue()
     one = pricing.plan(sold, Selection(features=("tickets",), seats=2), Currency.GEL)
     cheap = evolve(
@@ -172,7 +172,7 @@ def test_more_features_are_more_though_they_cost_less_by_now() -> None:
     assert not pricing.is_more(one, both, cheap)
 
 
-def test_what_is_not_sold_any_more_is_compared_at_what_was_agreed() -> None:
+def test_discontinued_items_are_compared_at_agreed_prices() -> None:
     bare = Catalogue(packages=(catalogue().packages[1],), version=3)
     company = pricing.plan(bare, Selection(package_id=2), Currency.GEL)
     assert pricing.is_more(company, a_plan(1, 2), bare)
@@ -187,7 +187,7 @@ def test_the_unused_value_of_a_discounted_month_is_what_was_paid() -> None:
     assert offers.preview(subscription, a_plan(1, 4), NOW, catalogue()).extra_days == 2  # 10.00 of 200.00 a month
 
 
-def test_used_grace_counts_when_time_is_bought_anew() -> None:
+def test_used_grace_counts_when_time_is_bought_again() -> None:
     subscription = running()
     bought = 1
     moment = NOW
@@ -239,7 +239,7 @@ async def test_an_early_charge_overtaken_by_a_cancellation_blocks_no_period(worl
 
 
 @pytest.mark.parametrize("charged", [None, 1])
-def test_whatever_runs_is_looked_at_again(charged: int | None) -> None:
+def test_every_active_subscription_has_a_due_date(charged: int | None) -> None:
     subscription = running()
     subscription.dunning = Dunning(charged_period=charged)
     for days in (0, 20, 29, 36, 37, 60, 400):

@@ -42,12 +42,12 @@ async def test_a_double_click_makes_one_order(world: World) -> None:
     assert world.bank.count("create") == 1
 
 
-async def test_two_requests_that_say_they_differ_make_two_orders(world: World) -> None:
+async def test_two_requests_with_different_data_create_two_orders(world: World) -> None:
     first, second = await world.buy(distinct=True), await world.buy(distinct=True)
     assert first.id != second.id
 
 
-async def test_a_minute_later_it_is_no_double_click(world: World) -> None:
+async def test_a_minute_later_it_is_not_a_double_click(world: World) -> None:
     first = await world.buy()
     world.clock.advance(minutes=2)
     assert (await world.buy()).id != first.id
@@ -57,7 +57,7 @@ async def test_another_choice_makes_another_order(world: World) -> None:
     assert (await world.buy(package_id=1)).id != (await world.buy(package_id=1, seats=2)).id
 
 
-async def test_after_a_timeout_the_same_order_is_asked_for_again_with_the_same_key(world: World) -> None:
+async def test_after_a_timeout_the_same_order_is_submitted_again_with_the_same_key(world: World) -> None:
     world.bank.after_effect = GatewayTimeout("silence")
     with pytest.raises(GatewayTimeout):
         await world.buy(distinct=True)
@@ -93,13 +93,13 @@ async def test_without_credentials_nothing_is_stored(world: World) -> None:
     assert await world.orders() == []
 
 
-async def test_what_is_not_sold_makes_no_order(world: World) -> None:
+async def test_an_unknown_item_creates_no_order(world: World) -> None:
     with pytest.raises(InvalidSelection):
         await world.buy(package_id=9)
     assert await world.orders() == []
 
 
-async def test_buying_what_runs_pays_the_next_period_at_the_agreed_price(world: World) -> None:
+async def test_buying_the_current_plan_pays_the_next_period_at_the_agreed_price(world: World) -> None:
     await world.buy_and_pay()
     dearer = catalogue().packages[1].prices | {Currency.GEL: gel("999.00")}
     await world.load_catalogue.load(evolve(catalogue(), packages=(evolve(catalogue().packages[1], prices=dearer),)))
@@ -115,7 +115,7 @@ async def test_buying_something_more_expensive_while_active_is_an_upgrade_now(wo
     assert subscription.running_plan(world.clock.moment).price == gel("200.00")
 
 
-async def test_buying_something_cheaper_while_it_runs_pays_the_next_period_and_changes_then(world: World) -> None:
+async def test_buying_something_cheaper_while_active_pays_the_next_period_and_changes_then(world: World) -> None:
     await world.buy_and_pay()
     order = await world.buy_and_pay(package_id=1, seats=1)
     assert (order.purpose, order.amount, order.period) == (Purpose.SUBSCRIPTION, gel("50.00"), 1)

@@ -116,7 +116,7 @@ def test_amounts_are_exact_whether_text_or_number(text: str | float) -> None:
         callback(purchase_units={"transfer_amount": "1.00", "currency_code": "RUB"}),
     ],
 )
-def test_what_cannot_be_read_is_malformed_and_nothing_else(raw: bytes) -> None:
+def test_unparsable_input_is_always_malformed(raw: bytes) -> None:
     with pytest.raises(codec.Malformed):
         codec.callback(codec.decode(raw))
 
@@ -142,13 +142,13 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(RECEIPT)), JSON))
-def test_any_json_in_any_member_is_read_or_malformed(changes: dict[str, Any]) -> None:
+def test_any_json_in_any_member_is_parsed_or_malformed(changes: dict[str, Any]) -> None:
     with contextlib.suppress(codec.Malformed):
         codec.callback(codec.decode(callback(**changes)))
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_read_or_malformed(raw: bytes) -> None:
+def test_any_bytes_are_parsed_or_malformed(raw: bytes) -> None:
     with contextlib.suppress(codec.Malformed):
         codec.callback(codec.decode(raw))
 
@@ -180,7 +180,7 @@ def test_the_body_of_a_create_call_has_amounts_as_numbers() -> None:
         {"id": BANK_ID, "_links": {"redirect": {"href": "javascript:alert(1)"}}},
     ],
 )
-def test_an_answer_without_id_or_page_is_no_answer(answer: dict[str, Any]) -> None:
+def test_an_answer_without_id_or_page_is_malformed(answer: dict[str, Any]) -> None:
     with pytest.raises(codec.Malformed):
         codec.created(answer, an_order())
 

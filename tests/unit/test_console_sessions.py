@@ -12,7 +12,7 @@ OPERATOR = principal("us", Scope.OPERATOR)
 DAY = timedelta(days=1)
 
 
-async def test_a_session_is_no_token_of_the_api(world: World) -> None:
+async def test_a_session_is_not_valid_for_the_api(world: World) -> None:
     token = await world.tokens.issue(OPERATOR)
     session = await world.tokens.open_session(OPERATOR, token, DAY)
     assert await world.tokens.session(session) == OPERATOR
@@ -43,12 +43,12 @@ async def test_tokens_expire_unless_issued_without_expiry(world: World) -> None:
     assert (await world.tokens.authenticate(token), await world.tokens.authenticate(lasting)) == (None, OPERATOR)
 
 
-async def test_a_session_opened_by_a_token_of_the_crm_lasts_its_time(world: World) -> None:
+async def test_a_session_opened_with_a_crm_token_lasts_its_time(world: World) -> None:
     session = await world.tokens.open_session(OPERATOR, "checked by the CRM itself", DAY)
     assert await world.tokens.session(session) == OPERATOR
 
 
-def test_who_may_write_may_read() -> None:
+def test_write_scope_includes_read() -> None:
     assert principal("acme", Scope.WRITE).allows(Scope.READ)
     assert not principal("acme", Scope.READ).allows(Scope.WRITE)
     assert not principal("acme", Scope.WRITE).allows(Scope.OPERATOR)

@@ -97,14 +97,14 @@ async def test_a_discontinued_package_is_kept_reduced_and_given_more_seats_at_it
         await world.change_plan.preview(ACME, lambda has: evolve(has, seats=11))
 
 
-async def test_a_discontinued_package_is_left_for_what_is_sold(world: World) -> None:
+async def test_a_discontinued_package_can_be_changed_to_one_on_sale(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=4)
     await world.load_catalogue.load(without("packages"))
     changed = await world.change_plan.change(ACME, lambda _: of_features("calls"), When.LATER)
     assert changed.preview.plan.price == gel("30.00")
 
 
-async def test_what_is_discontinued_is_paid_ahead_and_renewed_by_who_has_it(world: World) -> None:
+async def test_a_discontinued_plan_is_prepaid_and_renewed_by_its_tenant(world: World) -> None:
     await bought(world, BOTH)
     await world.load_catalogue.load(without("calls"))
     world.clock.advance(seconds=61)
@@ -114,7 +114,7 @@ async def test_what_is_discontinued_is_paid_ahead_and_renewed_by_who_has_it(worl
     assert (await world.charge_due()).amount == gel("54.00")
 
 
-async def test_what_is_discontinued_is_not_bought(world: World) -> None:
+async def test_a_discontinued_item_cannot_be_bought(world: World) -> None:
     await bought(world, of_features("tickets"))
     await world.load_catalogue.load(without("calls"))
     with pytest.raises(InvalidSelection, match="There is no feature 2"):
@@ -126,7 +126,7 @@ async def test_what_is_discontinued_is_not_bought(world: World) -> None:
         await world.change_plan.preview(ACME, lambda _: Selection(package_id=1))
 
 
-async def test_dropping_a_discontinued_feature_can_be_taken_back_until_it_is_gone(world: World) -> None:
+async def test_removing_a_discontinued_feature_can_be_undone_until_it_takes_effect(world: World) -> None:
     await bought(world, BOTH)
     await world.load_catalogue.load(without("calls"))
     await world.change_plan.remove_feature(ACME, CALLS)
@@ -135,7 +135,7 @@ async def test_dropping_a_discontinued_feature_can_be_taken_back_until_it_is_gon
     assert (subscription.changes, subscription.plan_of(5).price) == ((), gel("54.00"))
 
 
-async def test_a_feature_that_was_dropped_and_comes_back_costs_what_it_costs_then(world: World) -> None:
+async def test_a_feature_that_was_removed_and_added_again_costs_todays_price(world: World) -> None:
     await bought(world, BOTH)
     await world.load_catalogue.load(without(prices="20.00"))
     await world.change_plan.remove_feature(ACME, CALLS)
@@ -166,7 +166,7 @@ async def test_the_create_call_and_the_charge_keep_unit_prices_too(world: World)
     assert charge.order.amount == gel("50.00")
 
 
-async def test_a_customer_who_comes_back_after_the_end_pays_todays_price(world: World) -> None:
+async def test_a_customer_who_returns_after_the_end_pays_todays_price(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=2)
     await world.cancel.cancel(ACME, immediately=True)
     await world.load_catalogue.load(without(prices="80.00"))
@@ -192,7 +192,7 @@ async def test_more_seats_than_were_agreed_come_with_the_larger_limit_of_today(w
     assert (more.preview.plan.price, more.preview.plan.limits.max_users) == (gel("750.00"), 20)
 
 
-async def test_the_list_of_features_shows_a_discontinued_one_to_who_has_it_only(world: World) -> None:
+async def test_the_list_of_features_shows_a_discontinued_one_only_to_its_tenant(world: World) -> None:
     await bought(world, BOTH)
     await world.load_catalogue.load(without("calls", prices="20.00"))
     mine = AvailableFeatures.of(await world.views.subscription(ACME)).features_by_category

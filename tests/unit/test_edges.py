@@ -35,15 +35,13 @@ from tests.builders import NOW, a_manual_order, a_plan, an_order, catalogue, gel
     [(None, True), ("100", True), ("161", True), ("169", True), ("179", True)]
     + [(code, False) for code in ("105", "107", "170", "178", "180", "200", "")],
 )
-def test_after_a_refund_was_asked_for_a_code_is_that_of_the_payment_or_of_a_refund(
-    code: str | None, fits: bool
-) -> None:
+def test_after_a_refund_request_a_code_belongs_to_the_payment_or_the_refund(code: str | None, fits: bool) -> None:
     order = an_order()
     order.observe(report(BankStatus.REFUND_REQUESTED, code=code), NOW)
     assert (order.state is OrderState.COMPLETED, order.attention == ()) == (fits, fits)
 
 
-def test_a_feature_is_found_by_its_number() -> None:
+def test_a_feature_is_found_by_its_id() -> None:
     assert [catalogue().feature_by_id(number).key for number in (1, 2)] == ["tickets", "calls"]
     with pytest.raises(InvalidSelection, match="no feature 3"):
         catalogue().feature_by_id(3)
@@ -66,7 +64,7 @@ def a_card(expiry: str = "02/26") -> Card:
     return card
 
 
-def test_a_card_is_reminded_of_until_it_has_expired_and_not_after() -> None:
+def test_expiry_reminders_stop_when_the_card_has_expired() -> None:
     expiry = datetime(2026, 3, 1, tzinfo=UTC)
     assert a_card().remind_at == expiry - timedelta(days=7)
     assert len(a_card().remind(expiry - timedelta(seconds=1), RenewalPolicy())) == 1
@@ -78,7 +76,7 @@ def test_a_card_is_reminded_of_until_it_has_expired_and_not_after() -> None:
 @pytest.mark.parametrize(
     "expiry", ["", "1230", "13/30", "00/30", "/", "ab/cd", "²2/30", "12/²0", "12/0", "12/99999", f"12/{'9' * 5000}"]
 )
-def test_an_expiry_that_cannot_be_read_is_not_known(expiry: str) -> None:
+def test_an_invalid_expiry_counts_as_unknown(expiry: str) -> None:
     assert a_card(expiry).expires_at is None
 
 
@@ -95,7 +93,7 @@ def test_only_the_default_card_is_reminded_of() -> None:
     assert a_card("").remind_at is None
 
 
-def test_a_flat_package_is_another_package_than_those_before_and_behind_it() -> None:
+def test_a_flat_package_differs_from_its_neighbours() -> None:
     assert a_plan(2).is_of(Selection(package_id=2, seats=9))
     assert not a_plan(2).is_of(Selection(package_id=1))
     assert not a_plan(2).is_of(Selection(package_id=3))
@@ -110,14 +108,14 @@ def test_a_name_is_reserved_against_every_other_address(other: str) -> None:
     assert kept.reserves_against(evolve(mine, admin_email=other), NOW)
 
 
-def test_what_is_sold_may_have_the_longest_name_and_the_largest_number() -> None:
+def test_catalogue_items_may_have_the_longest_name_and_the_largest_id() -> None:
     package, feature = catalogue().packages[0], catalogue().features[0]
     assert evolve(package, id=2**63 - 1, name="n" * 100, display_name="ბ" * 100).id == 2**63 - 1
     assert len(evolve(feature, id=1, key="k" * 64, name="n").key) == 64
     assert Limits(max_users=0, max_whatsapp_messages=0, max_storage_gb=0) == Limits()
 
 
-def test_an_action_is_taken_for_the_request_of_its_very_amount() -> None:
+def test_an_action_is_matched_with_the_request_of_its_amount() -> None:
     order = an_order()
     order.observe(report(BankStatus.COMPLETED), NOW)
     for refund_id, amount in (("small", "20.00"), ("large", "30.00")):
@@ -127,13 +125,13 @@ def test_an_action_is_taken_for_the_request_of_its_very_amount() -> None:
     assert {one.id: one.action_id for one in order.refunds} == {"small": None, "large": "action"}
 
 
-def test_a_third_decline_waits_for_the_third_try_however_soon_it_came() -> None:
+def test_a_third_decline_waits_for_the_third_retry_however_early() -> None:
     soon = NOW + timedelta(hours=1)
     tries = [RenewalPolicy().next_try(NOW, failures, soon, RetryAdvice.LATER) for failures in (1, 2, 3, 4)]
     assert tries == [NOW + timedelta(hours=4), NOW + timedelta(days=3), NOW + timedelta(days=7), None]
 
 
-def test_a_decline_at_the_very_moment_of_a_try_waits_for_the_next() -> None:
+def test_a_decline_at_the_time_of_a_retry_waits_for_the_next_one() -> None:
     policy, first = RenewalPolicy(), NOW + timedelta(hours=4)
     assert policy.next_try(NOW, 1, first - timedelta(seconds=1), RetryAdvice.LATER) == first
     assert policy.next_try(NOW, 1, first, RetryAdvice.LATER) == NOW + timedelta(days=3)
@@ -145,7 +143,7 @@ def test_a_removed_card_is_not_a_default() -> None:
     assert (card.state, card.is_default) == (CardState.FORGETTING, False)
 
 
-def test_a_card_is_reminded_of_once_for_each_day() -> None:
+def test_an_expiry_reminder_is_sent_once_for_each_day() -> None:
     card, policy = a_card(), RenewalPolicy()
     first = card.remind_at
     assert first is not None
@@ -173,19 +171,19 @@ def test_an_invoice_names_what_was_bought_where_something_was(plan: Plan | None,
     assert (invoice.package_name, invoice.seats) == (name, seats)
 
 
-def test_a_key_that_follows_from_another_is_one_that_the_bank_takes() -> None:
+def test_a_derived_key_is_a_uuid_v4() -> None:
     assert UUID(derived_key("00000000-0000-4000-8000-000000000000", "paid twice")).version == 4
 
 
 @pytest.mark.parametrize(("page", "known", "told"), [("p", None, 1), ("p", "p", 0), (None, None, 0)])
-def test_the_customer_is_asked_once_the_page_is_known(page: str | None, known: str | None, told: int) -> None:
+def test_the_customer_is_notified_once_the_page_is_known(page: str | None, known: str | None, told: int) -> None:
     order = an_order()
     order.action_reason, order.payment_url = "there is no saved card", known
     events = order.observe(report(BankStatus.CREATED, payment_url=page), NOW)
     assert len([event for event in events if isinstance(event, PaymentActionRequired)]) == told
 
 
-def test_refunds_are_read_only_from_a_report_that_speaks_of_money() -> None:
+def test_refunds_are_accepted_only_from_a_report_of_a_payment() -> None:
     order = paid()
     assert order.observe(report(BankStatus.PROCESSING, refunds=(refund("a1", "10.00"),)), NOW) == []
     assert order.refunds == ()
@@ -213,7 +211,7 @@ def test_each_failed_refund_is_reported_once() -> None:
     assert order.observe(report(BankStatus.COMPLETED, refunds=failed), NOW) == []
 
 
-def test_a_refund_that_fails_keeps_why_it_was_asked_for_and_by_whom() -> None:
+def test_a_failed_refund_keeps_its_reason_and_author() -> None:
     order = paid()
     asked = refunding.request_refund(
         order, gel("10.00"), refund_id="ours", reason="a day without service", at=NOW, by="cli:nino"
@@ -231,14 +229,14 @@ def test_a_refund_that_fails_without_a_code_says_so() -> None:
     assert [(one.reason, one.failure) for one in order.refunds] == [("", "the bank gave no code")]
 
 
-def test_a_refund_that_goes_after_all_has_not_failed() -> None:
+def test_a_refund_that_succeeds_after_all_has_not_failed() -> None:
     order = paid()
     order.observe(report(BankStatus.COMPLETED, refunds=(refund("a1", "10.00", failed="162"),)), NOW)
     order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a1", "10.00"),)), NOW)
     assert [(one.state, one.failure) for one in order.refunds] == [(RefundState.COMPLETED, "")]
 
 
-def test_an_action_is_not_taken_for_a_request_that_has_its_own() -> None:
+def test_an_action_is_not_matched_with_a_request_that_has_one() -> None:
     order = paid()
     refunding.request_refund(order, gel("10.00"), refund_id="ours", reason="", at=NOW)
     refunding.refund_accepted(order, "ours", "a1", NOW)
@@ -246,7 +244,7 @@ def test_an_action_is_not_taken_for_a_request_that_has_its_own() -> None:
     assert [one.id for one in order.refunds] == ["ours", "a2"]
 
 
-def test_an_action_that_the_bank_lists_is_the_refund_that_it_refused_to_hear_of_again() -> None:
+def test_a_listed_action_is_matched_with_the_refund_refused_on_repetition() -> None:
     order = paid()
     refunding.request_refund(order, gel("10.00"), refund_id="ours", reason="", at=NOW)
     refunding.refund_refused(order, "ours", "no", NOW)
@@ -255,13 +253,13 @@ def test_an_action_that_the_bank_lists_is_the_refund_that_it_refused_to_hear_of_
     assert order.attention == ()
 
 
-def test_a_rest_of_some_tetri_is_a_refund_too() -> None:
+def test_a_remainder_of_some_tetri_can_be_refunded_too() -> None:
     order = paid()
     order.observe(report(BankStatus.REFUNDED_PARTIALLY, refunded=gel("0.50")), NOW)
     assert order.refunded == gel("0.50")
 
 
-def test_nothing_is_no_capture() -> None:
+def test_a_capture_of_zero_is_rejected() -> None:
     order = a_manual_order()
     order.observe(report(BankStatus.COMPLETED, transferred=gel("0.00")), NOW)
     assert order.state is OrderState.CREATED
@@ -269,15 +267,13 @@ def test_nothing_is_no_capture() -> None:
 
 
 @pytest.mark.parametrize(("problem", "again"), [(None, False), ("silence", True)])
-def test_what_is_settled_is_asked_about_again_only_where_the_bank_gave_no_answer(
-    problem: str | None, *, again: bool
-) -> None:
+def test_a_settled_order_is_checked_again_only_without_an_answer(problem: str | None, *, again: bool) -> None:
     order = paid()
     order.checked(NOW + timedelta(minutes=5), planned=order.check_at, problem=problem)
     assert order.check_at == (NOW + timedelta(minutes=10) if again else None)
 
 
-def test_limits_are_where_they_are_said_to_be() -> None:
+def test_limits_are_where_they_are_documented() -> None:
     assert Selection(package_id=1, seats=10_000).seats == 10_000
     with pytest.raises(InvalidSelection, match="1 to 10000"):
         Selection(package_id=1, seats=10_001)

@@ -50,14 +50,14 @@ def test_no_event_leads_to_two_states() -> None:
         assert len(pairs) == len(set(pairs))
 
 
-def test_firing_adds_nothing_to_the_thing() -> None:
+def test_firing_an_event_adds_no_attributes_to_the_entity() -> None:
     thing = Thing(OrderState.CREATED)
     fire(thing, "begin")
     assert Thing.__slots__ == ("state", "subject", "__weakref__")
     assert not hasattr(thing, "__dict__")
 
 
-def test_nothing_leads_from_paid_to_unpaid() -> None:
+def test_no_transition_leads_from_paid_to_unpaid() -> None:
     unpaid = {OrderState.CREATED, OrderState.PROCESSING, OrderState.BLOCKED, OrderState.REJECTED}
     for source in set(OrderState) - unpaid:
         assert not any(order_path(source, target) for target in unpaid)
@@ -70,7 +70,7 @@ def test_a_payment_is_never_rejected_on_its_way() -> None:
 
 
 @pytest.mark.parametrize(("states", "table"), TABLES)
-def test_a_machine_has_the_rows_of_its_table_and_holds_nothing(
+def test_a_machine_has_the_rows_of_its_table_and_no_entity(
     states: type[enum.StrEnum], table: tuple[Transition, ...]
 ) -> None:
     made = machine(states, table)
@@ -96,7 +96,7 @@ ROUNDABOUT = (
 )
 
 
-def test_the_way_between_two_states_is_the_shortest_that_corrects_nothing_underway() -> None:
+def test_the_path_between_two_states_is_the_shortest_without_a_correction() -> None:
     assert paths(ROUNDABOUT) == {
         (S.INCOMPLETE, S.TRIALING): ("long",),
         (S.INCOMPLETE, S.ACTIVE): ("first",),

@@ -19,7 +19,7 @@ def test_only_a_decimal_is_an_amount(amount: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "sNaN"])
-def test_what_is_no_number_is_no_money(text: str) -> None:
+def test_text_that_is_not_a_number_is_not_money(text: str) -> None:
     with pytest.raises(InvalidMoney, match="not an amount"):
         Money(Decimal(text))
 
@@ -31,7 +31,7 @@ def test_more_than_two_decimals_are_refused_and_named(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["92233720368547758.08", "1E+400", "1E+30"])
-def test_what_does_not_fit_64_bits_of_minor_units_is_refused(text: str) -> None:
+def test_amounts_beyond_64_bits_of_minor_units_are_rejected(text: str) -> None:
     with pytest.raises(InvalidMoney, match="out of range"):
         Money(Decimal(text))
 
@@ -68,12 +68,12 @@ def test_money_is_multiplied_by_whole_numbers_only() -> None:
 
 
 @pytest.mark.parametrize("amount", ["0.00", "-1.00"])
-def test_a_charge_is_more_than_nothing(amount: str) -> None:
+def test_a_charge_is_above_zero(amount: str) -> None:
     with pytest.raises(InvalidMoney, match="the price is"):
         positive(gel(amount), "the price")
 
 
-def test_text_becomes_money_or_a_sentence() -> None:
+def test_text_is_parsed_as_money_or_rejected_with_a_message() -> None:
     assert Money.parse("145.00") == gel("145.00")
     with pytest.raises(InvalidMoney, match="'ten' is not a decimal number"):
         Money.parse("ten")
@@ -108,6 +108,6 @@ def test_amounts_of_one_currency_are_ordered() -> None:
     assert str(large) == "2.00 GEL"
 
 
-def test_text_with_too_many_decimals_is_a_number_and_no_money() -> None:
+def test_text_with_too_many_decimals_is_not_money() -> None:
     with pytest.raises(InvalidMoney, match="more than two decimals"):
         Money.parse("10.001")

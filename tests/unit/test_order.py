@@ -32,7 +32,7 @@ def test_a_paid_report_completes_an_order_step_by_step() -> None:
     ]
 
 
-def test_the_same_report_twice_says_nothing_new() -> None:
+def test_a_repeated_report_changes_nothing() -> None:
     order = an_order()
     order.observe(report(S.COMPLETED), NOW)
     steps = len(order.steps)
@@ -72,9 +72,7 @@ def test_a_rejection_keeps_code_and_reason() -> None:
         ({"external_order_id": "SUB-000000000000"}, "to our order SUB-000000000000"),
     ],
 )
-def test_a_report_that_does_not_fit_marks_the_order_and_completes_nothing(
-    changes: dict[str, object], reason: str
-) -> None:
+def test_a_contradictory_report_marks_the_order_and_completes_nothing(changes: dict[str, object], reason: str) -> None:
     order = an_order()
     order.observe(report(S.PROCESSING), NOW)
     events = order.observe(report(S.COMPLETED, **changes), LATER)
@@ -98,7 +96,7 @@ def test_reasons_for_attention_are_bounded() -> None:
     assert len(order.attention) == MOST_ATTENTION_REASONS
 
 
-def test_a_discount_that_the_report_states_is_taken_off() -> None:
+def test_a_stated_discount_is_deducted() -> None:
     order = an_order()
     order.observe(report(S.COMPLETED, transferred=gel("140.00"), discount=gel("5.00")), NOW)
     assert (order.state, order.captured) == (OrderState.COMPLETED, gel("140.00"))
@@ -140,7 +138,7 @@ def test_a_total_without_a_list_counts_and_the_list_replaces_it() -> None:
     assert order.refunded == gel("10.00")
 
 
-def test_a_refund_in_progress_has_not_gone() -> None:
+def test_a_refund_in_progress_is_not_completed() -> None:
     order = an_order()
     order.observe(report(S.REFUND_REQUESTED, refunds=(refund("a1", "145.00", completed=False),)), NOW)
     assert (order.state, order.refunded) == (OrderState.COMPLETED, gel("0.00"))
@@ -211,7 +209,7 @@ def test_refused_by_the_bank_is_rejected_only_while_it_was_not_created_there() -
     assert paid.state is OrderState.COMPLETED
 
 
-def test_checks_come_more_and_more_rarely_and_end_when_it_is_settled() -> None:
+def test_checks_become_rarer_and_stop_when_the_order_is_settled() -> None:
     order = an_order()
     waits = []
     now = NOW

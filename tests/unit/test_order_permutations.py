@@ -62,7 +62,7 @@ def test_every_permutation_with_repetition_ends_alike(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HISTORIES | MANUAL_HISTORIES)
-def test_hearing_everything_ends_where_hearing_it_in_order_ends(name: str) -> None:
+def test_reports_in_any_order_end_in_the_same_state(name: str) -> None:
     make = a_manual_order if name in MANUAL_HISTORIES else an_order
     history = (HISTORIES | MANUAL_HISTORIES)[name]
     expected, _ = end(make(), history)

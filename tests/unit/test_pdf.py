@@ -47,14 +47,14 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_letter_of_a_name_is_printed(name: str) -> None:
+def test_every_character_of_a_name_is_printed(name: str) -> None:
     assert words(name) in words(page_of(name).get_text_bounded())
 
 
 @pytest.mark.parametrize(
     ("name", "printed"), [("ᲐᲑᲒ", "აბგ"), ("5 ₾", "5 GEL"), ("北京 LLC", "?? LLC"), ("Cafe\u0301", "Café")]
 )
-def test_what_the_font_has_no_letter_for_does_not_vanish(name: str, printed: str) -> None:
+def test_a_missing_glyph_is_printed_as_a_question_mark(name: str, printed: str) -> None:
     assert printed in words(page_of(name).get_text_bounded())
     assert printed in words(page_of("Acme", description=name).get_text_bounded())
 

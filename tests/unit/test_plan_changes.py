@@ -52,7 +52,7 @@ async def pay(world: World, order: Order | None) -> Order:
     return await world.order(order.id)
 
 
-async def test_an_upgrade_now_pays_the_full_price_and_turns_what_is_left_into_days(world: World) -> None:
+async def test_an_immediate_upgrade_costs_the_full_price_and_turns_unused_time_into_days(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=2, terms=AUTOMATIC)
     world.clock.advance(days=14)  # half of the 28 days to 28 February is left: 50 GEL, 8 days of 31
     changed = await world.change_plan.change(ACME, lambda _: seats(4), When.NOW)
@@ -128,7 +128,7 @@ async def test_an_upgrade_that_a_renewal_overtook_counts_the_renewed_month_too(w
     assert timedelta(days=14) <= subscription.anchor - FEBRUARY <= timedelta(days=17)
 
 
-async def test_a_cheaper_plan_is_no_upgrade(world: World) -> None:
+async def test_a_cheaper_plan_is_not_an_upgrade(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=4)
     with pytest.raises(ChangeRefused, match="change from the next period instead"):
         await world.change_plan.change(ACME, lambda _: seats(2), When.NOW)
@@ -180,7 +180,7 @@ async def test_a_change_that_is_paid_for_is_not_dropped(world: World) -> None:
     assert (await world.subscription()).plan_of(1).price == gel("100.00")
 
 
-async def test_back_to_what_runs_is_no_change(world: World) -> None:
+async def test_requesting_the_current_plan_is_not_a_change(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=4)
     await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)
     await world.change_plan.change(ACME, lambda _: seats(4), When.LATER)
@@ -224,7 +224,7 @@ async def test_days_in_sentences_are_days_of_the_time_zone(world: World) -> None
     assert "until 2026-03-01" in SubscriptionCancelled.of(cancelled, world.clock.moment).message
 
 
-async def test_a_reduction_of_seats_is_taken_back_by_asking_for_what_runs(world: World) -> None:
+async def test_a_reduction_of_seats_is_cancelled_by_requesting_the_current_number(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=3)
     bought = (await world.subscription()).plan
     with pytest.raises(ChangeRefused, match="is already in force"):
@@ -267,7 +267,7 @@ async def test_the_seats_of_a_flat_package_cannot_be_changed(world: World) -> No
         await world.change_plan.change(ACME, lambda has: evolve(has, seats=6), When.NOW_IF_MORE_EXPENSIVE)
 
 
-async def test_features_are_added_and_taken_away(world: World) -> None:
+async def test_features_are_added_and_removed(world: World) -> None:
     order = await world.checkout.buy(ACME, Selection(features=("tickets",), seats=2))
     await pay(world, order)
     added = await world.change_plan.change(ACME, lambda has: has.with_feature("calls"), When.LATER)
@@ -284,7 +284,7 @@ async def test_a_package_takes_no_single_features(world: World) -> None:
         await world.change_plan.change(ACME, lambda has: has.with_feature("calls"), When.LATER)
 
 
-async def test_nothing_changes_where_nothing_runs(world: World) -> None:
+async def test_nothing_changes_without_an_active_subscription(world: World) -> None:
     for change in (
         world.change_plan.preview(ACME, lambda _: seats(2)),
         world.change_plan.change(ACME, lambda _: seats(2), When.LATER),
@@ -351,7 +351,7 @@ def _worth(moment: datetime, days: int, price: Money, zone: str) -> Fraction:
     return worth
 
 
-async def test_what_is_not_paid_now_has_no_extra_days(world: World) -> None:
+async def test_a_scheduled_change_has_no_extra_days(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=4)
     assert (await world.change_plan.preview(ACME, lambda _: seats(2))).preview.extra_days == 0
     changed = await world.change_plan.change(ACME, lambda _: seats(2), When.LATER)

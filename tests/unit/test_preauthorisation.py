@@ -43,7 +43,7 @@ async def test_held_money_gives_no_access_until_it_is_captured(world: World) -> 
     assert (await world.subscription()).has_access(world.clock.moment)
 
 
-async def test_part_of_what_is_held_can_be_captured(world: World) -> None:
+async def test_part_of_a_hold_can_be_captured(world: World) -> None:
     order = await world.preauthorisation.capture(OPERATOR, (await held(world)).id, Decimal("100.00"))
     assert (order.state, order.captured) == (OrderState.COMPLETED, gel("100.00"))
 
@@ -53,7 +53,7 @@ async def test_a_hold_can_be_released(world: World) -> None:
     assert order.state is OrderState.REJECTED
 
 
-async def test_it_happens_once_and_one_excludes_the_other(world: World) -> None:
+async def test_capture_and_release_happen_once_and_exclude_each_other(world: World) -> None:
     order = await held(world)
     captured = await world.preauthorisation.capture(OPERATOR, order.id)
     assert (await world.preauthorisation.capture(OPERATOR, order.id)).captured == captured.captured
@@ -64,7 +64,7 @@ async def test_it_happens_once_and_one_excludes_the_other(world: World) -> None:
     assert (world.bank.count("capture"), world.bank.count("release")) == (1, 0)
 
 
-async def test_only_held_money_and_no_more_of_it(world: World) -> None:
+async def test_a_capture_takes_only_held_money_and_no_more(world: World) -> None:
     order = await held(world)
     with pytest.raises(AmountTooLarge):
         await world.preauthorisation.capture(OPERATOR, order.id, Decimal("145.01"))

@@ -27,7 +27,7 @@ def test_features_add_up_and_a_flat_price_is_taken_where_it_is_less() -> None:
     assert plan(catalogue(), chosen, Currency.GEL).price == gel("54.00")
 
 
-def test_the_order_of_features_makes_no_other_selection() -> None:
+def test_the_order_of_features_does_not_matter() -> None:
     assert Selection(features=("calls", "tickets")) == Selection(features=("tickets", "calls", "calls"))
 
 
@@ -54,7 +54,7 @@ def test_an_impossible_selection_names_its_field(arguments: dict[str, object], f
         (Selection(package_id=1), "USD", "no price in USD; currencies: GEL, EUR"),
     ],
 )
-def test_what_is_not_sold_is_said_with_what_is(selection: Selection, currency: str, message: str) -> None:
+def test_an_unknown_item_is_rejected_with_the_items_on_sale(selection: Selection, currency: str, message: str) -> None:
     with pytest.raises(InvalidSelection, match=message):
         plan(catalogue(), selection, Currency(currency))
 

@@ -58,7 +58,7 @@ def derived(base: type) -> set[type]:
     return {base, *(one for child in base.__subclasses__() for one in derived(child))}
 
 
-def test_what_calls_take_and_give_can_be_imported() -> None:
+def test_types_of_arguments_and_results_can_be_imported() -> None:
     missing = {one.__name__ for one in met()} - set(echodesk_billing.__all__)
     assert missing == set()
 

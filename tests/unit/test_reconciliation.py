@@ -45,7 +45,7 @@ async def test_our_own_clock_rejects_nothing(world: World) -> None:
     assert (await world.order(order.id)).state is OrderState.PROCESSING
 
 
-async def test_only_what_is_due_is_asked_about(world: World) -> None:
+async def test_only_due_orders_are_checked(world: World) -> None:
     await world.buy()
     assert await reconcile(world, None) == []
     world.clock.advance(minutes=1)
@@ -53,14 +53,14 @@ async def test_only_what_is_due_is_asked_about(world: World) -> None:
     assert await reconcile(world, None) == []
 
 
-async def test_young_orders_can_be_left_alone(world: World) -> None:
+async def test_young_orders_can_be_skipped(world: World) -> None:
     await world.buy()
     assert await reconcile(world, timedelta(minutes=5)) == []
     world.clock.advance(minutes=5)
     assert len(await reconcile(world, timedelta(minutes=5))) == 1
 
 
-async def test_a_bank_that_cannot_be_reached_is_asked_again_later(world: World) -> None:
+async def test_a_check_is_repeated_later_where_the_bank_cannot_be_reached(world: World) -> None:
     order = await world.buy()
     world.bank.failures = [GatewayUnavailable("down")]
     world.clock.advance(minutes=1)
@@ -69,14 +69,14 @@ async def test_a_bank_that_cannot_be_reached_is_asked_again_later(world: World) 
     assert (await world.order(order.id)).check_at == world.clock.moment + timedelta(minutes=1)
 
 
-async def test_many_orders_are_each_asked_about_once(world: World) -> None:
+async def test_many_orders_are_each_checked_once(world: World) -> None:
     for number in range(130):
         await world.buy(f"tenant-{number}")
     assert len(await reconcile(world)) == 130
     assert len([call for call in world.bank.calls if call[0] == "receipt"]) == 130
 
 
-async def test_without_credentials_it_says_so(world: World) -> None:
+async def test_without_credentials_it_reports_that(world: World) -> None:
     world.bank.is_configured = False
     with pytest.raises(GatewayNotConfigured):
         await reconcile(world)

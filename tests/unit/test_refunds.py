@@ -30,7 +30,7 @@ OPERATOR = principal("echodesk", Scope.OPERATOR)
 S = BankStatus
 
 
-async def test_a_refund_is_stored_before_the_bank_is_asked_and_goes_when_the_bank_says_so(world: World) -> None:
+async def test_a_refund_is_stored_before_the_bank_is_called_and_completed_by_its_report(world: World) -> None:
     order = await world.buy_and_pay()
     order, asked = await world.refunds.refund(OPERATOR, order.id, Decimal("45.00"), "unhappy")
     assert (order.state, order.refunded) == (OrderState.COMPLETED, gel("0.00"))
@@ -42,7 +42,7 @@ async def test_a_refund_is_stored_before_the_bank_is_asked_and_goes_when_the_ban
     assert (order.state, order.refunded, order.check_at) == (OrderState.REFUNDED_PARTIALLY, gel("45.00"), None)
 
 
-async def test_part_then_the_rest_then_nothing_more(world: World) -> None:
+async def test_a_partial_refund_then_the_rest_then_no_more(world: World) -> None:
     order = await world.buy_and_pay()
     await world.refunds.refund(OPERATOR, order.id, Decimal("45.00"))
     _, rest = await world.refunds.refund(OPERATOR, order.id)
@@ -61,14 +61,16 @@ async def test_part_then_the_rest_then_nothing_more(world: World) -> None:
     ("amount", "error"),
     [("145.01", AmountTooLarge), ("0.00", InvalidMoney), ("-5.00", InvalidMoney), ("1.001", InvalidMoney)],
 )
-async def test_an_impossible_amount_asks_the_bank_nothing(world: World, amount: str, error: type[Exception]) -> None:
+async def test_an_impossible_amount_causes_no_call_to_the_bank(
+    world: World, amount: str, error: type[Exception]
+) -> None:
     order = await world.buy_and_pay()
     with pytest.raises(error):
         await world.refunds.refund(OPERATOR, order.id, Decimal(amount))
     assert world.bank.count("refund") == 0
 
 
-async def test_what_is_not_paid_cannot_be_refunded(world: World) -> None:
+async def test_an_unpaid_order_cannot_be_refunded(world: World) -> None:
     order = await world.buy()
     with pytest.raises(IllegalTransition, match="is processing: refund is not possible"):
         await world.refunds.refund(OPERATOR, order.id)
@@ -126,14 +128,14 @@ def test_a_callback_before_the_answer_to_our_request_is_the_same_refund() -> Non
     assert [(one.id, one.action_id, one.state) for one in order.refunds] == [("ours", "a1", RefundState.COMPLETED)]
 
 
-def test_a_refund_made_at_the_banks_office_counts_against_what_is_left() -> None:
+def test_a_refund_made_in_the_banks_back_office_reduces_what_is_left() -> None:
     order = an_order()
     order.observe(report(S.REFUNDED_PARTIALLY, refunds=(refund("a1", "100.00"),)), NOW)
     with pytest.raises(AmountTooLarge):
         refunding.request_refund(order, gel("50.00"), refund_id="ours", reason="", at=NOW)
 
 
-def test_asking_with_the_same_id_is_asking_once() -> None:
+def test_a_refund_repeated_with_its_id_is_requested_once() -> None:
     order = an_order()
     order.observe(report(S.COMPLETED), NOW)
     first, second = (refunding.request_refund(order, None, refund_id="r", reason="", at=NOW) for _ in range(2))
@@ -148,7 +150,7 @@ def test_a_refund_in_another_currency_is_refused() -> None:
         refunding.request_refund(order, Money(Decimal(1), Currency.EUR), refund_id="r", reason="", at=NOW)
 
 
-def test_success_after_failure_is_believed() -> None:
+def test_a_success_after_a_failure_is_accepted() -> None:
     order = an_order()
     order.observe(report(S.COMPLETED, refunds=(refund("a1", "145.00", failed="162"),)), NOW)
     assert order.refunds[0].state is RefundState.FAILED
@@ -159,7 +161,7 @@ def test_success_after_failure_is_believed() -> None:
     assert [one.state for one in order.refunds] == [RefundState.COMPLETED]
 
 
-async def test_a_refund_that_takes_its_time_is_asked_about_until_it_has_gone(world: World) -> None:
+async def test_a_slow_refund_is_checked_until_it_is_completed(world: World) -> None:
     order = await world.buy_and_pay()
     order, _ = await world.refunds.refund(OPERATOR, order.id)
     for _ in range(3):
@@ -172,7 +174,7 @@ async def test_a_refund_that_takes_its_time_is_asked_about_until_it_has_gone(wor
     assert [one async for one in world.reconcile.run()] == []
 
 
-async def test_two_equal_refunds_of_which_the_second_reached_the_bank_first_both_go(world: World) -> None:
+async def test_two_equal_refunds_are_both_made_when_the_second_arrives_first(world: World) -> None:
     order = await world.buy_and_pay()
     world.bank.failures_of["refund"] = [GatewayTimeout("silence"), GatewayTimeout("silence")]
     for _ in range(2):
@@ -198,7 +200,7 @@ async def test_two_equal_refunds_of_which_the_second_reached_the_bank_first_both
     }
 
 
-def test_two_equal_refunds_whose_actions_were_taken_for_each_other_change_places_and_no_money_is_lost() -> None:
+def test_two_equal_refunds_with_swapped_actions_are_corrected_without_loss() -> None:
     order = an_order()
     order.observe(report(BankStatus.COMPLETED), NOW)
     for refund_id in ("one", "other"):
@@ -212,7 +214,7 @@ def test_two_equal_refunds_whose_actions_were_taken_for_each_other_change_places
     assert order.refunded == gel("80.00")
 
 
-def test_two_refunds_that_change_places_take_how_they_ended_and_why_with_them() -> None:
+def test_swapped_refunds_take_their_outcome_and_reason_with_them() -> None:
     order = an_order()
     order.observe(report(BankStatus.COMPLETED), NOW)
     for refund_id in ("one", "other"):

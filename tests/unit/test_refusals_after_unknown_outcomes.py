@@ -90,7 +90,7 @@ async def test_a_refused_first_attempt_does_not_reject_a_charge_that_another_pro
     assert (await world.order(order.id)).state is OrderState.COMPLETED
 
 
-async def test_a_refused_first_attempt_does_not_fail_a_refund_that_another_process_asked_for_meanwhile(
+async def test_a_refused_first_attempt_does_not_fail_a_refund_requested_by_another_process(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = await world.buy_and_pay()
@@ -110,7 +110,7 @@ async def test_a_refused_first_attempt_does_not_fail_a_refund_that_another_proce
     assert asked.state is RefundState.REQUESTED
 
 
-def test_what_is_asked_for_while_the_bank_is_asked_is_asked_next() -> None:
+def test_a_check_requested_during_a_check_is_made_next() -> None:
     """A callback contradicts a rejection while reconciliation is still writing down what it found before."""
     order = an_order()
     planned = order.check_at
@@ -208,7 +208,7 @@ async def refund_with_unknown_outcome(world: World, *, with_effect: bool) -> Ord
     return order
 
 
-async def test_a_refused_repetition_does_not_fail_a_refund_that_went(world: World) -> None:
+async def test_a_refused_repetition_does_not_fail_a_successful_refund(world: World) -> None:
     order = await refund_with_unknown_outcome(world, with_effect=True)
     world.clock.advance(hours=2)
     await reconcile(world)
@@ -241,7 +241,7 @@ async def test_a_refund_whose_key_may_be_forgotten_is_sent_again_only_where_the_
 
 
 @pytest.mark.parametrize("status", [400, 409])
-async def test_a_refused_deletion_does_not_make_a_card_forgotten(world: World, status: int) -> None:
+async def test_a_refused_deletion_does_not_count_as_deleted(world: World, status: int) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     world.bank.failures_of["forget card"] = [GatewayRefused(status, "not now")]
     card = await world.cards.forget(ACME)

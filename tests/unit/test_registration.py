@@ -43,7 +43,7 @@ async def born(world: World) -> list[TenantRegistered]:
     return [event for event in await world.events() if isinstance(event, TenantRegistered)]
 
 
-async def test_a_tenant_is_born_when_its_order_is_paid_and_not_before(world: World) -> None:
+async def test_a_tenant_is_created_when_its_order_is_paid_and_not_before(world: World) -> None:
     order = await register(world)
     assert (order.purpose, order.amount, order.tenant_id) == (Purpose.REGISTRATION, gel("100.00"), "acme")
     assert order.request.description == "EchoDesk Team - Acme LLC"
@@ -54,7 +54,7 @@ async def test_a_tenant_is_born_when_its_order_is_paid_and_not_before(world: Wor
     assert (await world.subscription()).state is SubscriptionState.ACTIVE
 
 
-async def test_incident_14_creating_the_tenant_may_fail_and_is_tried_again(world: World) -> None:
+async def test_incident_14_creating_the_tenant_may_fail_and_is_retried(world: World) -> None:
     """The tenant was created in the callback's request; it failed, and the bank's retry found "already paid"."""
     order = await register(world)
     tries: list[str] = []
@@ -83,7 +83,7 @@ async def test_a_name_is_reserved_until_it_expires(world: World) -> None:
     assert (await register(world, OTHER)).amount == gel("100.00")
 
 
-async def test_the_same_person_may_begin_again(world: World) -> None:
+async def test_the_same_applicant_may_register_again(world: World) -> None:
     first = await register(world)
     assert (await register(world)).id == first.id
     again = await world.register.register(APPLICANT, Selection(package_id=2))
@@ -121,14 +121,14 @@ async def test_a_tenant_that_exists_cannot_be_registered(world: World) -> None:
         await register(world, evolve(APPLICANT, schema_name="initech"))
 
 
-async def test_a_payment_is_heard_twice_and_the_tenant_is_born_once(world: World) -> None:
+async def test_a_payment_reported_twice_creates_the_tenant_once(world: World) -> None:
     order = await register(world)
     await pay(world, order)
     await world.hear(order)
     assert len(await born(world)) == 1
 
 
-async def test_what_was_passed_along_is_encrypted_and_erased_after_a_while(world: World) -> None:
+async def test_a_payload_is_encrypted_and_erased_after_a_while(world: World) -> None:
     order = await register(world)
     stored = await world.storage.read(lambda uow: uow.registrations.get(order.id))
     assert stored is not None
@@ -191,7 +191,7 @@ async def test_a_different_request_within_a_minute_gets_its_own_order(world: Wor
     assert await world.register.payload(first.id) == SECRET
 
 
-async def test_the_very_same_within_a_minute_is_a_double_click_with_or_without_keys(world: World) -> None:
+async def test_an_equal_request_within_a_minute_is_a_double_click_with_or_without_keys(world: World) -> None:
     ids = {(await register(world)).id, (await register(world, key="a")).id, (await register(world, key="b")).id}
     assert len(ids) == 1
 
@@ -218,7 +218,7 @@ async def test_a_paid_registration_names_the_tenant_and_a_new_name_shows_on_what
     assert order.request.description == "EchoDesk Team - Acme Group"
 
 
-async def test_a_caller_that_gives_no_name_keeps_the_one_that_is_known(world: World) -> None:
+async def test_a_caller_without_a_name_keeps_the_known_one(world: World) -> None:
     await pay(world, await register(world))
     nameless = evolve(principal("acme"), tenant_name="acme")
     assert (await world.checkout.pay_now(nameless)).request.tenant_name == "Acme LLC"

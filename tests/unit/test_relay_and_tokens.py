@@ -70,7 +70,7 @@ async def test_one_relay_works_at_a_time(world: World) -> None:
     assert await world.relay.run() == 4
 
 
-async def test_a_token_opens_until_it_is_revoked_or_expires(world: World) -> None:
+async def test_a_token_is_valid_until_it_is_revoked_or_expires(world: World) -> None:
     token = await world.tokens.issue(principal("acme"))
     short = await world.tokens.issue(principal("globex"), lifetime=timedelta(days=1))
     assert await world.tokens.authenticate(token) == principal("acme")

@@ -126,7 +126,7 @@ async def test_a_job_that_runs_all_the_time_charges_a_period_once(world: World) 
     assert world.bank.count("create") == 2
 
 
-async def test_a_year_without_anybody(world: World) -> None:
+async def test_a_year_of_renewals_without_any_request(world: World) -> None:
     await with_card(world)
     for _ in range(12):
         paid_until = (await world.subscription()).paid_until
@@ -139,7 +139,7 @@ async def test_a_year_without_anybody(world: World) -> None:
     assert len(await world.views.invoices(ACME)) == 13
 
 
-async def test_107_is_tried_again_after_4_hours_3_days_and_7_days_and_then_suspended(world: World) -> None:
+async def test_107_is_retried_after_4_hours_3_days_and_7_days_and_then_suspended(world: World) -> None:
     await with_card(world)
     world.clock.moment = FEBRUARY
     await world.charge_due("107")
@@ -158,7 +158,7 @@ async def test_107_is_tried_again_after_4_hours_3_days_and_7_days_and_then_suspe
     assert await world.renewals() == []
 
 
-async def test_105_asks_for_a_card_at_once_and_is_never_tried_again(world: World) -> None:
+async def test_105_asks_for_a_card_at_once_and_is_never_retried(world: World) -> None:
     await with_card(world)
     world.clock.moment = FEBRUARY
     await world.charge_due("105")
@@ -292,7 +292,7 @@ async def test_a_worker_that_was_stopped_within_the_grace_charges_late_and_keeps
     assert (await world.subscription()).paid_until == MARCH
 
 
-async def test_missed_tries_are_not_made_up_for(world: World) -> None:
+async def test_missed_retries_are_skipped(world: World) -> None:
     await with_card(world)
     world.clock.moment = FEBRUARY
     await world.charge_due("107")
@@ -322,7 +322,7 @@ async def test_there_is_no_reminder_where_the_card_will_be_charged(world: World)
     assert [event for event in await world.events() if isinstance(event, ReminderDue)] == []
 
 
-async def test_a_card_that_expires_is_reminded_of(world: World) -> None:
+async def test_an_expiring_card_gets_a_reminder(world: World) -> None:
     await with_card(world)
     expiry = datetime(2031, 1, 1, tzinfo=UTC)
     for days in (8, 7, 5, 3, 1):
@@ -407,7 +407,7 @@ async def test_the_dry_run_shows_due_work_and_changes_nothing(world: World) -> N
     assert len(await world.renew.due(10)) == 2
 
 
-async def test_a_claimed_subscription_is_left_alone_until_the_claim_runs_out(world: World) -> None:
+async def test_a_claimed_subscription_is_skipped_until_the_claim_expires(world: World) -> None:
     await with_card(world)
     world.clock.moment = FEBRUARY
     assert await world.renew.claim(10) == ["acme"]
@@ -416,7 +416,7 @@ async def test_a_claimed_subscription_is_left_alone_until_the_claim_runs_out(wor
     assert await world.renew.claim(10) == ["acme"]
 
 
-async def test_cancelling_while_a_charge_is_in_flight_gives_the_charge_back(world: World) -> None:
+async def test_cancelling_while_a_charge_is_in_progress_refunds_the_charge(world: World) -> None:
     await with_card(world)
     world.clock.moment = FEBRUARY
     (renewed,) = await world.renewals()

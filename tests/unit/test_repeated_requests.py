@@ -25,7 +25,7 @@ AUTOMATIC = Terms(save_card=SaveCard.AUTOMATIC)
 
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("error", [GatewayTimeout("silence"), GatewayUnavailable("busy", 30)])
-async def test_a_refund_repeated_after_an_error_goes_once(world: World, error: Exception, named: bool) -> None:
+async def test_a_refund_repeated_after_an_error_is_made_once(world: World, error: Exception, named: bool) -> None:
     order = await world.buy_and_pay()
     name = str(uuid4()) if named else None
     world.bank.failures_of["refund"] = [error]  # type: ignore[list-item]
@@ -37,14 +37,14 @@ async def test_a_refund_repeated_after_an_error_goes_once(world: World, error: E
     assert len({key for kind, key in world.bank.calls if kind == "refund"}) == 1
 
 
-async def test_two_refunds_of_the_same_amount_are_two_where_they_have_two_names(world: World) -> None:
+async def test_two_refunds_of_the_same_amount_with_two_ids_are_two(world: World) -> None:
     order = await world.buy_and_pay()
     for _ in range(2):
         after, _ = await world.refunds.refund(OPERATOR, order.id, TEN, refund_id=str(uuid4()))
     assert len(after.refunds) == 2
 
 
-async def test_a_refund_that_the_bank_took_up_a_minute_ago_is_not_repeated_by_asking_again(world: World) -> None:
+async def test_a_refund_accepted_a_minute_ago_is_not_repeated(world: World) -> None:
     order = await world.buy_and_pay()
     await world.refunds.refund(OPERATOR, order.id, TEN)
     world.clock.advance(minutes=2)
@@ -52,14 +52,14 @@ async def test_a_refund_that_the_bank_took_up_a_minute_ago_is_not_repeated_by_as
     assert len(after.refunds) == 2
 
 
-async def test_one_name_for_two_orders_makes_two_refunds(world: World) -> None:
+async def test_one_refund_id_on_two_orders_makes_two_refunds(world: World) -> None:
     orders, name = [await world.buy_and_pay(tenant) for tenant in ("acme", "globex")], str(uuid4())
     for order in orders:
         await world.refunds.refund(OPERATOR, order.id, TEN, refund_id=name)
     assert len({key for kind, key in world.bank.calls if kind == "refund"}) == 2
 
 
-async def test_a_name_of_a_refund_is_for_one_amount_and_is_a_uuid(world: World) -> None:
+async def test_a_refund_id_is_a_uuid_and_belongs_to_one_amount(world: World) -> None:
     order, name = await world.buy_and_pay(), str(uuid4())
     await world.refunds.refund(OPERATOR, order.id, TEN, refund_id=name)
     with pytest.raises(InvalidSelection, match=r"asked for 10.00 GEL, not 20.00 GEL"):
@@ -85,7 +85,7 @@ async def test_a_purchase_repeated_under_its_key_is_the_same_order_whatever_beca
     assert (again.id, again.state, world.bank.count("create")) == (order.id, OrderState.COMPLETED, 1)
 
 
-async def test_another_tenants_equal_key_is_another_key(world: World) -> None:
+async def test_equal_keys_of_two_tenants_are_different_keys(world: World) -> None:
     assert (await world.buy(key="k")).id != (await world.buy("globex", key="k")).id
 
 
@@ -152,7 +152,7 @@ async def test_an_upgrade_repeated_under_its_key_after_it_was_paid_is_the_same_o
     assert again.order.id == changed.order.id
 
 
-async def test_what_the_bank_refused_is_refused_again_under_its_key(world: World) -> None:
+async def test_an_order_refused_by_the_bank_is_refused_again_under_its_key(world: World) -> None:
     world.bank.failures_of["create"] = [GatewayRefused(400, "callback_url")]
     for _ in range(2):
         with pytest.raises(GatewayRefused, match="callback_url"):

@@ -20,7 +20,7 @@ PRODUCTION = {
 }
 
 
-def test_with_nothing_set_it_starts_on_this_machine() -> None:
+def test_without_any_setting_it_starts_on_this_machine() -> None:
     settings = load_settings({})
     assert settings.callback_url == "http://127.0.0.1:8080/api/payments/webhook/"
     assert settings.database_url == "sqlite:///var/billing.sqlite3"
@@ -30,7 +30,7 @@ def test_https_is_added_to_the_public_address() -> None:
     assert load_settings(PRODUCTION).callback_url == "https://api.echodesk.ge/api/payments/webhook/"
 
 
-def test_the_callback_key_may_be_text_text_on_one_line_or_a_file(tmp_path: Path) -> None:
+def test_the_callback_key_may_be_pem_text_one_line_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "bank.pem"
     file.write_text(BANK_PUBLIC_KEY * 2)
     for value, keys in ((BANK_PUBLIC_KEY, 1), (BANK_PUBLIC_KEY.replace("\n", "\\n"), 1), (str(file), 2)):
@@ -48,7 +48,7 @@ def test_the_callback_key_may_be_text_text_on_one_line_or_a_file(tmp_path: Path)
         ("http://127.0.0.1:9000/payments/v1", False),
     ],
 )
-def test_the_test_environments_key_is_good_at_its_own_addresses_only(address: str, *, is_test: bool) -> None:
+def test_the_test_environments_key_is_valid_only_at_its_own_urls(address: str, *, is_test: bool) -> None:
     settings = load_settings({**PRODUCTION, "BOG_API_BASE_URL": address})
     built_in = load_keys(TEST_PUBLIC_KEY if is_test else BANK_PUBLIC_KEY)
     assert [key.public_numbers() for key in settings.callback_keys()] == [key.public_numbers() for key in built_in]
@@ -85,7 +85,7 @@ def test_the_test_environments_key_is_good_at_its_own_addresses_only(address: st
         ({**PRODUCTION, "BILLING_CLOCK_URL": "http://127.0.0.1:8081/sandbox/clock"}, "BILLING_CLOCK_URL is set while"),
     ],
 )
-def test_what_is_wrong_is_one_line_that_names_the_variable(environment: dict[str, str], message: str) -> None:
+def test_an_invalid_setting_is_one_line_that_names_the_variable(environment: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidSettings, match=message) as caught:
         load_settings(environment)
     assert "\n" not in str(caught.value)
@@ -110,7 +110,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("name", Settings.__struct_encode_fields__)
-def test_an_odd_value_is_taken_or_refused_by_the_name_of_its_setting(name: str) -> None:
+def test_an_odd_value_is_accepted_or_rejected_with_the_name_of_its_setting(name: str) -> None:
     for value in ODD:
         try:
             load_settings({name: value})
@@ -149,12 +149,12 @@ def test_secrets_are_hidden_by_key_and_by_looks(fields: dict[str, str]) -> None:
     assert "4000 0000" not in str(written)
 
 
-def test_what_is_no_secret_is_left_alone() -> None:
+def test_ordinary_log_values_are_not_redacted() -> None:
     fields = {"event": "order.created", "order_id": "SUB-9F2C7A1B04DE", "amount": "145.00 GEL"}
     assert redact(None, "info", dict(fields)) == fields
 
 
-def test_what_libraries_log_is_one_line_of_json_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_of_libraries_are_json_lines_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     kept, before = structlog.get_config(), logging.getLogger().handlers[:]
     try:
         configure_logs("json", "info")

@@ -27,7 +27,7 @@ def sign(body: bytes = BODY, key: rsa.RSAPrivateKey = KEY, algorithm: HashAlgori
 KEYS = load_keys(pem(KEY))
 
 
-def test_the_right_signature_over_the_right_bytes() -> None:
+def test_a_signature_is_verified_over_the_exact_bytes() -> None:
     assert verify(KEYS, BODY, sign()) is Verdict.VALID
     assert verify(KEYS, BODY, quote(sign(), safe="")) is Verdict.VALID
     assert verify(KEYS, BODY, f" {sign()}\n") is Verdict.VALID
@@ -52,7 +52,7 @@ def test_anything_else_is_invalid(body: bytes, signature: str) -> None:
 
 
 @pytest.mark.parametrize("signature", [None, "", "  "])
-def test_no_signature_is_no_lie(signature: str | None) -> None:
+def test_a_missing_signature_is_not_an_invalid_one(signature: str | None) -> None:
     assert verify(KEYS, BODY, signature) is Verdict.UNSIGNED
 
 
@@ -75,6 +75,6 @@ def test_the_banks_published_key_is_built_in() -> None:
         pem(ec.generate_private_key(ec.SECP256R1())),
     ],
 )
-def test_what_is_no_rsa_key_is_refused(text: str) -> None:
+def test_a_key_other_than_rsa_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="PEM block"):
         load_keys(text)

@@ -38,7 +38,7 @@ def test_every_documented_code_has_a_message_in_both_languages() -> None:
         ("162", RetryAdvice.NEVER),
     ],
 )
-def test_codes_say_whether_to_try_again(code: str, advice: RetryAdvice) -> None:
+def test_codes_have_a_retry_advice(code: str, advice: RetryAdvice) -> None:
     assert response_code(code).advice is advice
 
 
@@ -58,5 +58,5 @@ def test_the_domain_loads_no_adapter(module: str) -> None:
     assert run.stdout.strip() == ""
 
 
-def test_what_the_docs_take_from_the_code_is_fresh() -> None:
+def test_generated_parts_of_the_docs_are_current() -> None:
     assert generate.stale() == []

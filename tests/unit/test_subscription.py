@@ -116,7 +116,7 @@ def test_cancelling_in_grace_ends_at_once() -> None:
     assert not subscription.has_access(FEBRUARY + timedelta(days=1))
 
 
-def test_a_cancellation_can_be_taken_back_until_the_end() -> None:
+def test_a_cancellation_can_be_undone_until_the_end() -> None:
     subscription = running()
     subscription.cancel(NOW, immediately=False)
     assert [type(event) for event in subscription.resume(FEBRUARY - timedelta(days=1))] == [SubscriptionResumed]
@@ -127,7 +127,7 @@ def test_a_cancellation_can_be_taken_back_until_the_end() -> None:
     assert subscription.state is SubscriptionState.ENDED
 
 
-def test_only_a_cancellation_can_be_taken_back() -> None:
+def test_only_a_cancellation_can_be_undone() -> None:
     with pytest.raises(IllegalTransition, match="resume is not possible"):
         running().resume(NOW)
 
@@ -165,7 +165,7 @@ def test_buying_after_the_end_starts_a_new_anchor_with_a_new_period_number() -> 
     assert period == 1
 
 
-def test_paying_a_cancelled_subscription_lets_it_run_on() -> None:
+def test_paying_a_cancelled_subscription_resumes_it() -> None:
     subscription = running()
     subscription.cancel(NOW, immediately=False)
     take_payment(subscription, an_order(period=1), NOW + timedelta(days=3))

@@ -61,7 +61,7 @@ def test_a_plan_that_is_paid_when_its_period_begins_holds_at_once() -> None:
     assert (subscription.plan, subscription.changes) == (a_plan(1, 2), ())
 
 
-def test_a_plan_that_is_paid_ahead_puts_off_the_one_that_was_scheduled() -> None:
+def test_a_plan_paid_in_advance_postpones_the_scheduled_one() -> None:
     subscription = running()
     changes.schedule(subscription, a_plan(1, 2), NOW)
     take_payment(subscription, an_order(order_id="SUB-000000000001", plan=a_plan(1, 3), period=1), NOW)
@@ -69,7 +69,7 @@ def test_a_plan_that_is_paid_ahead_puts_off_the_one_that_was_scheduled() -> None
     assert subscription.changes == (paid_for, PlanChange(period=2, plan=a_plan(1, 2), is_more=False))
 
 
-def test_who_was_asked_to_pay_a_period_is_not_asked_again() -> None:
+def test_a_customer_is_asked_to_pay_a_period_once() -> None:
     subscription = running()
     begins = subscription.paid_until
     assert begins is not None
@@ -79,7 +79,7 @@ def test_who_was_asked_to_pay_a_period_is_not_asked_again() -> None:
     assert owed_purchase(subscription, begins, RenewalPolicy()) is None
 
 
-def test_a_suspended_subscription_waits_for_its_customer_alone() -> None:
+def test_a_suspended_subscription_waits_only_for_its_customer() -> None:
     subscription = running()
     begins = subscription.paid_until
     assert begins is not None
@@ -91,7 +91,7 @@ def test_a_suspended_subscription_waits_for_its_customer_alone() -> None:
 
 
 @pytest.mark.parametrize(("state", "days_before"), [(SubscriptionState.ACTIVE, 9), (SubscriptionState.TRIALING, 7)])
-def test_only_what_is_charged_begins_ahead(state: SubscriptionState, days_before: int) -> None:
+def test_only_automatic_charges_start_early(state: SubscriptionState, days_before: int) -> None:
     subscription = running()
     subscription.state = state
     plan_next(subscription, NOW, RenewalPolicy(ahead=timedelta(days=9)))
@@ -123,7 +123,7 @@ def test_a_period_is_being_charged_from_the_moment_the_charge_is_made() -> None:
     assert owed_purchase(subscription, subscription.paid_until, RenewalPolicy()) is None
 
 
-def test_a_decline_without_a_further_try_suspends_as_soon_as_the_paid_time_is_over() -> None:
+def test_a_decline_without_a_further_retry_suspends_at_the_end_of_the_paid_time() -> None:
     policy = RenewalPolicy(retries=())
     for early, told in (
         (timedelta(seconds=1), [SubscriptionPastDue]),
@@ -185,13 +185,13 @@ def test_an_upgrade_that_is_no_longer_one_when_paid_is_refunded(plan: Plan | Non
     assert told.reason == ("the upgrade is not one any more: Company runs at 145.00 GEL: this payment is refunded")
 
 
-def test_paying_by_hand_pays_the_plan_that_holds_in_the_period() -> None:
+def test_a_manual_payment_pays_the_plan_of_the_period() -> None:
     subscription = running()
     changes.schedule(subscription, a_plan(1, 2), NOW)
     assert offers.renewal(subscription, NOW) == Purchase(purpose=Purpose.MANUAL, plan=a_plan(1, 2), period=1)
 
 
-def test_a_change_holds_within_a_year_and_a_day_and_in_the_currency_that_runs() -> None:
+def test_a_change_takes_effect_within_a_year_in_the_current_currency() -> None:
     subscription, last = running(), date(2027, 2, 1)
     changes.schedule(subscription, a_plan(1, 2), NOW, last)
     with pytest.raises(ChangeRefused, match=r"^2027-02-02 is too far off: a change holds within 366 days$"):
@@ -200,7 +200,7 @@ def test_a_change_holds_within_a_year_and_a_day_and_in_the_currency_that_runs() 
         changes.schedule(subscription, a_plan(1, 2, Currency.EUR), NOW)
 
 
-def test_an_upgrade_is_compared_with_what_runs_and_not_with_what_comes() -> None:
+def test_an_upgrade_is_compared_with_the_current_plan_not_with_scheduled_ones() -> None:
     subscription = running()
     changes.schedule(subscription, a_plan(1, 2), NOW)
     order = paid(order_id="UPG-000000000001", purpose=Purpose.UPGRADE, plan=a_plan(1, 4), period=1)
@@ -236,7 +236,7 @@ def test_days_of_a_trial_that_are_left_are_not_lost_by_an_upgrade() -> None:
     )  # half of a month of 31 days and of 14, rounded up
 
 
-def test_months_that_passed_after_a_trial_are_no_periods() -> None:
+def test_months_after_a_trial_are_not_periods() -> None:
     subscription, summer = trial(), NOW + timedelta(days=150)
     subscription.on_time(summer)
     assert (subscription.state, subscription.first_unpaid(summer)) == (SubscriptionState.SUSPENDED, 0)
@@ -278,7 +278,7 @@ def test_a_plan_that_is_paid_for_after_another_began_changes_it_again() -> None:
 
 
 @pytest.mark.parametrize(("purpose", "period"), [(Purpose.MANUAL, 1), (Purpose.RENEWAL, 3)])
-def test_what_is_paid_after_a_gap_is_the_next_period_and_a_renewal_keeps_its_number(
+def test_a_payment_after_a_gap_pays_the_next_period_and_a_renewal_keeps_its_number(
     purpose: Purpose, period: int
 ) -> None:
     subscription = running()

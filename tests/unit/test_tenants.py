@@ -12,7 +12,7 @@ from tests.unit.conftest import World
 
 
 @pytest.mark.parametrize("value", ["acme", "a", "acme-2", "acme_2", "2fast", "a" * 63])
-def test_what_is_a_tenants_id(value: str) -> None:
+def test_valid_and_invalid_tenant_ids(value: str) -> None:
     assert tenant_id(value) == value
 
 
@@ -20,7 +20,7 @@ def test_what_is_a_tenants_id(value: str) -> None:
     "value",
     ["", None, 7, "Acme", "evil.example/#", "a b", "-a", "_a", "a" * 64, "აკმე", "a\n", "a\0", "../x", "a%2f"],
 )
-def test_what_is_none(value: object) -> None:
+def test_values_that_are_not_signatures(value: object) -> None:
     with pytest.raises(InvalidTenant):
         tenant_id(value)
 

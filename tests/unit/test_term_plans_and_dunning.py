@@ -23,7 +23,7 @@ def moment(month: int, day: int, year: int = 2026) -> datetime:
 
 
 class TestTerm:
-    def test_it_has_no_end_before_it_has_begun(self) -> None:
+    def test_a_term_has_no_end_before_it_has_begun(self) -> None:
         assert not Term(time_zone="UTC").has_begun
         with pytest.raises(AssertionError):
             _ = Term(time_zone="UTC").end
@@ -61,7 +61,7 @@ class TestPlans:
         assert plans.at_period(3, next_period=3) == SMALL
         assert plans.at_period(3, next_period=4) == LARGE
 
-    def test_changes_begin_in_their_order_and_each_is_named_once(self) -> None:
+    def test_changes_take_effect_in_order_and_are_emitted_once(self) -> None:
         plans = Plans(plan=LARGE)
         for period, plan in ((2, SMALL), (3, FLAT)):
             plans = plans.schedule(PlanChange(period=period, plan=plan, is_more=False))
@@ -69,16 +69,16 @@ class TestPlans:
         assert (begun.plan, [one.period for one in begun.changes], named) == (SMALL, [3], [SMALL])
         assert plans.begin(5, next_period=2) == (Plans(plan=FLAT), [SMALL, FLAT])
 
-    def test_an_unpaid_upgrade_keeps_what_is_behind_it_waiting(self) -> None:
+    def test_an_unpaid_upgrade_delays_later_changes(self) -> None:
         plans = Plans(plan=SMALL).schedule(PlanChange(period=2, plan=LARGE))
         plans = plans.schedule(PlanChange(period=3, plan=FLAT, is_more=False))
         assert plans.begin(3, next_period=2) == (plans, [])
 
-    def test_a_paid_plan_puts_off_what_was_scheduled_for_its_period(self) -> None:
+    def test_a_paid_plan_postpones_the_change_scheduled_for_its_period(self) -> None:
         plans = Plans(plan=LARGE).schedule(PlanChange(period=2, plan=SMALL, is_more=False)).hold(FLAT, 2)
         assert [(one.period, one.plan) for one in plans.changes] == [(2, FLAT), (3, SMALL)]
 
-    def test_what_would_have_held_for_that_one_period_is_gone(self) -> None:
+    def test_a_change_for_a_replaced_period_is_dropped(self) -> None:
         plans = Plans(plan=LARGE)
         for period, plan in ((2, SMALL), (3, LARGE)):
             plans = plans.schedule(PlanChange(period=period, plan=plan, is_more=False))
@@ -93,7 +93,7 @@ class TestPlans:
 
 
 class TestDunning:
-    def test_a_decline_is_tried_again_as_the_policy_says(self) -> None:
+    def test_a_decline_is_retried_by_the_policy(self) -> None:
         first = Dunning(charged_period=1).declined(POLICY, RetryAdvice.LATER, NOW)
         assert (first.charged_period, first.failures, first.retry_at) == (None, 1, NOW + timedelta(hours=4))
         second = first.charging(1).declined(POLICY, RetryAdvice.LATER, NOW + timedelta(hours=4))
@@ -101,10 +101,10 @@ class TestDunning:
         third = second.declined(POLICY, RetryAdvice.LATER, NOW + timedelta(days=3))
         assert (third.failures, third.retry_at) == (3, None)
 
-    def test_a_decline_that_no_retry_can_help_is_not_tried_again(self) -> None:
+    def test_a_decline_that_no_retry_can_help_is_not_retried(self) -> None:
         assert Dunning().declined(POLICY, RetryAdvice.NEW_CARD, NOW).retry_at is None
 
-    def test_it_waits_for_the_period_that_is_charged_or_asked_for(self) -> None:
+    def test_dunning_waits_for_the_period_that_is_charged_or_requested(self) -> None:
         assert Dunning().charging(2).is_waiting_for(2)
         assert Dunning().asked(2).is_waiting_for(2)
         assert not Dunning().asked(2).is_waiting_for(3)

@@ -32,7 +32,7 @@ async def test_an_order_awaiting_its_customer_has_no_unknown_outcome(world: Worl
     assert (await world.views.overview()).unknown_outcomes == []
 
 
-async def test_a_refund_on_its_way(world: World) -> None:
+async def test_a_refund_in_progress_is_reported(world: World) -> None:
     order = await world.buy_and_pay()
     world.bank.failures_of["refund"] = [GatewayTimeout("silence")]
     with pytest.raises(GatewayTimeout):
@@ -55,7 +55,7 @@ async def test_a_charge_without_an_answer(world: World) -> None:
     assert unknown_outcome(await world.order(charge.order.id)) == "the charge of the saved card has no answer"
 
 
-async def test_a_rejection_that_was_taken_back_is_asked_about_until_the_receipt_is_read(world: World) -> None:
+async def test_a_corrected_rejection_is_checked_until_the_receipt_is_read(world: World) -> None:
     order = await world.buy()
     world.bank.pay(order, status=BankStatus.REJECTED, code="107")
     await world.hear(order)

@@ -119,7 +119,9 @@ def test_a_split_is_sent_as_the_bank_documents_it() -> None:
         ({"methods": (PaymentMethod.CARD, PaymentMethod.GIFT_CARD)}, gel("145.00"), "by gift_card are not split"),
     ],
 )
-def test_a_split_that_the_bank_would_refuse_makes_no_order(options: dict[str, Any], amount: Money, reason: str) -> None:
+def test_a_split_that_the_bank_would_reject_creates_no_order(
+    options: dict[str, Any], amount: Money, reason: str
+) -> None:
     split = Split(parts=(SplitPart(iban="GE1", amount=gel("145.00")),))
     request = a_request(options=PaymentOptions(split=split, **options))
     with pytest.raises(InvalidPaymentOption, match=reason):
@@ -156,7 +158,7 @@ def test_instalments_need_a_loan_only_where_nothing_else_is_offered() -> None:
     assert "config" not in body(methods=(PaymentMethod.CARD, PaymentMethod.BOG_LOAN))
 
 
-def test_an_automatic_charge_says_nothing_of_the_amount() -> None:
+def test_an_automatic_charge_sends_no_amount() -> None:
     order = an_order(request=a_request(parent_order_id="p", is_automatic=True))
     assert codec.subscribe(order) == {
         "callback_url": "https://billing.example/api/payments/webhook/",

@@ -41,14 +41,14 @@ async def test_a_payment_records_who_started_it_and_not_who_reported_it(world: W
     assert [step.by for step in history if step.event in ("create", "complete")] == ["nino@acme", ""]
 
 
-async def test_a_renewal_is_the_workers(world: World) -> None:
+async def test_a_renewal_is_recorded_as_the_workers(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     world.clock.advance(days=28)
     order = await world.charge_due()
     assert (await world.views.timeline(NINO, order.id)).history[0].by == "worker@acme"
 
 
-async def test_changes_of_the_plan_and_cancellations_tell_who_asked(world: World) -> None:
+async def test_changes_of_plan_and_cancellations_record_who_requested_them(world: World) -> None:
     await world.buy_and_pay(package_id=1, seats=3)
     await world.change_plan.change(NINO, lambda has: evolve(has, seats=2), When.LATER)
     await world.change_plan.drop_schedule(NINO)
@@ -64,7 +64,7 @@ async def test_a_trial_records_who_started_it(world: World) -> None:
     assert await by(world, TrialStarted) == [("TrialStarted", "nino@acme")]
 
 
-async def test_cards_tell_who_chose_and_who_removed_them(world: World) -> None:
+async def test_events_of_cards_record_who_chose_and_removed_them(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     order = await world.cards.add(NINO)
     world.bank.pay(order)
@@ -88,7 +88,7 @@ async def test_the_event_of_a_refund_records_who_requested_it(world: World) -> N
     assert await by(world, OrderRefunded) == [("OrderRefunded", "giorgi")]
 
 
-async def test_tokens_tell_who_issued_and_who_revoked_them(world: World) -> None:
+async def test_tokens_record_who_issued_and_revoked_them(world: World) -> None:
     token = await world.tokens.issue(NINO, by="cli:giorgi")
     await world.tokens.revoke(token[:8], by="cli:ana")
     (stored,) = [one for one in await world.tokens.listed() if token.startswith(one.prefix)]

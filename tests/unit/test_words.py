@@ -257,7 +257,7 @@ def test_a_refusal_reaches_every_waiting_caller() -> None:
     assert order.refuse("again", LATER) == []
 
 
-def test_an_order_begins_with_one_line() -> None:
+def test_an_order_begins_with_one_history_entry() -> None:
     order = an_order()
     assert order.steps == [Step(at=NOW, event="create", source=Source.REQUEST, before="", after="created")]
     assert (order.created_at, order.updated_at) == (NOW, NOW)
@@ -307,7 +307,7 @@ def test_attention_is_emitted_once() -> None:
     ("outcome", "source"),
     [("accepted", Source.ANSWER), ("refused", Source.ANSWER), ("in_doubt", Source.REQUEST)],
 )
-def test_a_call_leaves_a_line(outcome: str, source: Source) -> None:
+def test_a_call_to_the_bank_is_noted_in_the_history(outcome: str, source: Source) -> None:
     order = an_order()
     order.steps.clear()
     order.called("capture", outcome, LATER, "why")  # type: ignore[arg-type]
@@ -364,7 +364,7 @@ def test_a_refund_that_was_refused_keeps_the_reason() -> None:
     assert (order.check_at, order.steps[-1].source) == (None, Source.ANSWER)
 
 
-def test_a_refund_of_the_banks_office_is_known_by_the_banks_id() -> None:
+def test_a_refund_of_the_banks_back_office_has_the_banks_id() -> None:
     told = report(BankStatus.REFUNDED_PARTIALLY, refunds=(refund("a1", "10.00", completed=False),))
     assert merged((), told, gel("145.00")) == (
         Refund(id="a1", amount=gel("10.00"), state=RefundState.REQUESTED, action_id="a1"),
@@ -382,7 +382,7 @@ def test_the_card_check_is_refunded_under_a_key_derived_from_the_order() -> None
     assert first.check_at == LATER
 
 
-def test_a_tenant_comes_to_life_with_all_that_was_said_of_it() -> None:
+def test_a_registered_tenant_has_all_data_of_its_registration() -> None:
     who = applicant(admin_first_name="Nino", admin_last_name="Beridze", language="en")
     registration = Registration(order_id="REG-1", applicant=who, sealed_payload=None, created_at=NOW, expires_at=LATER)
     other = applicant(admin_email="someone@else.example")
@@ -424,7 +424,7 @@ def test_a_comparison_shows_all_three_sides() -> None:
     assert (held.at_the_bank, held.differences) == (gel("0.00"), ())
 
 
-def test_money_of_another_currency_is_not_ours() -> None:
+def test_a_payment_in_another_currency_needs_attention() -> None:
     dollars = report(BankStatus.COMPLETED, transferred=Money(Decimal("145.00"), Currency.USD))
     compared = compare(an_order(), dollars, [])
     assert (compared.at_the_bank, compared.differences) == (gel("0.00"), ())
@@ -436,7 +436,7 @@ def test_money_is_compared_and_read_in_its_currency() -> None:
     assert Money.parse("1.00", "USD") == Money(Decimal("1.00"), Currency.USD)
 
 
-def test_a_card_without_a_moment_for_it_is_not_reminded_of() -> None:
+def test_a_card_without_a_reminder_time_gets_no_reminder() -> None:
     card = a_card(expiry="02/26", is_default=True, remind_at=None)
     assert card.remind(NOW, RenewalPolicy()) == []
 
@@ -473,7 +473,9 @@ RUNNING, LAPSED = NOW + timedelta(days=3), NOW + timedelta(days=90)
         (SubscriptionState.TRIALING, RUNNING, False),
     ],
 )
-def test_only_what_is_over_is_brought_back(state: SubscriptionState, now: datetime, *, brings_back: bool) -> None:
+def test_only_suspended_and_ended_subscriptions_can_be_reactivated(
+    state: SubscriptionState, now: datetime, *, brings_back: bool
+) -> None:
     subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     take_payment(subscription, an_order(), NOW)
     subscription.state = state
@@ -491,7 +493,7 @@ def test_only_what_is_over_is_brought_back(state: SubscriptionState, now: dateti
     )
 
 
-def test_a_day_is_a_day_where_the_tenant_lives() -> None:
+def test_a_day_is_counted_in_the_tenants_time_zone() -> None:
     """In Tbilisi the period begins on the 11th, while in Greenwich it is still the 10th."""
     subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     evening = datetime(2026, 1, 10, 21, 0, tzinfo=UTC)
@@ -535,7 +537,7 @@ def test_a_decline_of_another_period_changes_nothing(
     assert subscription == before
 
 
-def test_what_falls_due_says_why_and_when_it_is_tried_again() -> None:
+def test_past_due_states_the_reason_and_the_next_retry() -> None:
     subscription = running(periods=2)
     order = an_order(order_id="REN-000000000009", purpose=Purpose.RENEWAL, period=2)
     (event,) = take_decline(subscription, order, "116", RetryAdvice.LATER, RenewalPolicy(), LATER)
