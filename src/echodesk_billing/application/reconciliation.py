@@ -131,7 +131,7 @@ class Reconcile:
         for refund in settled.order.pending_refunds if settled.order else ():
             if refund.may_be_at(receipt):
                 continue
-            if refund.is_old(now):  # the bank does not have it, so that asking cannot refund twice
+            if refund.is_old(now):  # the bank does not have it, so a repetition cannot refund twice
                 refused |= await self._send_refund(order, refund)
             if refund.id in refused:
                 await self._refunds.settle_refused(order, refund, refused[refund.id])

@@ -76,7 +76,7 @@ class RefundPayment:
             order = uow.orders.lock(found.id, "") if found else None
             if order is None:
                 raise OrderNotFound
-            named = derived_key(refund_id, order.id) if refund_id else None  # the same of two orders is two refunds
+            named = derived_key(refund_id, order.id) if refund_id else None  # the same id on two orders is two refunds
             wanted = None if amount is None else Money(amount, order.amount.currency)
             repeated = refunding.repeated_refund(order, wanted, now) if named is None else None
             chosen_id = repeated.id if repeated else named or self._ids.idempotency_key()
@@ -119,7 +119,7 @@ class RefundPayment:
             raise
         except GatewayError as error:
             bound.error("refund.outcome_unknown", error=type(error).__name__, reason=str(error))
-            with contextlib.suppress(StorageUnavailable):  # a note; the outcome itself is what the caller hears of
+            with contextlib.suppress(StorageUnavailable):  # only a note; the caller gets the outcome itself
                 await self._note(order.id, refund.id, unknown_because=str(error))
             raise
         return await self._note(order.id, refund.id, action_id=action_id)

@@ -46,7 +46,7 @@ class Relay:
             if event.tenant_id in held:
                 continue
             if await self._clock.now() - now > CLAIM / 2:
-                break  # another relay may take over soon: what is left is claimed anew
+                break  # another relay may take over soon: the rest is claimed again
             try:
                 await self._delivery.deliver(event)
                 delivered.append(event.id)

@@ -191,7 +191,7 @@ class Settlement:
                 order.called(call, outcome, now, detail, by)
                 uow.orders.save(order)
 
-        may_fail = () if is_needed else (StorageUnavailable,)  # a note; the outcome itself is what the caller hears of
+        may_fail = () if is_needed else (StorageUnavailable,)  # only a note; the caller gets the outcome itself
         with contextlib.suppress(*may_fail):
             await self._storage.transact(work)
 

@@ -249,7 +249,7 @@ class BogGateway:
         except _Transient as transient:
             raise unknown or transient from None
         except TimeoutError:
-            if last is not None:  # the time ran out between two attempts: what the last one said still holds
+            if last is not None:  # the time ran out between two attempts: the last failure counts
                 raise unknown or last from None
             log.error("bank.timeout", method=method, path=path, seconds=self._access.timeout_seconds)
             silence = f"The bank did not respond within {self._access.timeout_seconds:g} s"
@@ -350,7 +350,7 @@ def _understood(status: int, answer: bytes, headers: Any) -> bytes:
         return answer
     if status in _PASSING or status >= _SERVER_ERROR:
         raise _Transient.from_status(status, headers)
-    if status == _FORBIDDEN:  # of a firewall or a contract: it says nothing about the order
+    if status == _FORBIDDEN:  # from a firewall or a contract rule: it says nothing about the order
         raise GatewayUnavailable(f"The bank responded with HTTP {status}: {codec.error_message(answer)}", 300)
     if status < 400:
         raise GatewayNonsense(f"The bank responded with HTTP {status}: a redirect, which is not followed")

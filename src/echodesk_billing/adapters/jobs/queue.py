@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 QUEUE = "billing"
 RECOVER_EVERY_SECONDS = 10.0
-ENOUGH_WAITING = 50  # jobs: what waits longer than it is claimed for would be put in again
+ENOUGH_WAITING = 50  # jobs: one that waits longer than its claim would be enqueued again
 DEAD_AFTER_SECONDS = 30.0
 FINISH_WITHIN_SECONDS = 8.0
 LOCK_MS, STATEMENT_MS = 5_000, 30_000

@@ -11,7 +11,7 @@ from echodesk_billing.adapters.sql.session import Session
 QUEUE = "billing"
 
 
-JOBS_AT_ONCE = 100  # taking a job costs a look at all that wait, so that many small ones are dear
+JOBS_AT_ONCE = 100  # fetching a job scans all waiting ones, so many small jobs are expensive
 
 
 _PUT_JOBS = text(

@@ -28,7 +28,7 @@ _ATTEMPTS = 5
 _READERS = 2
 POOL_SECONDS = 5
 CONNECT_SECONDS = 5
-ANSWER_SECONDS = 9.0  # what the driver waits for an answer where the database says nothing at all
+ANSWER_SECONDS = 9.0  # the driver's time limit where the database does not answer at all
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 8
 LONGEST_SECONDS = 15.0  # repetitions included
@@ -152,7 +152,7 @@ class SqliteStorage:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
+    connection.isolation_level = None  # BEGIN is sent explicitly
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -26,7 +26,7 @@ def gross(order: Order, report: BankReport) -> Money | None:
         return stated
     try:
         return _gross(order, report, stated, report.returned or Money.zero(stated.currency))
-    except InvalidMoney:  # amounts beyond all bounds, which do not fit in any case
+    except InvalidMoney:  # amounts that are too large never match
         return stated
 
 

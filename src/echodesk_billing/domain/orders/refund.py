@@ -113,7 +113,7 @@ def _index(refunds: list[Refund], listed: BankRefund) -> int | None:
         waits = refund.action_id is None and refund.state is RefundState.REQUESTED
         if waits and refund.amount == listed.amount:
             return index
-    for index, refund in enumerate(refunds):  # it was taken for failed, because the bank refused to hear of it again
+    for index, refund in enumerate(refunds):  # it was marked as failed, because the bank refused its repetition
         is_lost = refund.action_id is None and refund.state is RefundState.FAILED
         if is_lost and refund.amount == listed.amount:
             return index

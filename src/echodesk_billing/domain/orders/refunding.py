@@ -122,7 +122,7 @@ def refund_accepted(order: Order, refund_id: str, action_id: str, at: datetime) 
         failed = f"{REFUND_FAILED}{refund_id} of "
         events = order.clear(lambda reason: reason.startswith(failed), "the bank accepted it", at)
         order.check_at = order.check_at or at + FIRST_CHECK_AFTER
-    elif holder is None:  # what was known of it is of another one, of which the bank gave no answer
+    elif holder is None:  # its data belongs to another refund, which the bank did not answer
         _change(order, refund_id, action_id=action_id, state=RefundState.REQUESTED, failure="")
         order.refunds = refund.adopted(order.refunds, mine)
     else:

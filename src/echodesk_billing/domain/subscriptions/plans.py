@@ -75,7 +75,7 @@ class Plans:
         later = tuple(change for change in self.changes if change.period > number)
         put_off = tuple(evolve(change, period=number + 1) for change in self.changes if change.period == number)
         if later and later[0].period == number + 1:
-            put_off = ()  # it would have held for this one period
+            put_off = ()  # it was for this period only
         paid = PlanChange(period=number, plan=plan, is_more=False)
         return evolve(self, changes=(*earlier, paid, *put_off, *later))
 

@@ -84,7 +84,7 @@ class Subscription:
     due_at: datetime | None = None
     version: int = 0
 
-    # What it is now.
+    # Current state.
 
     @property
     def subject(self) -> str:
@@ -232,7 +232,7 @@ class Subscription:
         ]
         return proration.extra_days(proration.unused_value(paid, moment), plan.price, moment, self.time_zone)
 
-    # What its customer does.
+    # Actions of the customer.
 
     def rename(self, tenant_name: str) -> bool:
         """Set the tenant's name; returns whether it changed."""
@@ -273,7 +273,7 @@ class Subscription:
         lifecycle.fire(self, "resume_trial" if self.has_never_paid else "resume")
         return [*events, SubscriptionResumed(tenant_id=self.tenant_id, at=at)]
 
-    # What comes by time.
+    # Changes by time.
 
     def on_time(self, now: datetime, policy: RenewalPolicy | None = None, *, chargeable: bool = False) -> list[Event]:
         """Apply what became due with time: plans change, trials and cancelled time end, the grace ends.
@@ -300,7 +300,7 @@ class Subscription:
             events += self.fall_due(None, now)
         return events
 
-    # Steps that the modules beside this one take.
+    # Steps used by the neighbouring modules.
 
     @property
     def has_never_paid(self) -> bool:

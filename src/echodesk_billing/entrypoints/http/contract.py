@@ -164,7 +164,7 @@ class Contract:
 
 def _require_readable(request: Request) -> None:
     if "\0" in request.path or any("\0" in text for pair in request.query.items() for text in pair):
-        raise Refused(HTTPStatus.BAD_REQUEST, "The address has a NUL character in it")  # PostgreSQL has no such text
+        raise Refused(HTTPStatus.BAD_REQUEST, "The address has a NUL character in it")  # PostgreSQL cannot store it
 
 
 async def _body(request: Request, kind: type) -> Any:
@@ -172,7 +172,7 @@ async def _body(request: Request, kind: type) -> Any:
     raw = await request.body()
     if raw and request.content_type != "application/json":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json")
-    if rb"\u0000" in raw:  # PostgreSQL knows no such text
+    if rb"\u0000" in raw:  # PostgreSQL cannot store it
         raise Refused(HTTPStatus.BAD_REQUEST, "The body has a NUL character in it")
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
