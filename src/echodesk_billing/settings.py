@@ -103,17 +103,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def seller_lines(self) -> tuple[str, ...]:
         """The seller, as printed on invoices."""
-        return tuple(line.strip() for line in self.seller.split(";") if line.strip())
+        return _parts(self.seller, ";")
 
     @property
     def encryption_keys(self) -> tuple[str, ...]:
         """Fernet keys, the newest first."""
-        return tuple(key.strip() for key in self.encryption_key_list.split(",") if key.strip())
+        return _parts(self.encryption_key_list)
 
     @property
     def reserved_tenants(self) -> tuple[str, ...]:
         """Reserved tenant names, besides the built-in ones."""
-        return tuple(name.strip() for name in self.reserved_tenant_list.split(",") if name.strip())
+        return _parts(self.reserved_tenant_list)
 
     @property
     def unpaid_kept_for(self) -> timedelta:
@@ -135,7 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def cors_origins(self) -> tuple[re.Pattern[str], ...]:
         """Patterns of the origins whose pages may call the API."""
-        return tuple(_origin(one) for one in filter(None, map(str.strip, self.cors_origin_list.split(","))))
+        return tuple(map(_origin, _parts(self.cors_origin_list)))
 
     def callback_keys(self) -> tuple[RSAPublicKey, ...]:
         """The keys that verify callbacks: the configured ones, else the bank's own."""
@@ -219,6 +219,10 @@ def _check_address(name: str, value: str) -> None:
         raise InvalidSettings(f"{name} is {value!r}: plain http is for this machine only, use https://")
 
 
+def _parts(text: str, separator: str = ",") -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(separator) if part.strip())
+
+
 def _durations(text: str) -> tuple[timedelta, ...]:
     """Parse durations such as `4h, 3d`.
 
@@ -227,7 +231,7 @@ def _durations(text: str) -> tuple[timedelta, ...]:
     """
     units = {"h": timedelta(hours=1), "d": timedelta(days=1)}
     durations = []
-    for part in filter(None, map(str.strip, text.split(","))):
+    for part in _parts(text):
         found = re.fullmatch(r"(\d{1,4})([hd])", part)
         if found is None:
             raise ValueError(part)

@@ -81,10 +81,7 @@ class ChangePlan:
         now = await self._clock.now()
 
         def look(uow: UnitOfWork) -> Changed:
-            subscription = uow.subscriptions.get(who.tenant_id)
-            if subscription is None or not subscription.is_running:
-                raise NoActiveSubscription
-            return _foresee(subscription, uow.catalogues.current(), wanted, now)
+            return _foresee(_running(uow, who), uow.catalogues.current(), wanted, now)
 
         return await self._storage.read(look)
 
@@ -150,9 +147,7 @@ class ChangePlan:
         now = await self._clock.now()
 
         def look(uow: UnitOfWork) -> Item:
-            subscription = uow.subscriptions.get(who.tenant_id)
-            if subscription is None or not subscription.is_running:
-                raise NoActiveSubscription
+            subscription = _running(uow, who)
             if (item := offers.kept_feature(subscription, feature_id, now)) is not None:
                 return item
             catalogue = uow.catalogues.current()
@@ -314,6 +309,13 @@ async def _on_subscription(
         return subscription
 
     return await storage.transact(work)
+
+
+def _running(uow: UnitOfWork, who: Principal) -> Subscription:
+    subscription = uow.subscriptions.get(who.tenant_id)
+    if subscription is None or not subscription.is_running:
+        raise NoActiveSubscription
+    return subscription
 
 
 def _locked(uow: UnitOfWork, who: Principal) -> Subscription:

@@ -89,8 +89,7 @@ def reactivation(subscription: Subscription, catalogue: Catalogue, now: datetime
         raise NoActiveSubscription
     if subscription.state is _S.SUSPENDED:
         return renewal(subscription, now)
-    is_over = subscription.state is _S.CANCELLED and not subscription.has_access(now)
-    if subscription.state is not _S.ENDED and not is_over:
+    if not _is_over(subscription, now):
         raise IllegalTransition(subscription.subject, "reactivate", subscription.state)
     plan = pricing.plan(catalogue, subscription.plan.selection, subscription.plan.price.currency)
     return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=subscription.next_period)
@@ -98,10 +97,15 @@ def reactivation(subscription: Subscription, catalogue: Catalogue, now: datetime
 
 def kept_plans(subscription: Subscription, now: datetime) -> tuple[Plan, ...]:
     """The plans whose unit prices it keeps: the current one, then scheduled ones; none where it is not active."""
-    over = subscription.state is _S.CANCELLED and not subscription.has_access(now)
-    if subscription.plan is None or over or subscription.state in (_S.INCOMPLETE, _S.ENDED):
+    if subscription.plan is None or subscription.state is _S.INCOMPLETE or _is_over(subscription, now):
         return ()
     return (subscription.plan_in_force(now), *(change.plan for change in subscription.changes))
+
+
+def _is_over(subscription: Subscription, now: datetime) -> bool:
+    """Whether it has ended, or is cancelled and its time has passed."""
+    has_run_out = subscription.state is _S.CANCELLED and not subscription.has_access(now)
+    return subscription.state is _S.ENDED or has_run_out
 
 
 def kept_feature(subscription: Subscription, feature_id: int, now: datetime) -> Item | None:

@@ -54,14 +54,14 @@ class AvailableFeature(Struct, frozen=True, kw_only=True):
     @classmethod
     def of_discontinued(cls, item: Item, seats: int) -> AvailableFeature:
         """From a feature of a tenant's plan that is no longer sold, so that it can be removed."""
-        in_gel = item.unit_price.currency is Currency.GEL
+        is_in_gel = item.unit_price.currency is Currency.GEL
         return cls(
             id=item.id,
             key=item.key,
             name=item.name,
             description="",
-            price_per_user_gel=str(item.unit_price.amount) if in_gel else None,
-            price_unlimited_gel=str(item.flat_price.amount) if in_gel and item.flat_price else None,
+            price_per_user_gel=str(item.unit_price.amount) if is_in_gel else None,
+            price_unlimited_gel=str(item.flat_price.amount) if is_in_gel and item.flat_price else None,
             monthly_cost_for_current_agents=item.price(seats).amount,
             is_selected=True,
             icon="",

@@ -150,7 +150,7 @@ def change_message(changed: Changed, language: str = "en") -> str:
 
 
 def replaced_changes(preview: Preview) -> list[ReplacedChange]:
-    """The message about replaced scheduled changes."""
+    """The scheduled changes that a change replaces."""
     return [
         ReplacedChange(name=plan.name, agent_count=plan.selection.seats, effective_date=starts)
         for plan, starts in preview.replaces
