@@ -8,7 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
-from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Limits, Package, PricingModel
+from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Package, PricingModel
+from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection, plan
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.order import Order

@@ -133,8 +133,8 @@ class FakeBank:
     def is_ours(self, report: BankReport) -> bool:
         return report.merchant_id in (None, "10001")
 
-    def pay(self, order: Order, **changes: object) -> None:
-        """The customer pays; the bank has not told yet."""
+    def pay(self, order: Order, number: str = "400000***0001", **changes: object) -> None:
+        """The customer pays with a card; the bank has not told yet."""
         bank_order_id = self.created[order.idempotency_key].bank_order_id
         paid = report(
             changes.pop("status", BankStatus.COMPLETED),  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ class FakeBank:
         card = None
         if bank_order_id in self.saving and paid.transferred:
             kind = self.saving[bank_order_id]
-            card = ReportedCard(kind=kind, masked_number="400000***0001", brand="visa", expiry="12/30")
+            card = ReportedCard(kind=kind, masked_number=number, brand="visa", expiry="12/30")
         amount = order.amount if paid.transferred else None
         self.receipts[bank_order_id] = evolve(paid, **{"transferred": amount, "card": card, **changes})
 

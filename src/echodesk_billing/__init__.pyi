@@ -21,6 +21,9 @@ from .application.errors import (
     CardNotFound as CardNotFound,
 )
 from .application.errors import (
+    CustomerNotFound as CustomerNotFound,
+)
+from .application.errors import (
     InvoiceNotFound as InvoiceNotFound,
 )
 from .application.errors import (
@@ -63,16 +66,25 @@ from .domain.catalogue.catalogue import (
     Catalogue as Catalogue,
 )
 from .domain.catalogue.catalogue import (
-    Feature as Feature,
+    Category as Category,
 )
 from .domain.catalogue.catalogue import (
-    Limits as Limits,
+    Feature as Feature,
 )
 from .domain.catalogue.catalogue import (
     Package as Package,
 )
 from .domain.catalogue.catalogue import (
     PricingModel as PricingModel,
+)
+from .domain.catalogue.catalogue import (
+    Translation as Translation,
+)
+from .domain.catalogue.limits import (
+    Limits as Limits,
+)
+from .domain.catalogue.limits import (
+    SeatRules as SeatRules,
 )
 from .domain.catalogue.pricing import (
     Item as Item,
@@ -88,6 +100,12 @@ from .domain.customers.card import (
 )
 from .domain.customers.card import (
     CardState as CardState,
+)
+from .domain.customers.customer import (
+    BillingProfile as BillingProfile,
+)
+from .domain.customers.customer import (
+    Customer as Customer,
 )
 from .domain.customers.registration import (
     Applicant as Applicant,
@@ -136,6 +154,9 @@ from .domain.errors import (
 )
 from .domain.errors import (
     TrialRefused as TrialRefused,
+)
+from .domain.events import (
+    BillingProfileChanged as BillingProfileChanged,
 )
 from .domain.events import (
     CardForgotten as CardForgotten,
@@ -293,14 +314,17 @@ from .domain.subscriptions.plans import (
 from .domain.subscriptions.plans import (
     Plans as Plans,
 )
+from .domain.subscriptions.proration import (
+    PaidPeriod as PaidPeriod,
+)
 from .domain.subscriptions.purchase import (
     Preview as Preview,
 )
 from .domain.subscriptions.subscription import (
-    PaidPeriod as PaidPeriod,
-)
-from .domain.subscriptions.subscription import (
     Subscription as Subscription,
+)
+from .domain.subscriptions.term import (
+    Span as Span,
 )
 from .domain.subscriptions.term import (
     Term as Term,

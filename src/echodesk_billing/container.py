@@ -25,6 +25,7 @@ from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder
@@ -67,12 +68,11 @@ def _request_builder(settings: Settings) -> PaymentRequestBuilder:
     return PaymentRequestBuilder(
         product_name=settings.product_name,
         callback_url=settings.callback_url,
-        frontend_url=settings.frontend_url,
+        pages=settings.return_pages(),
         ttl_minutes=settings.order_ttl_minutes,
         time_zone=settings.time_zone,
         card_check=Money.parse(settings.card_check_amount),
         grace=timedelta(days=settings.grace_days),
-        registration_url=settings.registration_url,
     )
 
 
@@ -108,10 +108,11 @@ class Container(containers.DeclarativeContainer):
     order_factory = providers.Singleton(OrderFactory, ids)
     settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone, policy)
     submission = providers.Singleton(OrderSubmission, storage, gateway, settlement)
+    customers = providers.Singleton(Customers, storage, clock, settings.provided.reserved_tenants)
     checkout = providers.Singleton(Checkout, storage, gateway, clock, order_factory, submission, settlement, requests)
     refunds = providers.Singleton(RefundPayment, storage, gateway, clock, ids, settlement)
     preauthorisation = providers.Singleton(Preauthorisation, storage, gateway, settlement)
-    cards = providers.Singleton(SavedCards, storage, gateway, clock, order_factory, submission, requests)
+    cards = providers.Singleton(SavedCards, storage, gateway, clock, order_factory, submission, requests, checkout)
     charging = providers.Singleton(
         ChargeSavedCard, storage, gateway, clock, order_factory, submission, requests, policy
     )
@@ -142,6 +143,7 @@ class Container(containers.DeclarativeContainer):
         access=access,
         tokens=tokens,
         checkout=checkout,
+        customers=customers,
         callbacks=callbacks,
         cancel=cancel,
         refunds=refunds,

@@ -20,8 +20,9 @@ from msgspec import Meta, field
 
 from echodesk_billing.adapters.bog.signature import built_in_key, load_keys
 from echodesk_billing.adapters.vault import FernetVault
-from echodesk_billing.domain.errors import BillingError, InvalidMoney
+from echodesk_billing.domain.errors import BillingError, InvalidArgument, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
+from echodesk_billing.domain.orders.return_pages import ReturnPages
 
 PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-connect/token"
 PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         default=60, name="BILLING_REGISTRATION_MINUTES"
     )
     registration_url: str = field(default="", name="BILLING_REGISTRATION_URL")
+    return_url_list: str = field(default="", name="BILLING_RETURN_URLS")
     encryption_key_list: str = field(default="", name="BILLING_ENCRYPTION_KEYS")
     work_every_seconds: Annotated[float, Meta(ge=0)] = field(default=1.0, name="BILLING_WORK_EVERY_SECONDS")
     work_concurrency: Annotated[int, Meta(ge=1, le=100)] = field(default=8, name="BILLING_WORK_CONCURRENCY")
@@ -136,6 +138,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def cors_origins(self) -> tuple[re.Pattern[str], ...]:
         """Patterns of the origins whose pages may call the API."""
         return tuple(map(_origin, _parts(self.cors_origin_list)))
+
+    def return_pages(self) -> ReturnPages:
+        """Where the browser returns to."""
+        pairs = (part.partition("=") for part in _parts(self.return_url_list))
+        pages = {name.strip(): page.strip() for name, _, page in pairs}
+        return ReturnPages(base=self.frontend_url, registration_base=self.registration_url, pages=pages)
 
     def callback_keys(self) -> tuple[RSAPublicKey, ...]:
         """The keys that verify callbacks: the configured ones, else the bank's own."""
@@ -271,6 +279,13 @@ def _check_renewals(settings: Settings) -> None:
         ) from None
     if settings.registration_url:
         _check_address("BILLING_REGISTRATION_URL", settings.registration_url)
+    try:
+        pages = settings.return_pages().pages
+    except InvalidArgument as error:
+        raise InvalidSettings(f"BILLING_RETURN_URLS: {error}") from None
+    for page in pages.values():
+        if not page.startswith("/"):
+            _check_address("BILLING_RETURN_URLS", page)
 
 
 def _check_others(settings: Settings, *, local_bank: bool) -> None:

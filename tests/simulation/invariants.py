@@ -246,8 +246,8 @@ def _strangers_show_nowhere(simulation: Simulation, orders: list[Order]) -> Iter
     for invoice in memory.invoices:
         if text in (invoice.buyer + invoice.description):
             yield f"13: a stranger's text is on {invoice.number}"
-    for one in memory.subscriptions.values():
-        if text in one.tenant_name:
+    for one in memory.customers.values():
+        if text in one.name:
             yield f"13: a stranger named {one.tenant_id}"
     for order in orders:
         if order.purpose is not Purpose.REGISTRATION and text in order.request.description:

@@ -177,7 +177,7 @@ class Process:
         parts = (connection, bank, clock)
         self.checkout = Checkout(*parts, order_factory, submission, settlement, SHOP)
         self.refunds = RefundPayment(*parts, ids, settlement)
-        self.cards = SavedCards(*parts, order_factory, submission, SHOP)
+        self.cards = SavedCards(*parts, order_factory, submission, SHOP, self.checkout)
         self.charging = ChargeSavedCard(*parts, order_factory, submission, SHOP, POLICY)
         self.renew = Renew(connection, clock, self.charging, POLICY)
         self.register = Register(*parts, order_factory, submission, SHOP, FernetVault([KEY]), timedelta(hours=1))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.orders import fit, refunding
 from echodesk_billing.domain.orders.attempt import Attempt
@@ -32,7 +34,6 @@ from echodesk_billing.domain.subscriptions import payments, renewals
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.gateway import Verdict
-from tests.builders import principal
 from tests.simulation.bank import SimulatedBank
 from tests.simulation.run import simulate
 from tests.simulation.soak import quiet
@@ -186,8 +187,8 @@ def _stranger(patch: Patch) -> None:
     register = Register.register
 
     async def trusting(self: Register, applicant: Applicant, *args: Any, **more: Any) -> Order:
-        named = self._requests.subscription(evolve(principal(applicant.schema_name), tenant_name=applicant.name))
-        await self._storage.transact(lambda uow: uow.subscriptions.add(named))
+        named = Customer(tenant_id=applicant.schema_name, name=applicant.name, created_at=datetime.now(UTC))
+        await self._storage.transact(lambda uow: uow.customers.add(named))
         return await register(self, applicant, *args, **more)
 
     patch.setattr(Register, "register", trusting)

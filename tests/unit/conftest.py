@@ -35,10 +35,12 @@ from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import SaveCard
 from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.orders.return_pages import ReturnPages
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.storage import Storage
@@ -48,7 +50,7 @@ from tests.fake_bank import CountingIds, FakeBank, FakeClock
 SHOP = PaymentRequestBuilder(
     product_name="EchoDesk",
     callback_url="https://billing.example/api/payments/webhook/",
-    frontend_url="https://{tenant}.echodesk.ge",
+    pages=ReturnPages(base="https://{tenant}.echodesk.ge"),
     ttl_minutes=15,
     time_zone="Asia/Tbilisi",
     card_check=gel("1.00"),
@@ -78,11 +80,12 @@ class World:
         bank = (self.storage, self.bank, self.clock)
         self.checkout = Checkout(*bank, self.ordering, self.placement, self.settlement, SHOP)
         self.refunds = RefundPayment(*bank, self.ids, self.settlement)
-        self.cards = SavedCards(*bank, self.ordering, self.placement, SHOP)
+        self.cards = SavedCards(*bank, self.ordering, self.placement, SHOP, self.checkout)
         self.charging = ChargeSavedCard(*bank, self.ordering, self.placement, SHOP, self.policy)
         self.renew = Renew(self.storage, self.clock, self.charging, self.policy)
         self.vault = FernetVault([Fernet.generate_key().decode()])
-        self.register = Register(*bank, self.ordering, self.placement, SHOP, self.vault, timedelta(hours=1))
+        self.register_parts = (*bank, self.ordering, self.placement, SHOP, self.vault, timedelta(hours=1))
+        self.register = Register(*self.register_parts)
         self.preauthorisation = Preauthorisation(self.storage, self.bank, self.settlement)
         self.callbacks = ReceiveCallback(self.storage, self.bank, self.clock, self.settlement)
         self.cancel = Cancel(self.storage, self.clock, self.policy)
@@ -145,6 +148,10 @@ class World:
 
     async def orders(self) -> list[Order]:
         return list(await self.storage.read(lambda uow: uow.orders.listed(None, None, 1000)))
+
+    async def customer(self, tenant_id: str = "acme") -> Customer | None:
+        """The customer of a tenant."""
+        return await self.storage.read(lambda uow: uow.customers.get(tenant_id))
 
     async def subscription(self, tenant_id: str = "acme") -> Subscription:
         found = await self.storage.read(lambda uow: uow.subscriptions.get(tenant_id))

@@ -23,6 +23,7 @@ from tests.unit.conftest import World
 
 AUTOMATIC = Terms(save_card=SaveCard.AUTOMATIC)
 RECURRENT = Terms(save_card=SaveCard.RECURRENT)
+OTHER_NUMBER = "510000***0002"
 ACME = principal("acme")
 
 
@@ -143,7 +144,7 @@ async def test_a_card_unknown_to_the_bank_is_removed_too(world: World) -> None:
 async def test_one_of_several_cards_is_the_default(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     order = await world.cards.add(ACME)
-    world.bank.pay(order)
+    world.bank.pay(order, OTHER_NUMBER)
     await world.hear(order)
     old, new = await world.cards.listed(ACME)
     assert (old.is_default, new.is_default, new.kind) == (True, False, SaveCard.RECURRENT)
@@ -160,7 +161,7 @@ async def test_adding_a_card_is_refunded_at_once(world: World) -> None:
     order = await world.cards.add(ACME, make_default=True)
     assert (order.amount, order.plan, order.request.save_card) == (gel("1.00"), None, SaveCard.RECURRENT)
     assert order.request.success_url == "https://acme.echodesk.ge/settings/subscription?card_added=success"
-    world.bank.pay(order)
+    world.bank.pay(order, OTHER_NUMBER)
     await world.hear(order)
     assert [card.is_default for card in await world.cards.listed(ACME)] == [True, False]
     async for _ in world.reconcile.run():

@@ -20,8 +20,8 @@ OPERATOR = principal("us", Scope.OPERATOR)
 AUTOMATIC = Terms(save_card=SaveCard.AUTOMATIC)
 
 
-async def pay(world: World, order: Order) -> None:
-    world.bank.pay(order)
+async def pay(world: World, order: Order, number: str = "400000***0001") -> None:
+    world.bank.pay(order, number)
     await world.hear(order)
 
 
@@ -103,7 +103,7 @@ async def test_an_automatic_card_that_a_pre_authorisation_saved_all_the_same_is_
 
 async def test_repeating_the_removal_of_the_default_card_does_not_remove_the_next_one(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
-    await pay(world, await world.cards.add(ACME))
+    await pay(world, await world.cards.add(ACME), "510000***0002")
     removed = await world.cards.forget(ACME)
     world.clock.advance(minutes=30)
     assert (await world.cards.forget(ACME)).id == removed.id
@@ -112,7 +112,7 @@ async def test_repeating_the_removal_of_the_default_card_does_not_remove_the_nex
 
 async def test_the_next_default_card_can_be_removed_once_its_owner_chose_it_or_an_hour_later(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
-    await pay(world, await world.cards.add(ACME))
+    await pay(world, await world.cards.add(ACME), "510000***0002")
     await world.cards.forget(ACME)
     (left,) = await world.cards.listed(ACME)
     world.clock.advance(minutes=1)

@@ -23,8 +23,9 @@ from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.domain.subscriptions.proration import PaidPeriod
 from echodesk_billing.domain.subscriptions.renewals import plan_next
-from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, Subscription
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.domain.subscriptions.term import Term
 from tests.builders import NOW, a_plan, an_order, catalogue, gel, paid, principal, running
 from tests.unit.conftest import World

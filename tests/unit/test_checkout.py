@@ -31,8 +31,8 @@ async def test_an_order_is_stored_before_the_bank_is_asked(world: World) -> None
 async def test_the_payment_request_carries_description_and_masked_buyer(world: World) -> None:
     request = (await world.buy()).request
     assert request.description == "EchoDesk Company - Acme"
-    assert request.success_url == "https://acme.echodesk.ge/settings/subscription/success"
-    assert request.fail_url == "https://acme.echodesk.ge/settings/subscription/failed"
+    assert request.success_url == "https://acme.echodesk.ge/settings/subscription?payment=success"
+    assert request.fail_url == "https://acme.echodesk.ge/settings/subscription?payment=failed"
     assert (request.buyer_name, request.buyer_email) == ("N*** B******", "n***@acme.example")
 
 

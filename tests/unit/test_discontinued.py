@@ -8,7 +8,7 @@ from attrs import evolve
 from echodesk_billing import Catalogue, Currency, InvalidSelection, SaveCard
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.payment_requests import Terms
-from echodesk_billing.domain.catalogue.catalogue import Limits
+from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection, is_more, plan
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.order import Order

@@ -278,10 +278,20 @@ async def test_features_are_added_and_removed(world: World) -> None:
         await world.change_plan.change(ACME, lambda has: has.without_feature("calls"), When.LATER)
 
 
-async def test_a_package_takes_no_single_features(world: World) -> None:
+async def test_a_feature_is_added_to_a_package_and_dropped_again(world: World) -> None:
+    await world.buy_and_pay(package_id=1, seats=2)
+    more = await world.change_plan.preview(ACME, lambda has: has.with_feature("calls"))
+    assert (more.preview.is_immediate, more.preview.plan.price) == (True, gel("130.00"))  # 2 x (50.00 + 15.00)
+    assert more.preview.plan.features == ("tickets", "calls")
+    await pay(world, (await world.change_plan.change(ACME, lambda has: has.with_feature("calls"), When.NOW)).order)
+    less = await world.change_plan.change(ACME, lambda has: has.without_feature("calls"), When.LATER)
+    assert less.preview.plan.price == gel("100.00")
+
+
+async def test_what_a_package_has_cannot_be_added_to_it(world: World) -> None:
     await world.buy_and_pay(package_id=1)
-    with pytest.raises(InvalidSelection, match="is a package"):
-        await world.change_plan.change(ACME, lambda has: has.with_feature("calls"), When.LATER)
+    with pytest.raises(InvalidSelection, match="tickets is already part of the package Team"):
+        await world.change_plan.change(ACME, lambda has: has.with_feature("tickets"), When.NOW)
 
 
 async def test_nothing_changes_without_an_active_subscription(world: World) -> None:

@@ -5,7 +5,8 @@ from attrs import evolve
 
 from echodesk_billing import Catalogue, Currency, InvalidSelection, PricingModel
 from echodesk_billing.domain.catalogue.catalogue import Feature, Package
-from echodesk_billing.domain.catalogue.pricing import MOST_SEATS, Selection, feature_item, plan
+from echodesk_billing.domain.catalogue.limits import MOST_SEATS
+from echodesk_billing.domain.catalogue.pricing import Selection, feature_item, plan
 from echodesk_billing.domain.errors import InvalidCatalogue, InvalidMoney
 from tests.builders import catalogue, gel
 
@@ -35,7 +36,7 @@ def test_the_order_of_features_does_not_matter() -> None:
     ("arguments", "field"),
     [
         ({}, "package_id"),
-        ({"package_id": 1, "features": ("tickets",)}, "package_id"),
+        ({"package_id": 1, "interval": 0}, "interval"),
         ({"package_id": 1, "seats": 0}, "agent_count"),
         ({"package_id": 1, "seats": MOST_SEATS + 1}, "agent_count"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from echodesk_billing import Applicant, InvalidTenant
+from echodesk_billing.application.registration import Register
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.tenant import tenant_id
 from tests.builders import principal
@@ -33,9 +34,17 @@ def test_reserved_names_are_rejected(value: str) -> None:
 
 @pytest.mark.parametrize("name", ["public", "pg_toast", "admin"])
 async def test_a_reserved_name_cannot_be_registered(world: World, name: str) -> None:
-    applicant = Applicant(schema_name=name, name="X", admin_email="x@x.example")
     with pytest.raises(InvalidTenant, match="reserved"):
-        await world.register.register(applicant, Selection(package_id=1))
+        Applicant(schema_name=name, name="X", admin_email="x@x.example")
+    with pytest.raises(InvalidTenant, match="reserved"):
+        Applicant(schema_name="acme", name="X", admin_email="x@x.example", subdomain="www")
+    world.register = Register(*world.register_parts, reserved=("mine", "shop"))
+    for applicant in (
+        Applicant(schema_name="mine", name="X", admin_email="x@x.example"),
+        Applicant(schema_name="acme", subdomain="shop", name="X", admin_email="x@x.example"),
+    ):
+        with pytest.raises(InvalidTenant, match="reserved"):
+            await world.register.register(applicant, Selection(package_id=1))
 
 
 async def test_no_token_is_issued_for_such_a_tenant(world: World) -> None:

@@ -47,7 +47,7 @@ class TestTerm:
     def test_days_are_those_of_the_tenants_calendar(self) -> None:
         evening = datetime(2026, 2, 10, 20, 30, tzinfo=UTC)  # after midnight in Tbilisi
         assert TERM.local_date(evening) == date(2026, 2, 11)
-        assert TERM.month_after(NOW, days=1) == moment(3, 1)
+        assert TERM.period_after(NOW, 1, days=1) == moment(3, 1)
 
 
 class TestPlans:

@@ -67,7 +67,7 @@ async def test_a_trial_records_who_started_it(world: World) -> None:
 async def test_events_of_cards_record_who_chose_and_removed_them(world: World) -> None:
     await world.buy_and_pay(terms=AUTOMATIC)
     order = await world.cards.add(NINO)
-    world.bank.pay(order)
+    world.bank.pay(order, "510000***0002")
     await world.hear(order)
     _, added = await world.cards.listed(NINO)
     await world.cards.set_default(NINO, added.id)

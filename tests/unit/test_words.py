@@ -25,7 +25,7 @@ from echodesk_billing import (
 )
 from echodesk_billing.domain.accounting.audit import Comparison, compare
 from echodesk_billing.domain.accounting.journal import entries
-from echodesk_billing.domain.catalogue.catalogue import Limits
+from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.catalogue.pricing import Selection, feature_item, plan
 from echodesk_billing.domain.customers.registration import Applicant, Registration, RegistrationState
 from echodesk_billing.domain.errors import (
@@ -74,8 +74,6 @@ LATER = NOW + timedelta(hours=1)
 FEATURES = Selection(features=("whatsapp", "instagram"))
 PART = SplitPart(iban="GE00", amount=gel("10.00"))
 HALF = SplitPart(iban="GE00", percent=Decimal(50))
-NAME = "3 to 63 of a-z, 0-9, hyphen and underscore, starting with a letter and ending with a letter or digit"
-PACKAGE = "The subscription is a package: choose another package instead of single features"
 MIXED = "Give each part of a split an amount, or each a share in per cent"
 
 
@@ -93,9 +91,9 @@ def applicant(**changes: str) -> Applicant:
             "feature_id",
             "sms is the last feature. A subscription has at least one: cancel it instead",
         ),
-        (lambda: Selection(package_id=1).with_feature("sms"), "feature_id", PACKAGE),
-        (lambda: Selection(package_id=1).without_feature("sms"), "feature_id", PACKAGE),
-        (lambda: applicant(schema_name="Acme"), "schema_name", NAME),
+        (lambda: Selection(package_id=1).without_feature("sms"), "feature_id", "sms is not part of the subscription"),
+        (lambda: applicant(language="fr"), "language", "'fr' is not a language here: give en, ka, ru"),
+        (lambda: Selection(package_id=1, interval=37), "interval", "Choose from 1 to 36 months, not 37"),
         (lambda: applicant(admin_email="nino" * 20), "admin_email", f"{('nino' * 20)[:50]!r} is not an e-mail address"),
         (lambda: Split(parts=()), "split", MIXED),
         (lambda: Split(parts=(PART, HALF)), "split", MIXED),
@@ -125,7 +123,7 @@ def applicant(**changes: str) -> Applicant:
         (
             Selection,
             "package_id",
-            "Choose either a package or one or more features",
+            "Choose a package, one or more features, or both",
         ),
         (
             lambda: offers.purchase(running(), catalogue(), Selection(package_id=1), Currency.EUR, NOW),
@@ -397,6 +395,7 @@ def test_a_registered_tenant_has_all_data_of_its_registration() -> None:
             admin_first_name="Nino",
             admin_last_name="Beridze",
             language="en",
+            subdomain="acme",
         )
     ]
     assert registration.state is RegistrationState.REGISTERED

@@ -57,7 +57,7 @@ class PdfPrinter:
         """Whether the extra is installed."""
         return importlib.util.find_spec("fpdf") is not None
 
-    def print(self, invoice: Invoice, tenant_name: str, language: str) -> bytes:
+    def print(self, invoice: Invoice, buyer: str, language: str) -> bytes:
         """One page, A4."""
         from fpdf import FPDF  # noqa: PLC0415 - the extra [pdf] is optional
         from fpdf.fonts import TTFFont  # noqa: PLC0415
@@ -84,7 +84,7 @@ class PdfPrinter:
         font = pdf.fonts["body"]
         printable = _Printable(font.cmap if isinstance(font, TTFFont) else {})
         top = bottom = pdf.get_y()
-        for left, title, lines in ((20, words["seller"], self._seller), (110, words["buyer"], [tenant_name])):
+        for left, title, lines in ((20, words["seller"], self._seller), (110, words["buyer"], [buyer])):
             pdf.set_xy(left, top)
             pdf.set_font("body", "B", 10)
             pdf.cell(80, 6, title, new_x="LEFT", new_y="NEXT")

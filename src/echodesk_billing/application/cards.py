@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import structlog
 
+from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.customers import with_names
 from echodesk_billing.application.errors import CardNotFound
 from echodesk_billing.application.order_factory import OrderFactory, log_created
 from echodesk_billing.application.order_submission import OrderSubmission, submit_order
-from echodesk_billing.application.payment_requests import PaymentRequestBuilder
-from echodesk_billing.domain.customers.card import Card, CardState
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
+from echodesk_billing.domain.customers.card import Card, CardState, obstacle, one_of_each
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.return_pages import Returning
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, GatewayError, GatewayRefused, require_configured
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
+
+PAYS_AHEAD = timedelta(days=7)
+"""How long before a period an added automatic card pays it."""
 
 BATCH = 100
 
@@ -36,6 +44,7 @@ class SavedCards:
         order_factory: OrderFactory,
         submission: OrderSubmission,
         requests: PaymentRequestBuilder,
+        checkout: Checkout,
     ) -> None:
         self._storage = storage
         self._gateway = gateway
@@ -43,17 +52,24 @@ class SavedCards:
         self._order_factory = order_factory
         self._submission = submission
         self._requests = requests
+        self._checkout = checkout
 
     async def listed(self, who: Principal) -> Sequence[Card]:
         """The tenant's usable cards, the default first."""
-        return await self._storage.read(lambda uow: uow.cards.active_of(who.tenant_id))
+        return one_of_each(await self._storage.read(lambda uow: uow.cards.active_of(who.tenant_id)))
 
-    async def add(self, who: Principal, *, make_default: bool = False, key: str | None = None) -> Order:
+    async def add(
+        self, who: Principal, *, automatic: bool = False, make_default: bool = False, key: str | None = None
+    ) -> Order:
         """Start saving a card, and make it the default when asked to.
 
-        It makes a small payment that is refunded at once, because the bank saves a card only with a payment.
+        A card saved as automatic repeats the amount of its first payment. So where a period is owed, or begins soon
+        and no saved card can pay it, the customer pays that period with the new card, which renewals then charge.
+        Otherwise it is saved as recurrent, for payments of a present customer, with a small payment that is refunded
+        at once, because the bank saves a card only with a payment.
 
         Args:
+            automatic: whether renewals should charge it, where it can be so.
             key: the caller's idempotency key.
 
         Returns:
@@ -64,10 +80,17 @@ class SavedCards:
         """
         require_configured(self._gateway)
         now = await self._clock.now()
-        request = self._requests.card_request(who, make_default=make_default)
-        order, is_new = await self._storage.transact(
-            lambda uow: self._order_factory.card_check_once(uow, who, self._requests.card_check, request, now, key)
-        )
+        if (known := await self._checkout.known(who, key)) is not None:
+            return await self._checkout.carry_on(known)
+        if automatic and await self._storage.read(lambda uow: _is_wanted_now(uow, who, now)):
+            terms = Terms(save_card=SaveCard.AUTOMATIC, returning=Returning.CARD)
+            return await self._checkout.pay_now(who, terms=terms, key=key)
+
+        def work(uow: UnitOfWork) -> tuple[Order, bool]:
+            request = self._requests.card_request(with_names(uow, who), make_default=make_default)
+            return self._order_factory.card_check_once(uow, who, self._requests.card_check, request, now, key)
+
+        order, is_new = await self._storage.transact(work)
         log_created(order)
         return await submit_order(self._submission, order, is_new=is_new)
 
@@ -97,31 +120,33 @@ class SavedCards:
     async def forget(self, who: Principal, card_id: int | None = None) -> Card:
         """Remove a card, the default one where `card_id` is None. Idempotent: repeating it never removes another card.
 
-        Here first, so that it is not charged any more, then at the bank, which reconciliation retries where it does
-        not confirm. The tenant's newest other card becomes the default.
+        All mandates of the physical card go with it. Here first, so that it is not charged any more, then at the bank,
+        which reconciliation retries where it does not confirm. The tenant's newest other card becomes the default.
 
         Raises:
             CardNotFound: the tenant has no card with this id.
         """
         now = await self._clock.now()
 
-        def work(uow: UnitOfWork) -> tuple[Card, bool]:
+        def work(uow: UnitOfWork) -> tuple[Card, Sequence[Card]]:
             card = _owned(uow, who, card_id) if card_id is not None else _default_to_remove(uow, who, now)
             if card.state is not CardState.ACTIVE:
-                return card, False
-            was_default = card.is_default
-            uow.outbox.add(card.forget(now, as_default=card_id is None), who.name)
-            uow.cards.save(card)
+                return card, ()
+            mandates = [one for one in uow.cards.active_of(who.tenant_id) if one.is_same_plastic(card)]
+            was_default = any(one.is_default for one in mandates)
+            for one in mandates:
+                uow.outbox.add(one.forget(now, as_default=card_id is None), who.name)
+                uow.cards.save(one)
             others = uow.cards.active_of(who.tenant_id)
             if was_default and others:
                 others[0].is_default = True
                 uow.cards.save(others[0])
-            return card, True
+            return card, mandates
 
-        card, is_new = await self._storage.transact(work)
-        if is_new:
-            log.info("card.removed", tenant_id=who.tenant_id, order_id=card.order_id, by=who.name)
-            await self._forget_at_bank(card)
+        card, removed = await self._storage.transact(work)
+        for one in removed:
+            log.info("card.removed", tenant_id=who.tenant_id, order_id=one.order_id, by=who.name)
+            await self._forget_at_bank(one)
         return card
 
     async def finish_forgetting(self) -> int:
@@ -155,6 +180,19 @@ class SavedCards:
                 uow.cards.save(stored)
 
         await self._storage.transact(work)
+
+
+def _is_wanted_now(uow: UnitOfWork, who: Principal, now: datetime) -> bool:
+    """Whether a period is owed, or begins within `PAYS_AHEAD`, that no saved card can pay."""
+    subscription = uow.subscriptions.get(who.tenant_id)
+    if subscription is None or not (subscription.is_running or subscription.state is SubscriptionState.SUSPENDED):
+        return False
+    period = subscription.first_unpaid(now)
+    if subscription.state in (SubscriptionState.PAST_DUE, SubscriptionState.SUSPENDED):
+        return True
+    begins = subscription.term.period(period).start
+    hindrance = obstacle(default_card(uow, who.tenant_id), subscription.plan_of(period).price, now)
+    return hindrance is not None and now >= begins - PAYS_AHEAD
 
 
 def default_card(uow: UnitOfWork, tenant_id: str) -> Card | None:

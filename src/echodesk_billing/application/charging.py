@@ -8,6 +8,7 @@ import structlog
 from attrs import evolve, frozen
 
 from echodesk_billing.application.cards import default_card
+from echodesk_billing.application.customers import with_names
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission, submit_order
 from echodesk_billing.application.payment_requests import CUSTOMER_ASKED, PaymentRequestBuilder, Terms
@@ -122,6 +123,7 @@ class ChargeSavedCard:
             subscription: locked; to be saved by the caller.
             owed: `RENEWAL` where the card may be tried, `MANUAL` where it may not.
         """
+        who = with_names(uow, who)
         if (running := uow.orders.open_renewal(who.tenant_id, owed.period)) is not None:
             renewals.start_charge(subscription, owed.period)
             return Charge(order=running), []

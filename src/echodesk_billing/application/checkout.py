@@ -8,6 +8,7 @@ from datetime import datetime
 
 from attrs import evolve
 
+from echodesk_billing.application.customers import with_names
 from echodesk_billing.application.errors import CardNotFound, OrderNotFound
 from echodesk_billing.application.order_factory import OrderFactory, log_created
 from echodesk_billing.application.order_submission import OrderSubmission, submit_order
@@ -92,14 +93,20 @@ class Checkout:
 
         return await self.start(buyer, decide, terms=terms, wallet_token=wallet_token, key=key, selection=selection)
 
-    async def pay_now(self, buyer: Principal, *, key: str | None = None) -> Order:
+    async def pay_now(self, buyer: Principal, *, terms: Terms = AT_ONCE, key: str | None = None) -> Order:
         """Create a page on which the customer pays the next period; this creates the new mandate.
+
+        Args:
+            terms: payment options of the customer.
+            key: the caller's idempotency key.
 
         Raises:
             NoActiveSubscription: no subscription renews.
             GatewayError: the bank did not return a payment page.
         """
-        return await self.start(buyer, lambda running, _, now: offers.renewal(running, now), key=key, known=True)
+        return await self.start(
+            buyer, lambda running, _, now: offers.renewal(running, now), terms=terms, key=key, known=True
+        )
 
     async def reactivate(self, buyer: Principal, *, key: str | None = None) -> Order:
         """Create a page to pay for a suspended or ended subscription.
@@ -151,10 +158,8 @@ class Checkout:
                 raise NoActiveSubscription
             uow.subscriptions.add(self._requests.subscription(buyer))
             subscription = uow.subscriptions.lock(buyer.tenant_id)
-            if subscription.rename(buyer.own_name):
-                uow.subscriptions.save(subscription)
             purchase = decide(subscription, uow.catalogues.current(), now)
-            request = self._requests.request(_named(buyer, subscription), purchase.plan, terms, card)
+            request = self._requests.request(with_names(uow, buyer), purchase.plan, terms, card)
             if wallet_token:
                 request = evolve(request, wallet_digest=hashlib.sha256(wallet_token.encode()).hexdigest())
             order, is_new = self._order_factory.once(uow, buyer, purchase, request, now, key=key)
@@ -204,8 +209,3 @@ def _present_card(uow: UnitOfWork, buyer: Principal, card_id: int | None) -> Car
         if card.id == card_id and card.kind is SaveCard.RECURRENT:
             return card
     raise CardNotFound
-
-
-def _named(buyer: Principal, subscription: Subscription) -> Principal:
-    """The buyer, with the tenant's known name where the caller gave none."""
-    return evolve(buyer, tenant_name=buyer.own_name or subscription.tenant_name or buyer.tenant_id)

@@ -19,6 +19,13 @@ class CardNotFound(BillingError):
         super().__init__("Saved card not found")
 
 
+class CustomerNotFound(BillingError):
+    """The tenant is not a customer: it has never paid."""
+
+    def __init__(self) -> None:
+        super().__init__("Customer not found: a tenant becomes one with its first payment")
+
+
 class InvoiceNotFound(BillingError):
     """The invoice does not exist or belongs to another tenant."""
 

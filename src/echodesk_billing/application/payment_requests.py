@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.customers.card import Card
@@ -18,6 +18,7 @@ from echodesk_billing.domain.orders.payment_request import (
     SaveCard,
     Wallet,
 )
+from echodesk_billing.domain.orders.return_pages import Returning, ReturnPages
 from echodesk_billing.domain.subscriptions.subscription import DEFAULT_GRACE, Subscription
 from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.access import Principal
@@ -32,6 +33,7 @@ class Terms:
 
     Args:
         language: of the payment page, `ka` or `en`.
+        returning: which pages the browser comes back to.
         save_card: whether the card is saved, and for what. Where None, it is saved for automatic charges, except
             for a pre-authorisation, which saves none.
         capture: at once, or later with a separate call.
@@ -45,6 +47,7 @@ class Terms:
     """
 
     language: str = "ka"
+    returning: Returning = Returning.PAYMENT
     save_card: SaveCard | None = None
     capture: Capture = Capture.AUTOMATIC
     wallet: Wallet = Wallet.NONE
@@ -68,6 +71,11 @@ class Terms:
         return SaveCard.NO if self.capture is Capture.MANUAL else SaveCard.AUTOMATIC
 
 
+def page_language(language: str) -> str:
+    """The language of the bank's page for a customer's language: Georgian or English."""
+    return "ka" if language == "ka" else "en"
+
+
 CUSTOMER_ASKED = Terms(ttl_minutes=LONGEST_TTL_MINUTES)
 
 
@@ -78,44 +86,41 @@ class PaymentRequestBuilder:
     Args:
         product_name: begins the description on the payment page.
         callback_url: the public URL of our webhook.
-        frontend_url: where the browser returns to; `{tenant}` is replaced by the tenant's id.
+        pages: where the browser returns to.
         ttl_minutes: how long an order can be paid.
         time_zone: of the calendar months of new subscriptions.
         card_check: the amount charged and refunded to save a card without a purchase.
         grace: how long access of new subscriptions lasts after the paid period while a payment is owed.
-        registration_url: where the browser returns to after a registration; `frontend_url` where empty.
     """
 
     product_name: str
     callback_url: str
-    frontend_url: str
+    pages: ReturnPages
     ttl_minutes: int
     time_zone: str
     card_check: Money
     grace: timedelta = DEFAULT_GRACE
-    registration_url: str = ""
 
     def subscription(self, buyer: Principal) -> Subscription:
         """A subscription awaiting its first payment."""
         return Subscription(
             tenant_id=buyer.tenant_id,
-            tenant_name=buyer.tenant_name,
             term=Term(time_zone=self.time_zone),
             grace=self.grace,
         )
 
     def request(self, buyer: Principal, plan: Plan, terms: Terms, card: Card | None = None) -> PaymentRequest:
-        """The request for a month of `plan`, paid by `buyer` on a page or charged to `card`.
+        """The request for a period of `plan`, paid by `buyer` on a page or charged to `card`.
 
         Source: docs/bank-calls.md.
         """
-        page = self._settings_page(buyer)
+        success, failed = self.pages.of(terms.returning, buyer.subdomain)
         return PaymentRequest(
             product_id="subscription" if plan.selection.package_id is not None else "feature",
             description=f"{self.product_name} {plan.name} - {buyer.tenant_name}",
             callback_url=self.callback_url,
-            success_url=page + "/success",
-            fail_url=page + "/failed",
+            success_url=success,
+            fail_url=failed,
             buyer_name=mask_name(buyer.full_name),
             buyer_email=mask_email(buyer.email),
             language=terms.language,
@@ -126,32 +131,22 @@ class PaymentRequestBuilder:
             is_automatic=card is not None and card.kind is SaveCard.AUTOMATIC,
             ttl_minutes=terms.ttl_minutes or self.ttl_minutes,
             tenant_name=buyer.tenant_name,
+            subdomain=buyer.subdomain,
             options=terms.options,
         )
 
-    def registration_request(self, buyer: Principal, plan: Plan, terms: Terms) -> PaymentRequest:
-        """The request for a registration, whose tenant does not exist yet."""
-        request = self.request(buyer, plan, terms)
-        if not self.registration_url:
-            return request
-        page = self.registration_url.replace("{tenant}", buyer.tenant_id)
-        return evolve(request, success_url=page + "/success", fail_url=page + "/failed")
-
     def card_request(self, buyer: Principal, *, make_default: bool) -> PaymentRequest:
         """The request of a `buyer` who adds a card."""
-        page = self._settings_page(buyer)
+        success, failed = self.pages.of(Returning.CARD, buyer.subdomain)
         return PaymentRequest(
             product_id="card",
             description=f"{self.product_name} - {buyer.tenant_name}",
             callback_url=self.callback_url,
-            success_url=page + "?card_added=success",
-            fail_url=page + "?card_added=failed",
+            success_url=success,
+            fail_url=failed,
             buyer_name=mask_name(buyer.full_name),
             buyer_email=mask_email(buyer.email),
             save_card=SaveCard.RECURRENT,
             makes_default=make_default,
             ttl_minutes=self.ttl_minutes,
         )
-
-    def _settings_page(self, buyer: Principal) -> str:
-        return self.frontend_url.replace("{tenant}", buyer.tenant_id) + "/settings/subscription"

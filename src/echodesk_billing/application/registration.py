@@ -11,14 +11,15 @@ from attrs import evolve
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.order_factory import OrderFactory, log_created
 from echodesk_billing.application.order_submission import OrderSubmission, submit_order
-from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms, page_language
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.registration import Applicant, Registration
-from echodesk_billing.domain.customers.tenant import tenant_id
+from echodesk_billing.domain.customers.tenant import subdomain, tenant_id
 from echodesk_billing.domain.errors import NameTaken
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
+from echodesk_billing.domain.orders.return_pages import Returning
 from echodesk_billing.domain.subscriptions import offers
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -77,8 +78,8 @@ class Register:
             The order, with its payment page.
 
         Raises:
-            InvalidTenant: the schema name is reserved.
-            NameTaken: the schema name is used, or reserved by another applicant.
+            InvalidTenant: the schema name or the subdomain is reserved.
+            NameTaken: the schema name or the subdomain is used, or reserved by another applicant.
             InvalidSelection: it is not in the catalogue.
             VaultClosed: there is a payload and no encryption key.
             GatewayError: the bank did not return a payment page.
@@ -87,6 +88,7 @@ class Register:
         """
         require_configured(self._gateway)
         tenant_id(applicant.schema_name, self._reserved)
+        subdomain(applicant.host_label, self._reserved)
         now = await self._clock.now()
         sealed = self._vault.seal(payload) if payload else None
         buyer = _buyer(applicant)
@@ -99,7 +101,8 @@ class Register:
             _require_free(uow, applicant, subscription, now)
             purchase = offers.purchase(subscription, uow.catalogues.current(), selection, currency, now)
             purchase = evolve(purchase, purpose=Purpose.REGISTRATION)
-            request = self._requests.registration_request(buyer, purchase.plan, Terms(language=applicant.language))
+            terms = Terms(language=page_language(applicant.language), returning=Returning.REGISTRATION)
+            request = self._requests.request(buyer, purchase.plan, terms)
             order, is_new = self._order_factory.once(
                 uow,
                 buyer,
@@ -163,12 +166,14 @@ def _buyer(applicant: Applicant) -> Principal:
         scopes=frozenset(),
         full_name=f"{applicant.admin_first_name} {applicant.admin_last_name}".strip(),
         email=applicant.admin_email,
+        subdomain=applicant.host_label,
     )
 
 
 def _require_free(uow: UnitOfWork, applicant: Applicant, subscription: Subscription, now: datetime) -> None:
     """Check that the name is free: a tenant with a token exists, whether it ever paid or not."""
     name = applicant.schema_name
-    reserved = any(one.reserves_against(applicant, now) for one in uow.registrations.of_name(name))
+    has_subdomain = uow.customers.of_subdomain(applicant.host_label) is not None
+    reserved = has_subdomain or any(one.reserves_against(applicant, now) for one in uow.registrations.of_name(name))
     if reserved or uow.tokens.listed(name) or subscription.state is not SubscriptionState.INCOMPLETE:
         raise NameTaken(name)

@@ -170,7 +170,7 @@ def _hindrance(uow: UnitOfWork, subscription: Subscription, now: datetime) -> st
 def _tenant(subscription: Subscription) -> Principal:
     return Principal(
         tenant_id=subscription.tenant_id,
-        tenant_name=subscription.tenant_name or subscription.tenant_id,
+        tenant_name=subscription.tenant_id,
         user_id="worker",
         scopes=frozenset({Scope.WRITE}),
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 import structlog
 from attrs import evolve, frozen
 
+from echodesk_billing.application.customers import customer_of
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.domain.accounting import invoice
 from echodesk_billing.domain.accounting import journal as books
@@ -248,6 +249,8 @@ class Settlement:
             uow.subscriptions.save(subscription)
         if order.purpose is Purpose.REGISTRATION and not order.is_given_back:
             events += _on_registration(uow, order, now)
+        elif order.plan is not None:
+            customer_of(uow, order, now)
         if reported is not None and not order.is_given_back:
             events += self._keep_card(uow, order, reported, now)
         elif reported is not None:  # no card is kept, here or at the bank, from a payment that is refunded
@@ -265,12 +268,13 @@ class Settlement:
         registration = _registration(uow, order)
         uow.registrations.lock_name(order.tenant_id)
         others = (one for one in uow.registrations.of_name(order.tenant_id) if one.order_id != order.id)
-        if uow.tokens.listed(order.tenant_id) or any(one.state is RegistrationState.REGISTERED for one in others):
+        has_subdomain = uow.customers.of_subdomain(registration.applicant.host_label) is not None
+        is_taken = has_subdomain or any(one.state is RegistrationState.REGISTERED for one in others)
+        if uow.tokens.listed(order.tenant_id) or is_taken:
             return f"the name {order.tenant_id} was taken before this registration was paid"
         subscription = Subscription(
             tenant_id=order.tenant_id, term=Term(time_zone=self._time_zone), grace=self._policy.grace
         )
-        subscription.rename(registration.applicant.name)
         uow.subscriptions.add(subscription)
         return None
 
@@ -307,7 +311,11 @@ class Settlement:
 
     def _issue_invoice(self, uow: UnitOfWork, order: Order, paid: OrderCompleted | OrderCorrected) -> InvoiceIssued:
         series = invoice.series_of(paid.at, self._time_zone)
-        issued = Invoice.of(order, paid.captured, paid.at, series=series, serial=uow.books.next_serial(series))
+        is_known = order.purpose is not Purpose.REGISTRATION
+        customer = uow.customers.get(order.tenant_id) if is_known else None
+        buyer = (customer and customer.profile.legal_name) or order.request.tenant_name
+        serial = uow.books.next_serial(series)
+        issued = Invoice.of(order, paid.captured, paid.at, series=series, serial=serial, buyer=buyer)
         uow.books.issue(issued)
         return InvoiceIssued(
             tenant_id=order.tenant_id, at=paid.at, order_id=order.id, number=issued.number, amount=issued.amount
@@ -319,6 +327,7 @@ def _on_registration(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[E
     registration = _registration(uow, order)
     events = registration.on_payment(now)
     uow.registrations.save(registration)
+    customer_of(uow, order, now, registration.applicant)
     return events
 
 

@@ -35,7 +35,7 @@ class Tokens:
         self._ids = ids
         self._reserved = reserved
 
-    async def authenticate(self, token: str) -> Principal | None:
+    async def authenticate(self, token: str, host: str = "") -> Principal | None:  # noqa: ARG002 - our tokens name their tenant
         """The owner of a token; None where it is unknown, expired, revoked, or a console session."""
         stored = await self._valid(_digest(token))
         return stored.principal if stored and stored.parent is None else None

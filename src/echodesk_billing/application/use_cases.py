@@ -8,6 +8,7 @@ from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
@@ -27,6 +28,7 @@ class UseCases:
     access: Access
     tokens: Tokens
     checkout: Checkout
+    customers: Customers
     callbacks: ReceiveCallback
     cancel: Cancel
     refunds: RefundPayment

@@ -16,6 +16,7 @@ from echodesk_billing.domain.accounting.invoice import Invoice
 from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Plan
+from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.attention import unknown_outcome
@@ -159,11 +160,11 @@ class Views:
         Raises:
             InvoiceNotFound: it does not exist, belongs to another tenant, or PDFs are not available.
         """
-        invoice, subscription = await self._storage.read(lambda uow: _billed(uow, who, invoice_id))
+        invoice, customer = await self._storage.read(lambda uow: _billed(uow, who, invoice_id))
         if invoice is None or not self._printer.is_available:
             raise InvoiceNotFound
-        name = subscription.tenant_name if subscription else ""
-        pdf = await asyncio.to_thread(self._printer.print, invoice, name or invoice.tenant_id, language)
+        buyer = invoice.buyer or (customer.name if customer else invoice.tenant_id)
+        pdf = await asyncio.to_thread(self._printer.print, invoice, buyer, language)
         return invoice, pdf
 
     async def events(
@@ -199,6 +200,6 @@ class Views:
         return SubscriptionView(subscription=subscription, catalogue=catalogue, usage=usage, now=now)
 
 
-def _billed(uow: UnitOfWork, who: Principal, invoice_id: int) -> tuple[Invoice | None, Subscription | None]:
+def _billed(uow: UnitOfWork, who: Principal, invoice_id: int) -> tuple[Invoice | None, Customer | None]:
     invoice = uow.books.invoice(invoice_id, who.tenant_filter)
-    return invoice, uow.subscriptions.get(invoice.tenant_id) if invoice else None
+    return invoice, uow.customers.get(invoice.tenant_id) if invoice else None

@@ -260,6 +260,14 @@ class TenantRegistered(OrderEvent):
     admin_first_name: str
     admin_last_name: str
     language: str
+    subdomain: str = ""
+
+
+@frozen(kw_only=True)
+class BillingProfileChanged(Event):
+    """A customer's billing profile was changed; `fields` names what."""
+
+    fields: tuple[str, ...]
 
 
 @frozen(kw_only=True)
@@ -302,5 +310,6 @@ EVENT_TYPES: dict[str, type[Event]] = {
         TrialStarted,
         ReminderDue,
         TenantRegistered,
+        BillingProfileChanged,
     )
 }

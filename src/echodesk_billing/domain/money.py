@@ -110,6 +110,10 @@ class Money:
             raise InvalidMoney(f"money is multiplied by whole numbers only, not by {times!r}")
         return Money(self.amount * times, self.currency)
 
+    def part(self, parts: int) -> Money:
+        """One of `parts` equal parts, rounded half up to the minor unit; for display, never for charging."""
+        return Money.from_minor((2 * self.minor + parts) // (2 * parts), self.currency)
+
     def __lt__(self, other: Money) -> bool:
         self._same_currency(other)
         return self.amount < other.amount

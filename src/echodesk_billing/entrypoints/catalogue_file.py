@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Limits, Package, PricingModel
+from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Package, PricingModel
+from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.errors import BillingError, InvalidCatalogue
 from echodesk_billing.domain.money import Currency, Money
 

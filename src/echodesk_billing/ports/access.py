@@ -27,6 +27,7 @@ class Principal:
         scopes: permissions of the user.
         full_name: for the bank, sent masked.
         email: for the bank, sent masked.
+        subdomain: of the tenant's pages, where it is not the tenant's id; empty where it is not known.
     """
 
     tenant_id: str
@@ -35,6 +36,7 @@ class Principal:
     scopes: frozenset[Scope]
     full_name: str = ""
     email: str = ""
+    subdomain: str = ""
 
     def allows(self, scope: Scope) -> bool:
         """Whether the user has `scope`: operators have every scope, and write includes read."""
@@ -62,6 +64,11 @@ class Principal:
 class Access(Protocol):
     """Checks tokens. A CRM may plug in its own."""
 
-    async def authenticate(self, token: str) -> Principal | None:
-        """The owner of a token; None where it is unknown, expired or revoked."""
+    async def authenticate(self, token: str, host: str = "") -> Principal | None:
+        """The owner of a token; None where it is unknown, expired or revoked.
+
+        Args:
+            host: of the request, in lower case and without a port; in a CRM with a schema per tenant the tenant
+                follows from it.
+        """
         ...

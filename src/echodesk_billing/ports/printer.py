@@ -15,11 +15,11 @@ class InvoicePrinter(Protocol):
         """Whether PDFs are available."""
         ...
 
-    def print(self, invoice: Invoice, tenant_name: str, language: str) -> bytes:
+    def print(self, invoice: Invoice, buyer: str, language: str) -> bytes:
         """The invoice as a PDF, the same bytes every time.
 
         Args:
-            tenant_name: the billed tenant.
+            buyer: its name.
             language: `ka` or `en`.
         """
         ...

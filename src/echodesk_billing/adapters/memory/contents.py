@@ -11,6 +11,7 @@ from echodesk_billing.domain.accounting.invoice import Invoice
 from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.customers.registration import Registration
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.history import Step
@@ -33,6 +34,7 @@ class Contents:
     orders: dict[str, Order] = Factory(dict)
     history: dict[str, list[Step]] = Factory(dict)
     subscriptions: dict[str, Subscription] = Factory(dict)
+    customers: dict[str, Customer] = Factory(dict)
     cards: list[Card] = Factory(list)
     registrations: dict[str, Registration] = Factory(dict)
     entries: list[Entry] = Factory(list)
@@ -51,6 +53,7 @@ class Contents:
             orders={key: evolve(order, steps=list(order.steps)) for key, order in self.orders.items()},
             history={key: list(steps) for key, steps in self.history.items()},
             subscriptions={key: copy.copy(one) for key, one in self.subscriptions.items()},
+            customers={key: copy.copy(one) for key, one in self.customers.items()},
             cards=[copy.copy(card) for card in self.cards],
             registrations={key: copy.copy(one) for key, one in self.registrations.items()},
             entries=list(self.entries),

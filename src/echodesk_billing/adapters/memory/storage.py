@@ -10,6 +10,7 @@ from echodesk_billing.adapters.memory.books import MemoryBooks
 from echodesk_billing.adapters.memory.cards import MemoryCards
 from echodesk_billing.adapters.memory.catalogues import MemoryCatalogues
 from echodesk_billing.adapters.memory.contents import Contents
+from echodesk_billing.adapters.memory.customers import MemoryCustomers
 from echodesk_billing.adapters.memory.inbox import MemoryInbox
 from echodesk_billing.adapters.memory.orders import MemoryOrders
 from echodesk_billing.adapters.memory.outbox import MemoryOutbox
@@ -57,6 +58,7 @@ class MemoryStorage:
 class MemoryUnitOfWork:
     def __init__(self, memory: Contents, ids: Ids) -> None:
         self.orders = MemoryOrders(memory)
+        self.customers = MemoryCustomers(memory)
         self.subscriptions = MemorySubscriptions(memory)
         self.cards = MemoryCards(memory)
         self.registrations = MemoryRegistrations(memory)

@@ -26,6 +26,7 @@ from sqlalchemy import (
     true,
 )
 
+from echodesk_billing.adapters.sql.customers import customers
 from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.subscriptions import subscriptions
@@ -210,17 +211,22 @@ _ORDER_OF_TENANT = tuple(query.where(orders.c.tenant_id == bindparam("of_tenant"
 
 
 def _with_subscription(query: Select[Any]) -> Select[Any]:
-    """An order and its tenant's subscription, both locked, the order first."""
+    """An order and its tenant's subscription, both locked, the order first; and the customer."""
     found = query.with_for_update().cte("found")
     held = select(subscriptions).where(subscriptions.c.tenant_id == found.c.tenant_id).with_for_update().lateral("held")
-    columns = (column.label(f"held_{column.name}") for column in held.c)
-    return select(found, *columns).select_from(found.outerjoin(held, true()))
+    buyer = customers.alias("buyer")
+    columns = [column.label(f"{one.name}_{column.name}") for one in (held, buyer) for column in one.c]
+    joined = found.outerjoin(held, true()).outerjoin(buyer, buyer.c.tenant_id == found.c.tenant_id)
+    return select(found, *columns).select_from(joined)
 
 
 _LOCK_ORDER = tuple(_with_subscription(query) for query in _ORDER)
 
 
 _Subscription = namedtuple("_Subscription", [column.name for column in subscriptions.c])  # type: ignore[misc]  # noqa: PYI024
+
+
+_Customer = namedtuple("_Customer", [column.name for column in customers.c])  # type: ignore[misc]  # noqa: PYI024
 
 
 _OPEN_RENEWAL = select(orders).where(
@@ -236,11 +242,13 @@ class SqlOrders:
 
     Args:
         held: subscription rows locked together with an order, by tenant.
+        loaded: customer rows loaded together with an order, by tenant; None where there is none.
     """
 
-    def __init__(self, session: Session, held: dict[str, Any]) -> None:
+    def __init__(self, session: Session, held: dict[str, Any], loaded: dict[str, Any]) -> None:
         self._session = session
         self._held = held
+        self._loaded = loaded
 
     def add(self, order: Order) -> None:
         """Insert an order with its steps."""
@@ -267,15 +275,22 @@ class SqlOrders:
     def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
         """By primary key, else by the unique index on bank_order_id; the row is locked.
 
-        On PostgreSQL the same statement also locks and loads the order's subscription.
+        On PostgreSQL the same statement also locks the order's subscription, and loads it and the customer.
         """
         queries = _LOCK_ORDER if self._session.is_postgres else _ORDER
         row = self._row(queries, (external_order_id, bank_order_id))
         if row is None:
             return None
-        if (held := row[len(orders.c) :]) and held[0] is not None:
-            self._held[held[0]] = _Subscription(*held)
+        if self._session.is_postgres:
+            self._keep(row)
         return to_order(row)
+
+    def _keep(self, row: Any) -> None:
+        """Keep what was loaded together with an order."""
+        held, buyer = row[len(orders.c) : -len(customers.c)], row[-len(customers.c) :]
+        if held[0] is not None:
+            self._held[held[0]] = _Subscription(*held)
+        self._loaded[row.tenant_id] = None if buyer[0] is None else _Customer(*buyer)
 
     def _row(self, queries: Sequence[Select[Any]], ids: Sequence[str | None], **more: str) -> Any:
         found = (

@@ -28,8 +28,9 @@ from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.plans import PlanChange, Plans
-from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, Subscription
-from echodesk_billing.domain.subscriptions.term import Term
+from echodesk_billing.domain.subscriptions.proration import PaidPeriod
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Span, Term
 
 subscriptions = Table(
     "subscriptions",
@@ -42,7 +43,7 @@ subscriptions = Table(
     Column("anchor_period", Integer, nullable=False),
     Column("next_period", Integer, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("tenant_name", Text, nullable=False, server_default=""),
+    Column("tenant_name", Text, nullable=False, server_default=""),  # of older versions: now in customers
     Column("grace_seconds", Integer, nullable=False, server_default=str(7 * 24 * 3600)),
     Column("changes", Text, nullable=False, server_default="[]"),
     Column("started_at", UtcDateTime),
@@ -56,6 +57,7 @@ subscriptions = Table(
     Column("due_at", UtcDateTime),
     Column("paid", Text, nullable=False, server_default="[]"),
     Column("grace_used_seconds", Integer, nullable=False, server_default="0"),
+    Column("spans", Text, nullable=False, server_default="[]"),
 )
 
 _DUE = text("due_at IS NOT NULL")
@@ -83,7 +85,6 @@ def subscription_values(subscription: Subscription) -> Values:
         "anchor_period": subscription.term.anchor_period,
         "next_period": subscription.next_period,
         "version": subscription.version,
-        "tenant_name": subscription.tenant_name,
         "grace_seconds": int(subscription.grace.total_seconds()),
         "changes": document(subscription.changes),
         "started_at": subscription.started_at,
@@ -97,6 +98,7 @@ def subscription_values(subscription: Subscription) -> Values:
         "due_at": subscription.due_at,
         "paid": document(subscription.paid),
         "grace_used_seconds": int(subscription.grace_used.total_seconds()),
+        "spans": document(subscription.term.spans),
     }
 
 
@@ -104,13 +106,13 @@ def to_subscription(row: Row[Any]) -> Subscription:
     """A subscription from its row."""
     return Subscription(
         tenant_id=row.tenant_id,
-        tenant_name=row.tenant_name,
         state=SubscriptionState(row.state),
         term=Term(
             time_zone=row.time_zone,
             anchor=row.anchor,
             anchor_period=row.anchor_period,
             next_period=row.next_period,
+            spans=value(row.spans, tuple[Span, ...]),
         ),
         grace=timedelta(seconds=row.grace_seconds),
         plans=Plans(

@@ -8,6 +8,7 @@ from echodesk_billing.adapters.sql.answers import SqlAnswers
 from echodesk_billing.adapters.sql.books import SqlBooks
 from echodesk_billing.adapters.sql.cards import SqlCards
 from echodesk_billing.adapters.sql.catalogues import SqlCatalogues
+from echodesk_billing.adapters.sql.customers import SqlCustomers
 from echodesk_billing.adapters.sql.inbox import SqlInbox
 from echodesk_billing.adapters.sql.orders import SqlOrders
 from echodesk_billing.adapters.sql.outbox import SqlOutbox
@@ -25,7 +26,9 @@ class SqlUnitOfWork:
 
     def __init__(self, session: Session, ids: Ids) -> None:
         held: dict[str, Any] = {}
-        self.orders = SqlOrders(session, held)
+        loaded: dict[str, Any] = {}
+        self.orders = SqlOrders(session, held, loaded)
+        self.customers = SqlCustomers(session, loaded)
         self.subscriptions = SqlSubscriptions(session, held)
         self.cards = SqlCards(session)
         self.registrations = SqlRegistrations(session)

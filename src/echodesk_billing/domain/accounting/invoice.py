@@ -25,7 +25,7 @@ class Invoice:
         series: for example `INV-2026`.
         serial: counts up from 1 within the series.
         amount: the amount charged to the card.
-        buyer: the tenant's name when the order was created; empty on invoices of older versions.
+        buyer: the customer's name when the invoice was issued; empty on invoices of older versions.
 
     Source: docs/books.md.
     """
@@ -48,7 +48,7 @@ class Invoice:
         return f"{self.series}-{self.serial:06}"
 
     @classmethod
-    def of(cls, order: Order, captured: Money, at: datetime, *, series: str, serial: int) -> Invoice:
+    def of(cls, order: Order, captured: Money, at: datetime, *, series: str, serial: int, buyer: str) -> Invoice:
         """The invoice of an order that was just paid."""
         return cls(
             series=series,
@@ -60,5 +60,5 @@ class Invoice:
             package_name=order.plan.name if order.plan else "",
             seats=order.plan.selection.seats if order.plan else 0,
             issued_at=at,
-            buyer=order.request.tenant_name,
+            buyer=buyer,
         )

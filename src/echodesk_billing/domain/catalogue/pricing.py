@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
 from echodesk_billing.domain.arguments import require, typed
-from echodesk_billing.domain.catalogue.catalogue import Catalogue, Limits, Package, PricingModel
+from echodesk_billing.domain.catalogue.catalogue import LONGEST_INTERVAL, Catalogue, Package, Prices, PricingModel
+from echodesk_billing.domain.catalogue.limits import MOST_SEATS, NO_LIMITS, Limits, SeatRules
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.money import Currency, Money
-
-MOST_SEATS = 10_000
 
 
 def _sorted_once(keys: Sequence[str]) -> tuple[str, ...]:
@@ -21,34 +20,37 @@ def _sorted_once(keys: Sequence[str]) -> tuple[str, ...]:
 
 @frozen(kw_only=True, field_transformer=typed)
 class Selection:
-    """What a customer chose: a package or a set of features, and seats.
+    """What a customer chose: a package, a set of features, or a package with features added; seats; an interval.
 
     Args:
         package_id: the package, or None for a set of features.
-        features: keys of features, sorted; empty with a package.
+        features: keys of features, sorted; with a package, those added to it.
         seats: how many agents, from 1 to `MOST_SEATS`.
+        interval: how many months a period has, from 1 to `LONGEST_INTERVAL`.
 
     Raises:
-        InvalidSelection: both or neither of package and features, or an invalid number of seats.
+        InvalidSelection: neither package nor features, or an invalid number of seats or months.
     """
 
     package_id: int | None = None
     features: tuple[str, ...] = field(default=(), converter=_sorted_once)
     seats: int = 1
+    interval: int = 1
 
     def __attrs_post_init__(self) -> None:
-        if (self.package_id is None) == (not self.features):
-            raise InvalidSelection("package_id", "Choose either a package or one or more features")
+        if self.package_id is None and not self.features:
+            raise InvalidSelection("package_id", "Choose a package, one or more features, or both")
         if not 1 <= self.seats <= MOST_SEATS:
             raise InvalidSelection("agent_count", f"Choose from 1 to {MOST_SEATS} seats, not {self.seats}")
+        if not 1 <= self.interval <= LONGEST_INTERVAL:
+            raise InvalidSelection("interval", f"Choose from 1 to {LONGEST_INTERVAL} months, not {self.interval}")
 
     def with_feature(self, key: str) -> Selection:
         """The selection with one more feature.
 
         Raises:
-            InvalidSelection: it is a package, or has the feature.
+            InvalidSelection: it has the feature.
         """
-        self._require_features()
         if key in self.features:
             raise InvalidSelection("feature_id", f"{key} is already part of the subscription")
         return evolve(self, features=(*self.features, key))
@@ -57,24 +59,17 @@ class Selection:
         """The selection without one feature.
 
         Raises:
-            InvalidSelection: it is a package, lacks the feature, or has no other.
+            InvalidSelection: it lacks the feature, or has nothing else.
         """
-        self._require_features()
         left = tuple(feature for feature in self.features if feature != key)
         if left == self.features:
             raise InvalidSelection("feature_id", f"{key} is not part of the subscription")
-        if not left:
+        if not left and self.package_id is None:
             raise InvalidSelection(
                 "feature_id",
                 f"{key} is the last feature. A subscription has at least one: cancel it instead",
             )
         return evolve(self, features=left)
-
-    def _require_features(self) -> None:
-        if self.package_id is not None:
-            raise InvalidSelection(
-                "feature_id", "The subscription is a package: choose another package instead of single features"
-            )
 
 
 @frozen(kw_only=True)
@@ -85,8 +80,10 @@ class Item:
         id: its id in the catalogue.
         key: of a feature; empty for a package.
         category: of a feature.
-        unit_price: per month, for one seat or a flat package.
-        flat_price: per month, of a feature for any number of seats; the lower of the two is charged.
+        unit_price: per interval, for one seat or a flat package.
+        flat_price: per interval, of a feature for any number of seats; the lower of the two is charged.
+        limits: what it adds to the limits of the plan.
+        is_required: it cannot be removed from a set of features.
     """
 
     id: int
@@ -95,9 +92,11 @@ class Item:
     category: str = ""
     unit_price: Money
     flat_price: Money | None = None
+    limits: Limits = NO_LIMITS
+    is_required: bool = False
 
     def price(self, seats: int) -> Money:
-        """Its monthly price for a number of seats."""
+        """Its price per interval for a number of seats."""
         per_seat = self.unit_price * seats
         return per_seat if self.flat_price is None else min(per_seat, self.flat_price)
 
@@ -109,10 +108,10 @@ class Plan:
     Args:
         name: shown to the customer.
         catalogue_version: the catalogue it was last priced from.
-        price: per month, of the whole selection.
-        items: the package, or the features, each with its unit price; empty in orders of older versions.
+        price: per interval, of the whole selection.
+        items: the package, then the features, each with its unit price; empty in orders of older versions.
         limits: its usage limits.
-        features: keys of the included features.
+        features: keys of all its features.
     """
 
     name: str
@@ -124,87 +123,159 @@ class Plan:
     features: tuple[str, ...]
     pricing_model: PricingModel
 
+    @property
+    def interval(self) -> int:
+        """How many months its price pays."""
+        return self.selection.interval
+
+    @property
+    def monthly_price(self) -> Money:
+        """Its price per month, rounded to the cent, for display."""
+        return self.price.part(self.interval)
+
     def item(self, key: str) -> Item | None:
         """The agreed item of the feature with this key; None where the plan has none."""
         return next((item for item in self.items if item.key == key and key), None)
 
     def is_of(self, selection: Selection) -> bool:
-        """Whether it matches `selection`; the seats of a flat package do not matter."""
-        if self.pricing_model is PricingModel.CRM:
-            return self.selection.package_id == selection.package_id
-        return self.selection == selection
+        """Whether it matches `selection`, with or without required features; seats of a flat package do not matter."""
+        required = {item.key for item in self.items if item.is_required}
+        mine, wanted = self.selection, selection
+        if wanted.package_id is None:
+            wanted = evolve(wanted, features=(*wanted.features, *(required & set(mine.features))))
+        if self.pricing_model is PricingModel.CRM and not mine.features:
+            wanted = evolve(wanted, seats=mine.seats)
+        return mine == wanted
 
 
 def plan(catalogue: Catalogue, selection: Selection, currency: Currency, kept: Sequence[Plan] = ()) -> Plan:
     """The plan of `selection` from `catalogue`, priced in `currency`.
 
     Items of a subscription keep their agreed unit price, also with other seats, and also where they are no longer
-    sold; new items cost what `catalogue` says. A flat package always has one seat, so that
-    equal plans are equal.
+    sold; new items, and all items of another interval, cost what `catalogue` says. A flat package always has one
+    seat, so that equal plans are equal. A set of features has the required ones, whether chosen or not.
 
     Args:
         kept: the plans whose unit prices are kept, the current one first.
 
     Raises:
-        InvalidSelection: the package or a feature is not sold, or has no price in the currency; or the package has
-            fewer seats.
+        InvalidSelection: the package or a feature is not sold, or has no price in the currency or for the interval;
+            a rule about seats is broken; or the whole costs nothing.
     """
     kept = [one for one in kept if one.items and one.price.currency is currency]
-    if selection.package_id is not None:
-        return _package_plan(catalogue, selection.package_id, selection.seats, currency, kept)
-    agreed = {item.key: item for one in reversed(kept) for item in one.items}
-    items = tuple(agreed.get(key) or feature_item(catalogue, key, currency) for key in selection.features)
+    agreed = {
+        item.key or item.id: item
+        for one in reversed(kept)
+        if one.selection.interval == selection.interval
+        for item in one.items
+    }
+    same = [one for one in kept if one.selection.package_id == selection.package_id]
+    base = _base(catalogue, selection, currency, agreed, same)
+    selection = _completed(selection, catalogue, base)
+    features = [
+        agreed.get(key) or feature_item(catalogue, key, currency, selection.interval) for key in selection.features
+    ]
+    items = (*base.items, *features)
+    price = _price(items, base.pricing_model, selection.seats, currency)
+    if price.minor == 0:
+        raise InvalidSelection("features", "This selection costs nothing: choose at least one feature with a price")
+    limits = base.limits
+    for item in features:
+        limits = limits.plus(item.limits)
     return Plan(
         name=", ".join(item.name for item in items),
         selection=selection,
         catalogue_version=catalogue.version,
-        price=_sum(items, selection.seats, currency),
-        items=items,
-        limits=Limits(max_users=selection.seats),
-        features=selection.features,
-        pricing_model=PricingModel.AGENT,
-    )
-
-
-def _package_plan(catalogue: Catalogue, package_id: int, seats: int, currency: Currency, kept: Sequence[Plan]) -> Plan:
-    had = [one for one in kept if one.selection.package_id == package_id]
-    sold = next((one for one in catalogue.packages if one.id == package_id and currency in one.prices), None)
-    whole = had[0] if had else _of_package(catalogue.package(package_id), catalogue.version, currency)
-    seats = seats if whole.pricing_model is PricingModel.AGENT else 1
-    limits = sold.limits if sold else whole.limits
-    most = max([limits.max_users, *(one.selection.seats for one in had)]) if limits.max_users else 0
-    if most and seats > most:
-        raise InvalidSelection(
-            "agent_count", f"{whole.name} has at most {most} seats, not {seats}: choose another package"
-        )
-    return evolve(
-        whole,
-        selection=evolve(whole.selection, seats=seats),
-        price=whole.items[0].price(seats),
-        limits=limits if 0 < whole.limits.max_users < seats else whole.limits,
-    )
-
-
-def _of_package(package: Package, version: int, currency: Currency) -> Plan:
-    """One seat of a package at today's price."""
-    price = _in(package.prices, currency, f"package {package.id}")
-    return Plan(
-        name=package.display_name,
-        selection=Selection(package_id=package.id),
-        catalogue_version=version,
         price=price,
-        items=(Item(id=package.id, name=package.display_name, unit_price=price),),
-        limits=package.limits,
-        features=package.features,
-        pricing_model=package.pricing_model,
+        items=items,
+        limits=limits,
+        features=(*base.features, *selection.features),
+        pricing_model=base.pricing_model,
     )
 
 
-def feature_item(catalogue: Catalogue, key: str, currency: Currency) -> Item:
+@frozen(kw_only=True)
+class _Base:
+    """What features are added to: a package at its agreed price, or nothing but seats."""
+
+    items: tuple[Item, ...] = ()
+    features: tuple[str, ...] = ()
+    limits: Limits
+    pricing_model: PricingModel = PricingModel.AGENT
+
+
+def _completed(selection: Selection, catalogue: Catalogue, base: _Base) -> Selection:
+    """The selection with required features, and with one seat for a flat package."""
+    if selection.package_id is None:
+        return evolve(selection, features=(*selection.features, *catalogue.required))
+    for key in selection.features:
+        if key in base.features:
+            raise InvalidSelection("features", f"{key} is already part of the package {base.items[0].name}")
+    is_flat = base.pricing_model is PricingModel.CRM and not selection.features
+    return evolve(selection, seats=1) if is_flat else selection
+
+
+def _base(
+    catalogue: Catalogue,
+    selection: Selection,
+    currency: Currency,
+    agreed: Mapping[str | int, Item],
+    same: Sequence[Plan],
+) -> _Base:
+    """What the features of a selection are added to, with its rules about seats checked.
+
+    Args:
+        same: kept plans of the same package, or of sets of features.
+    """
+    seats, package_id = selection.seats, selection.package_id
+    had = {one.selection.seats for one in same}
+    if package_id is None:
+        _require_seats(catalogue.seats, "A set of features", seats, had)
+        return _Base(limits=Limits(max_users=seats))
+    sold = next((one for one in catalogue.packages if one.id == package_id), None)
+    item = agreed.get(package_id)
+    base = _kept(item, same[0]) if item else _sold(catalogue.package(package_id), currency, selection.interval)
+    if base.pricing_model is PricingModel.CRM and not selection.features:
+        return base
+    today = sold.limits if sold else base.limits
+    rules = sold.seat_rules if sold else SeatRules(max_seats=today.max_users)
+    _require_seats(rules, base.items[0].name, seats, had)
+    return evolve(base, limits=today) if 0 < base.limits.max_users < seats else base
+
+
+def _require_seats(rules: SeatRules, name: str, seats: int, had: Collection[int]) -> None:
+    """Check rules about seats; seats that were agreed can be kept and reduced."""
+    if seats not in had:
+        rules.require(seats, name, had=max(had, default=0))
+
+
+def _sold(package: Package, currency: Currency, interval: int) -> _Base:
+    """A package at today's price."""
+    item = _package_item(package, currency, interval)
+    return _Base(items=(item,), features=package.features, limits=package.limits, pricing_model=package.pricing_model)
+
+
+def _kept(item: Item, had: Plan) -> _Base:
+    """The package of a kept plan, as it was agreed."""
+    added = had.selection.features
+    return _Base(
+        items=(item,),
+        features=tuple(key for key in had.features if key not in added),
+        limits=item.limits if added else had.limits,
+        pricing_model=had.pricing_model,
+    )
+
+
+def _package_item(package: Package, currency: Currency, interval: int) -> Item:
+    price = _in(package.prices_of(interval), package.prices, currency, interval, f"package {package.id}")
+    return Item(id=package.id, name=package.display_name, unit_price=price, limits=package.limits)
+
+
+def feature_item(catalogue: Catalogue, key: str, currency: Currency, interval: int = 1) -> Item:
     """A feature at today's price.
 
     Raises:
-        InvalidSelection: it is not sold, or has no price in the currency.
+        InvalidSelection: it is not sold, or has no price in the currency or for the interval.
     """
     feature = catalogue.feature(key)
     return Item(
@@ -212,22 +283,31 @@ def feature_item(catalogue: Catalogue, key: str, currency: Currency) -> Item:
         key=feature.key,
         name=feature.name,
         category=feature.category,
-        unit_price=_in(feature.prices_per_seat, currency, f"feature {key}"),
-        flat_price=feature.prices_flat.get(currency),
+        unit_price=_in(feature.prices_of(interval), feature.prices_per_seat, currency, interval, f"feature {key}"),
+        flat_price=feature.flat_prices_of(interval).get(currency),
+        limits=feature.limits,
+        is_required=feature.is_required,
     )
 
 
 def is_more(new: Plan, old: Plan, catalogue: Catalogue | None) -> bool:
-    """Whether `new` is an upgrade of `old`: more seats or features, or else a higher price on one price list.
+    """Whether `new` is an upgrade of `old`.
+
+    It is with a longer interval, or, in the same interval, with more seats or features, or else with a higher price
+    on one price list.
 
     Args:
         catalogue: today's price list, on which both are priced; agreed prices count for items it does not have.
+
+    Source: docs/adr/0030-more-or-less.md, docs/adr/0036-intervals.md.
     """
     mine, theirs = new.selection, old.selection
+    if mine.interval != theirs.interval:
+        return mine.interval > theirs.interval
     if (mine.package_id, mine.features) == (theirs.package_id, theirs.features):
         return mine.seats > theirs.seats
     features = set(mine.features), set(theirs.features)
-    if mine.package_id is None and theirs.package_id is None and mine.seats == theirs.seats:
+    if mine.package_id == theirs.package_id and mine.seats == theirs.seats:
         if features[0] > features[1]:
             return True
         if features[0] < features[1]:
@@ -239,29 +319,33 @@ def _price_today(agreed: Plan, catalogue: Catalogue | None) -> Money:
     if catalogue is None or not agreed.items:
         return agreed.price
     currency = agreed.price.currency
-    items = [_today(item, catalogue, currency) or item for item in agreed.items]
-    return _sum(items, agreed.selection.seats, currency)
+    items = [_today(item, catalogue, currency, agreed.interval) or item for item in agreed.items]
+    return _price(items, agreed.pricing_model, agreed.selection.seats, currency)
 
 
-def _today(item: Item, catalogue: Catalogue, currency: Currency) -> Item | None:
+def _today(item: Item, catalogue: Catalogue, currency: Currency, interval: int) -> Item | None:
     """The item on sale under the same key today; None where there is none."""
     try:
         if item.key:
-            return feature_item(catalogue, item.key, currency)
-        return _of_package(catalogue.package(item.id), catalogue.version, currency).items[0]
+            return feature_item(catalogue, item.key, currency, interval)
+        return _package_item(catalogue.package(item.id), currency, interval)
     except InvalidSelection:
         return None
 
 
-def _sum(items: Iterable[Item], seats: int, currency: Currency) -> Money:
+def _price(items: Iterable[Item], model: PricingModel, seats: int, currency: Currency) -> Money:
+    """The price of all items; that of a flat package does not depend on the seats."""
     price = Money.zero(currency)
     for item in items:
-        price += item.price(seats)
+        is_flat = model is PricingModel.CRM and not item.key
+        price += item.price(1 if is_flat else seats)
     return price
 
 
-def _in(prices: Mapping[Currency, Money], currency: Currency, what: str) -> Money:
+def _in(prices: Prices, monthly: Prices, currency: Currency, interval: int, what: str) -> Money:
     price = prices.get(currency)
+    if price is None and currency in monthly:
+        raise InvalidSelection("interval", f"{what} is not sold for {interval} months at a time in {currency}")
     if price is None:
-        raise InvalidSelection("currency", f"{what} has no price in {currency}; currencies: {', '.join(prices)}")
+        raise InvalidSelection("currency", f"{what} has no price in {currency}; currencies: {', '.join(monthly)}")
     return price

@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import enum
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from attrs import define
@@ -138,9 +139,11 @@ class Card:
 
     def is_same_card(self, other: Card) -> bool:
         """Whether two mandates belong to the same physical card."""
-        mine, theirs = (
-            (card.tenant_id, card.kind, card.masked_number, card.brand, card.expiry) for card in (self, other)
-        )
+        return self.kind is other.kind and self.is_same_plastic(other)
+
+    def is_same_plastic(self, other: Card) -> bool:
+        """Whether both are the same physical card, whatever each may be charged for."""
+        mine, theirs = ((card.tenant_id, card.masked_number, card.brand, card.expiry) for card in (self, other))
         return mine == theirs
 
     def choose(self, at: datetime) -> list[DefaultCardChosen]:
@@ -181,6 +184,15 @@ class Card:
         at = removed.forgotten_at
         recent = removed.removed_as_default and at is not None and now - at < REPEATED_WITHIN
         return recent and (self.chosen_at is None or at is None or self.chosen_at < at)
+
+
+def one_of_each(cards: Sequence[Card]) -> list[Card]:
+    """Each physical card once: of its mandates the default one, else an automatic one, else the first."""
+    shown: list[Card] = []
+    for card in sorted(cards, key=lambda one: (not one.is_default, one.kind is not SaveCard.AUTOMATIC)):
+        if not any(card.is_same_plastic(one) for one in shown):
+            shown.append(card)
+    return shown
 
 
 def obstacle(card: Card | None, price: Money, now: datetime) -> str | None:

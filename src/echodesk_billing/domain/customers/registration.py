@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import enum
-import re
 from datetime import datetime
 
 from attrs import Attribute, define, field, frozen
 
 from echodesk_billing.domain.arguments import typed
-from echodesk_billing.domain.errors import InvalidSelection
+from echodesk_billing.domain.customers.customer import require_email, require_language
+from echodesk_billing.domain.customers.tenant import default_subdomain, subdomain, tenant_id
 from echodesk_billing.domain.events import TenantRegistered
-
-_SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_-]{1,61}[a-z0-9]")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-LONGEST_NAME = 200
 
 
 class RegistrationState(enum.StrEnum):
@@ -25,16 +21,20 @@ class RegistrationState(enum.StrEnum):
 
 
 def _schema_name(_applicant: object, _field: Attribute[str], value: str) -> None:
-    if not _SCHEMA_NAME.fullmatch(value):
-        raise InvalidSelection(
-            "schema_name",
-            "3 to 63 of a-z, 0-9, hyphen and underscore, starting with a letter and ending with a letter or digit",
-        )
+    tenant_id(value)
+
+
+def _subdomain(_applicant: object, _field: Attribute[str], value: str) -> None:
+    if value:
+        subdomain(value)
 
 
 def _email(_applicant: object, _field: Attribute[str], value: str) -> None:
-    if not _EMAIL.fullmatch(value) or len(value) > LONGEST_NAME:
-        raise InvalidSelection("admin_email", f"{value[:50]!r} is not an e-mail address")
+    require_email("admin_email", value)
+
+
+def _language(_applicant: object, _field: Attribute[str], value: str) -> None:
+    require_language(value)
 
 
 @frozen(kw_only=True, field_transformer=typed)
@@ -43,10 +43,13 @@ class Applicant:
 
     Args:
         schema_name: becomes the tenant's id.
+        subdomain: of its pages; the schema name as a host name where it is not given.
         name: of the company, shown on the payment page.
+        language: `ka`, `en` or `ru`.
 
     Raises:
-        InvalidSelection: the schema name or the e-mail address is invalid.
+        InvalidTenant: the schema name or the subdomain is invalid or reserved.
+        InvalidSelection: the e-mail address or the language is invalid.
     """
 
     schema_name: str = field(validator=_schema_name)
@@ -54,7 +57,13 @@ class Applicant:
     admin_email: str = field(validator=_email)
     admin_first_name: str = ""
     admin_last_name: str = ""
-    language: str = "ka"
+    language: str = field(default="ka", validator=_language)
+    subdomain: str = field(default="", validator=_subdomain)
+
+    @property
+    def host_label(self) -> str:
+        """The subdomain of its pages."""
+        return self.subdomain or default_subdomain(self.schema_name)
 
 
 @define(kw_only=True)
@@ -99,5 +108,6 @@ class Registration:
                 admin_first_name=who.admin_first_name,
                 admin_last_name=who.admin_last_name,
                 language=who.language,
+                subdomain=who.host_label,
             )
         ]

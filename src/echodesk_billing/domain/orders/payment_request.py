@@ -230,6 +230,7 @@ class PaymentRequest:
         is_automatic: whether the saved card is charged without the customer, for the parent's amount.
         ttl_minutes: how long the order stays payable at the bank, 2 to 1440.
         tenant_name: the buyer, as on the invoice.
+        subdomain: of the buyer; empty where it is not known.
         wallet_digest: SHA-256 of the Google Pay token, to detect a repeated request; empty without one.
     """
 
@@ -249,5 +250,6 @@ class PaymentRequest:
     is_automatic: bool = False
     ttl_minutes: int = 15
     tenant_name: str = ""
+    subdomain: str = ""
     wallet_digest: str = ""
     options: PaymentOptions = PaymentOptions()

@@ -50,7 +50,7 @@ def schedule(
     if before == plan:
         return events
     is_more = pricing.is_more(plan, before, catalogue)
-    subscription.plans = subscription.plans.schedule(PlanChange(period=number, plan=plan, is_more=is_more))
+    subscription.hold(subscription.plans.schedule(PlanChange(period=number, plan=plan, is_more=is_more)))
     if begun := subscription.begin_changes(at):
         return [*events, *begun]
     starts = max(at, subscription.term.period(number).start)

@@ -117,10 +117,10 @@ def kept_feature(subscription: Subscription, feature_id: int, now: datetime) -> 
 def pays_until(subscription: Subscription, bought: Purchase, now: datetime) -> datetime:
     """The end of the period that a purchase pays if paid now."""
     if bought.purpose is Purpose.UPGRADE and subscription.is_paid(now):
-        return subscription.term.month_after(now, subscription.extra_days(bought.plan, now))
+        return subscription.term.period_after(now, bought.plan.interval, subscription.extra_days(bought.plan, now))
     if subscription.begins_anew(now):
-        return subscription.term.month_after(subscription.new_anchor(now))
-    return subscription.term.period(bought.period).end
+        return subscription.term.period_after(subscription.new_anchor(now), bought.plan.interval)
+    return subscription.term.end_of(bought.period, bought.plan.interval)
 
 
 def preview(subscription: Subscription, plan: Plan, now: datetime, catalogue: Catalogue | None = None) -> Preview:
@@ -155,7 +155,9 @@ def preview(subscription: Subscription, plan: Plan, now: datetime, catalogue: Ca
         is_immediate=True,
         effective_at=now,
         extra_days=days,
-        paid_until=subscription.term.month_after(now, days) if is_paid else upcoming.end,
+        paid_until=subscription.term.period_after(now, plan.interval, days)
+        if is_paid
+        else subscription.term.end_of(upcoming.number, plan.interval),
         replaces=subscription.scheduled_from(0 if is_paid else upcoming.number),
     )
 

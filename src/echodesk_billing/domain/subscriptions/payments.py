@@ -18,8 +18,8 @@ from echodesk_billing.domain.subscriptions import lifecycle
 from echodesk_billing.domain.subscriptions.changes import change_scheduled
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
-from echodesk_billing.domain.subscriptions.plans import Plans
-from echodesk_billing.domain.subscriptions.subscription import PaidPeriod, Subscription
+from echodesk_billing.domain.subscriptions.proration import PaidPeriod
+from echodesk_billing.domain.subscriptions.subscription import Subscription
 
 _S = SubscriptionState
 _MOST_PAID_KEPT = 12
@@ -56,7 +56,7 @@ def take_payment(
     _note_paid(subscription, order, number)
     if activates:
         events += subscription.drop_changes(0, f"{order.plan.name if order.plan else ''} was bought anew", at)
-        subscription.plans, subscription.started_at = Plans(plan=order.plan), at
+        subscription.start_plan(order.plan or subscription.plan_of(number), at)
     elif order.plan is not None:
         events += _hold(subscription, order.plan, number, at)
         events += subscription.begin_changes(at, order.id)
@@ -102,7 +102,7 @@ def _take_upgrade(subscription: Subscription, order: Order, at: datetime) -> lis
     subscription.term = term.anchored(term.days_after(at, days)).paid_through(number)
     subscription.paid = ()
     _note_paid(subscription, order, number)
-    subscription.plans, subscription.started_at = Plans(plan=order.plan), at
+    subscription.start_plan(order.plan, at)
     _settle_debts(subscription, at)
     until = subscription.term.end
     renewed = SubscriptionRenewed(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until)
@@ -114,6 +114,7 @@ def _start_anew(subscription: Subscription, order: Order, at: datetime) -> None:
     first = max(subscription.next_period, number)
     subscription.term = subscription.term.anchored(subscription.new_anchor(at), first)
     subscription.grace_used, subscription.paid = timedelta(0), ()
+    subscription.hold(subscription.plans)
 
 
 def _run_on(subscription: Subscription) -> None:
@@ -131,7 +132,7 @@ def _hold(subscription: Subscription, plan: Plan, number: int, at: datetime) -> 
     """Make the paid plan the plan of period `number`."""
     if plan == subscription.plan_of(number):
         return []
-    subscription.plans = subscription.plans.hold(plan, number)
+    subscription.hold(subscription.plans.hold(plan, number))
     start = subscription.term.period(number).start
     return [] if start <= at else [change_scheduled(subscription, plan, start, at)]
 

@@ -6,9 +6,10 @@ are in `offers`, scheduled changes in `changes`, payments in `payments`, owed pe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.catalogue.pricing import Plan
@@ -24,28 +25,18 @@ from echodesk_billing.domain.events import (
     SubscriptionResumed,
     SubscriptionSuspended,
 )
-from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.subscriptions import lifecycle, proration
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.plans import PlanChange, Plans
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy, reminder
+from echodesk_billing.domain.subscriptions.proration import PaidPeriod
 from echodesk_billing.domain.subscriptions.term import Term
 
 _S = SubscriptionState
-FARTHEST_CHANGE = timedelta(days=366)
 LONGEST_CHARGE = timedelta(days=1)
-"""How long after the end of access an automatic charge without an answer keeps a subscription from being suspended."""
-LOOK_AGAIN_AFTER = timedelta(hours=1)
+"""How long after the end of access an unanswered charge keeps a subscription from being suspended."""
 DEFAULT_GRACE = RenewalPolicy().grace
-
-
-@frozen(kw_only=True)
-class PaidPeriod:
-    """The price paid for a period, net of the bank's discount."""
-
-    period: int
-    amount: Money
 
 
 @define(kw_only=True)
@@ -53,7 +44,6 @@ class Subscription:
     """A tenant's subscription; there is one per tenant.
 
     Args:
-        tenant_name: for the payment pages and invoices of renewals.
         term: its periods and which are paid.
         grace: how long access lasts after the paid period while a payment is owed.
         plans: the current plan and scheduled changes.
@@ -70,7 +60,6 @@ class Subscription:
     """
 
     tenant_id: str
-    tenant_name: str = ""
     term: Term
     grace: timedelta = DEFAULT_GRACE
     state: SubscriptionState = SubscriptionState.INCOMPLETE
@@ -124,8 +113,8 @@ class Subscription:
     @property
     def access_until(self) -> datetime | None:
         """When access ends without a payment: with the paid time, or, where a payment is owed, with the grace."""
-        lost = not self.term.has_begun or self.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED)
-        return None if lost else self.grace_until()
+        is_lost = not self.term.has_begun or self.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED)
+        return None if is_lost else self.grace_until()
 
     @property
     def is_running(self) -> bool:
@@ -230,15 +219,11 @@ class Subscription:
             (self.term.period(number), amounts.get(number, self.plan_of(number).price))
             for number in range(self.term.number_at(moment), self.next_period)
         ]
-        return proration.extra_days(proration.unused_value(paid, moment), plan.price, moment, self.time_zone)
+        return proration.extra_days(
+            proration.unused_value(paid, moment), plan.price, moment, self.time_zone, plan.interval
+        )
 
     # Actions of the customer.
-
-    def rename(self, tenant_name: str) -> bool:
-        """Set the tenant's name; returns whether it changed."""
-        is_new = tenant_name not in ("", self.tenant_name)
-        self.tenant_name = tenant_name or self.tenant_name
-        return is_new
 
     def cancel(self, at: datetime, *, immediately: bool) -> list[Event]:
         """Cancel: no further period is charged. Access ends with the paid time, or now. Nothing is refunded.
@@ -331,8 +316,7 @@ class Subscription:
         never_tried = self.state is _S.ACTIVE and chargeable and not is_charging
         if in_time or never_tried or not is_answered:
             return []
-        past_due = self.fall_due(None, now) if self.state is _S.ACTIVE else []
-        return [*past_due, *self.suspend(now)]
+        return [*(self.fall_due(None, now) if self.state is _S.ACTIVE else []), *self.suspend(now)]
 
     def begin_changes(self, now: datetime, order_id: str | None = None) -> list[Event]:
         """Apply the changes that are due.
@@ -342,7 +326,9 @@ class Subscription:
         """
         if not self.term.has_begun:
             return []
-        self.plans, begun = self.plans.begin(self.term.number_at(now), self.next_period)
+        plans, begun = self.plans.begin(self.term.number_at(now), self.next_period)
+        if plans is not self.plans:
+            self.hold(plans, self.changes[: len(self.changes) - len(plans.changes)])
         return [self.changed(plan, order_id, now) for plan in begun]
 
     def drop_changes(self, number: int, reason: str, at: datetime, unless: Plan | None = None) -> list[Event]:
@@ -356,8 +342,23 @@ class Subscription:
             for plan, starts in self.scheduled_from(number)
             if plan != unless
         ]
-        self.plans = self.plans.before_period(number)
+        self.hold(self.plans.before_period(number))
         return events
+
+    def start_plan(self, plan: Plan, at: datetime) -> None:
+        """Begin with `plan` and no other; its periods are counted from the anchor."""
+        self.plans, self.started_at, self.term = Plans(plan=plan), at, self.term.of(plan.interval)
+
+    def hold(self, plans: Plans, begun: Sequence[PlanChange] = ()) -> None:
+        """Set the plans, and the lengths of the periods that follow from them.
+
+        Args:
+            begun: changes that took effect.
+        """
+        gone = {change.period for change in self.changes}
+        added = [(change.period, change.plan.interval) for change in (*begun, *plans.changes)]
+        self.term = self.term.with_spans(gone, added, self.plan.interval if self.plan else 1)
+        self.plans = plans
 
     def _note_grace(self, at: datetime) -> None:
         """Record unpaid access before it ends."""
@@ -372,8 +373,7 @@ class Subscription:
         """
         lifecycle.fire(self, "fall_due")
         retry_at, until = self.dunning.retry_at, self.grace_until()
-        told = SubscriptionPastDue(tenant_id=self.tenant_id, at=at, code=code, retry_at=retry_at, access_until=until)
-        return [told]
+        return [SubscriptionPastDue(tenant_id=self.tenant_id, at=at, code=code, retry_at=retry_at, access_until=until)]
 
     def suspend(self, at: datetime) -> list[Event]:
         """Suspend: no access until a payment."""

@@ -9,7 +9,6 @@ from echodesk_billing.domain.errors import TrialRefused
 from echodesk_billing.domain.events import Event, TrialStarted
 from echodesk_billing.domain.subscriptions import lifecycle
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
-from echodesk_billing.domain.subscriptions.plans import Plans
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 
@@ -27,7 +26,8 @@ def start_trial(subscription: Subscription, plan: Plan, policy: RenewalPolicy, a
         raise TrialRefused(f"{was}: a trial comes before everything else, once")
     lifecycle.fire(subscription, "start_trial")
     ends_at = at + policy.trial
-    subscription.plans, subscription.term = Plans(plan=plan), subscription.term.anchored(ends_at)
-    subscription.started_at = subscription.tended_at = at
+    subscription.term = subscription.term.anchored(ends_at)
+    subscription.start_plan(plan, at)
+    subscription.tended_at = at
     subscription.trial_ends_at = ends_at
     return [TrialStarted(tenant_id=subscription.tenant_id, at=at, plan_name=plan.name, ends_at=ends_at)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from echodesk_billing.application.use_cases import UseCases
-from echodesk_billing.domain.customers.tenant import tenant_id
+from echodesk_billing.domain.customers.tenant import subdomain, tenant_id
 from echodesk_billing.domain.errors import InvalidTenant
 from echodesk_billing.entrypoints.http.message import Request
 from echodesk_billing.entrypoints.http.problems import Refused
@@ -20,7 +20,8 @@ async def authenticate(request: Request, uses: UseCases, scope: Scope) -> Princi
         OrderNotFound: the order belongs to another tenant; answered before 403, so that its existence stays hidden.
     """
     kind, _, token = request.header("Authorization").partition(" ")
-    known = await uses.access.authenticate(token.strip()) if kind.lower() in ("token", "bearer") else None
+    is_token = kind.lower() in ("token", "bearer")
+    known = await uses.access.authenticate(token.strip(), request.host_name) if is_token else None
     if known is None:
         raise Refused(
             HTTPStatus.UNAUTHORIZED,
@@ -39,5 +40,7 @@ async def authenticate(request: Request, uses: UseCases, scope: Scope) -> Princi
 def _require_tenant(who: Principal) -> None:
     try:
         tenant_id(who.tenant_id)
+        if who.subdomain:
+            subdomain(who.subdomain)
     except InvalidTenant as error:
         raise Refused(HTTPStatus.FORBIDDEN, str(error)) from None

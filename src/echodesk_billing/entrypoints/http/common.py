@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, LONGEST_KEY
-from echodesk_billing.domain.catalogue.pricing import MOST_SEATS, Selection
+from echodesk_billing.domain.catalogue.limits import MOST_SEATS
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.lifecycle import OrderState
 

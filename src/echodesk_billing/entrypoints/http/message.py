@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlencode
@@ -64,6 +65,11 @@ class Request:
     def header(self, name: str) -> str:
         """A header's value, or an empty string."""
         return self.headers.get(name.lower(), "")
+
+    @property
+    def host_name(self) -> str:
+        """The host's name in lower case, without its port."""
+        return re.sub(r":\d*$", "", self.host).lower()
 
     @property
     def content_type(self) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from echodesk_billing.domain.customers.registration import LONGEST_NAME, Applicant
+from echodesk_billing.domain.customers.customer import LONGEST_NAME
+from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints.http.calls import Call, Route
 from echodesk_billing.entrypoints.http.common import Choice, Nothing

@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 
 from echodesk_billing.application.changes import Changed, When
 from echodesk_billing.domain.calendar import local_date
-from echodesk_billing.domain.catalogue.pricing import MOST_SEATS, Selection
+from echodesk_billing.domain.catalogue.limits import MOST_SEATS
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.subscriptions.purchase import Preview
 from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number

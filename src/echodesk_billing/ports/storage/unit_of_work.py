@@ -15,6 +15,7 @@ from echodesk_billing.ports.storage.answers import Answers
 from echodesk_billing.ports.storage.books import Books
 from echodesk_billing.ports.storage.cards import Cards
 from echodesk_billing.ports.storage.catalogues import Catalogues
+from echodesk_billing.ports.storage.customers import Customers
 from echodesk_billing.ports.storage.inbox import Inbox
 from echodesk_billing.ports.storage.orders import Orders
 from echodesk_billing.ports.storage.outbox import Outbox
@@ -36,6 +37,8 @@ class UnitOfWork(Protocol):
 
     @property
     def orders(self) -> Orders: ...
+    @property
+    def customers(self) -> Customers: ...
     @property
     def subscriptions(self) -> Subscriptions: ...
     @property

@@ -1,0 +1,108 @@
+"""Customers: table, mapping and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import evolve
+from sqlalchemy import Column, Index, Integer, Row, String, Table, Text, bindparam, select, text
+
+from echodesk_billing.adapters.sql.schema import UtcDateTime, Values, document, metadata, value
+from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.domain.customers.customer import BillingProfile, Customer
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("tenant_id", String(63), primary_key=True),
+    Column("subdomain", String(63), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+_NAMED = text("subdomain <> ''")
+
+Index("uq_customers_subdomain", customers.c.subdomain, unique=True, postgresql_where=_NAMED, sqlite_where=_NAMED)
+
+
+def customer_values(customer: Customer) -> Values:
+    """The columns of a customer."""
+    return {
+        "tenant_id": customer.tenant_id,
+        "subdomain": customer.subdomain,
+        "name": customer.name,
+        "profile": document(customer.profile),
+        "created_at": customer.created_at,
+        "version": customer.version,
+    }
+
+
+def to_customer(row: Row[Any]) -> Customer:
+    """A customer from its row."""
+    return Customer(
+        tenant_id=row.tenant_id,
+        subdomain=row.subdomain,
+        name=row.name,
+        profile=value(row.profile, BillingProfile),
+        created_at=row.created_at,
+        version=row.version,
+    )
+
+
+_CUSTOMER = select(customers).where(customers.c.tenant_id == bindparam("of_tenant"))
+
+
+_LOCK_CUSTOMER = _CUSTOMER.with_for_update()
+
+
+class SqlCustomers:
+    """Customers, one per tenant.
+
+    Args:
+        loaded: rows loaded together with an order, by tenant; None where there is none.
+    """
+
+    def __init__(self, session: Session, loaded: dict[str, Any]) -> None:
+        self._session = session
+        self._loaded = loaded
+
+    def get(self, tenant_id: str) -> Customer | None:
+        """By primary key. A row that was loaded together with an order is reused."""
+        if tenant_id in self._loaded:
+            row = self._loaded[tenant_id]
+        else:
+            row = self._session.execute(_CUSTOMER, {"of_tenant": tenant_id}).first()
+        return None if row is None else to_customer(row)
+
+    def lock(self, tenant_id: str) -> Customer | None:
+        """By primary key; the row is locked."""
+        row = self._session.execute(_LOCK_CUSTOMER, {"of_tenant": tenant_id}).first()
+        return None if row is None else to_customer(row)
+
+    def of_subdomain(self, subdomain: str) -> Customer | None:
+        """By the unique index uq_customers_subdomain."""
+        if not subdomain:
+            return None
+        query = select(customers).where(customers.c.subdomain == subdomain, _NAMED)
+        row = self._session.execute(query).first()
+        return None if row is None else to_customer(row)
+
+    def add(self, customer: Customer) -> None:
+        """Insert at the next flush, unless the tenant or the subdomain has one."""
+        self._loaded.pop(customer.tenant_id, None)
+        self._session.insert(customers, [customer_values(evolve(customer, version=1))], or_nothing=True)
+
+    def save(self, customer: Customer) -> None:
+        """Update by primary key; its version must be unchanged since it was loaded."""
+        customer.version += 1
+        self._loaded.pop(customer.tenant_id, None)
+        self._session.update(customers, customer_values(customer))
+
+    def listed(self, after: str, limit: int) -> Sequence[Customer]:
+        """By primary key."""
+        table = customers
+        query = select(table).where(table.c.tenant_id > after).order_by(table.c.tenant_id).limit(limit)
+        return [to_customer(row) for row in self._session.execute(query)]
