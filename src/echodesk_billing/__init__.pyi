@@ -27,6 +27,9 @@ from .application.errors import (
     InvoiceNotFound as InvoiceNotFound,
 )
 from .application.errors import (
+    LinkExpired as LinkExpired,
+)
+from .application.errors import (
     OrderNotFound as OrderNotFound,
 )
 from .application.reconciliation import (
@@ -121,6 +124,9 @@ from .domain.errors import (
 )
 from .domain.errors import (
     CurrencyMismatch as CurrencyMismatch,
+)
+from .domain.errors import (
+    FeatureRequired as FeatureRequired,
 )
 from .domain.errors import (
     IllegalTransition as IllegalTransition,

@@ -135,7 +135,8 @@ class Container(containers.DeclarativeContainer):
     start_trial = providers.Singleton(StartTrial, storage, clock, requests, policy)
     prune = providers.Singleton(Prune, storage, gateway, clock, settlement, settings.provided.unpaid_kept_for)
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
-    views = providers.Singleton(Views, storage, clock, usage, printer)
+    links = providers.Singleton(FernetVault, settings.provided.link_keys)
+    views = providers.Singleton(Views, storage, clock, usage, printer, links)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
     use_cases = providers.Singleton(
@@ -158,6 +159,7 @@ class Container(containers.DeclarativeContainer):
         gateway=gateway,
         clock=clock,
         api_domain=settings.provided.api_domain,
+        time_zone=settings.provided.time_zone,
     )
     background_tasks = providers.Singleton(
         BackgroundTasks,

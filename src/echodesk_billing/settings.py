@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -111,6 +113,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def encryption_keys(self) -> tuple[str, ...]:
         """Fernet keys, the newest first."""
         return _parts(self.encryption_key_list)
+
+    @property
+    def link_keys(self) -> tuple[str, ...]:
+        """Fernet keys for links to invoices: the encryption keys, or else one derived from the bank's secret."""
+        if self.encryption_keys or not self.client_secret:
+            return self.encryption_keys
+        digest = hashlib.sha256(f"links to invoices {self.client_secret}".encode()).digest()
+        return (base64.urlsafe_b64encode(digest).decode(),)
 
     @property
     def reserved_tenants(self) -> tuple[str, ...]:

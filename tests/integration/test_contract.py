@@ -14,6 +14,7 @@ from echodesk_billing.domain.money import Money
 from echodesk_billing.entrypoints.http.calls import Route
 from echodesk_billing.entrypoints.http.routes import ROUTES
 from echodesk_billing.ports.access import Scope
+from tests.builders import principal
 from tests.integration.conftest import Service
 from tests.integration.parts import Answer, Bank, Client
 
@@ -123,7 +124,7 @@ async def invoices(stage: Stage) -> Answer:
         "paid_date", "due_date", "pdf_url", "pdf_generated",
     }  # fmt: skip
     assert invoice["pdf_generated"] is True
-    assert invoice["pdf_url"].endswith(f"/api/payments/invoices/{invoice['id']}/pdf/")
+    assert (invoice["status"], invoice["refunded"]) == ("paid", 0.0)
     return answer
 
 
@@ -139,8 +140,26 @@ async def invoice_pdf(stage: Stage) -> Answer:
     ) as response:
         pdf = await response.read()
         assert response.content_type == "application/pdf"
-    text = pypdfium2.PdfDocument(pdf)[0].get_textpage().get_text_range()
-    assert invoice["invoice_number"] in text
+    assert invoice["invoice_number"] in text_of(pdf)
+    return Answer(200, pdf, response.headers, pdf)
+
+
+def text_of(pdf: bytes) -> str:
+    text: str = pypdfium2.PdfDocument(pdf)[0].get_textpage().get_text_range()
+    return text
+
+
+@call("GET", "/api/payments/invoices/pdf/{link}/")
+async def linked_invoice_pdf(stage: Stage) -> Answer:
+    await stage.subscribed()
+    (invoice,) = (await stage.client.get("/api/payments/invoices/")).body["invoices"]
+    path = invoice["pdf_url"].removeprefix(stage.client.url)
+    anybody = stage.service.stranger()
+    assert (await anybody.get(path.replace("pdf/g", "pdf/h"))).status == 404
+    async with stage.client.http.get(invoice["pdf_url"]) as response:
+        pdf = await response.read()
+        assert (response.status, response.content_type) == (200, "application/pdf")
+    assert invoice["invoice_number"] in text_of(pdf)
     return Answer(200, pdf, response.headers, pdf)
 
 
@@ -186,6 +205,44 @@ async def default_card(stage: Stage) -> Answer:
 @call("POST", "/api/payments/saved-card/add/", "payment_url order_id")
 async def add_card(stage: Stage) -> Answer:
     return await stage.client.post("/api/payments/saved-card/add/", {"make_default": True})
+
+
+@call("POST", "/api/payments/saved-card/add-ecommerce/", "payment_url order_id")
+async def add_card_for_payments(stage: Stage) -> Answer:
+    return await stage.client.post("/api/payments/saved-card/add-ecommerce/")
+
+
+@call("GET", "/api/billing-profile/")
+async def profile(stage: Stage) -> Answer:
+    reader = await stage.service.client(Scope.READ)
+    assert (await reader.get("/api/billing-profile/")).status == 403
+    return await stage.client.get("/api/billing-profile/")
+
+
+@call("PATCH", "/api/billing-profile/")
+async def change_profile(stage: Stage) -> Answer:
+    changed = {"legal_name": "შპს აკმე", "identification_code": "404123456", "emails": ["books@acme.example"]}
+    answer = await stage.client.call("PATCH", "/api/billing-profile/", changed)
+    assert {name: answer.body[name] for name in changed} == changed
+    for field, value, status in (
+        ("identification_code", "12-", 200),
+        ("identification_code", "?", 422),
+        ("emails", ["nobody"], 422),
+        ("language", "fr", 400),
+        ("is_vat_payer", "yes", 400),
+    ):
+        tried = await stage.client.call("PATCH", "/api/billing-profile/", {field: value})
+        assert tried.status == status, tried.body
+    paid = await stage.subscribed()
+    tenant = (await stage.client.get("/api/billing-profile/")).body["tenant_id"]
+    (invoice,) = await stage.service.container.views().invoices(principal(tenant))
+    assert (invoice.order_id, invoice.buyer) == (paid["order_id"], "შპს აკმე")
+    return await stage.client.call("PATCH", "/api/billing-profile/", {"is_vat_payer": True})
+
+
+@call("GET", "/api/features/", "count results")
+async def catalogue_features(stage: Stage) -> Answer:
+    return await stage.service.stranger().get("/api/features/")
 
 
 @call("POST", "/api/payments/webhook/", "status")
@@ -308,12 +365,12 @@ async def seats(stage: Stage) -> Answer:
 async def available(stage: Stage) -> Answer:
     await stage.with_features()
     answer = await stage.client.get("/api/subscription/features/available/")
-    telephony, whatsapp = answer.body["features_by_category"]["channels"]
+    telephony, whatsapp, *_ = answer.body["features_by_category"]["Channels"]
     assert set(telephony) >= {
         "id", "key", "name", "description", "price_per_user_gel", "price_unlimited_gel",
         "monthly_cost_for_current_agents", "is_selected", "icon",
     }  # fmt: skip
-    assert (telephony["monthly_cost_for_current_agents"], telephony["price_unlimited_gel"]) == (30.0, "300.00")
+    assert (telephony["monthly_cost_for_current_agents"], telephony["price_unlimited_gel"]) == (30.0, 300.0)
     assert (telephony["is_selected"], whatsapp["is_selected"]) == (False, True)
     return answer
 
@@ -383,13 +440,18 @@ async def register(stage: Stage) -> Answer:
     public = Client(stage.client.url, stage.client.http)
     name = f"new-{secrets.token_hex(4)}"
     for changes, status, field in (
-        ({"schema_name": "A b"}, 422, "schema_name"),
         ({"admin_email": "nobody"}, 422, "admin_email"),
         ({"package_id": None}, 422, "package_id"),
-        ({"name": ""}, 400, "name"),
+        ({"name": ""}, 422, "company_name"),
+        ({"payment_provider": "paddle"}, 422, "payment_provider"),
+        ({"feature_ids": [99], "package_id": None}, 422, "feature_id"),
+        ({"language": "fr"}, 400, "language"),
     ):
         bad = await public.post("/api/register-with-payment/", {**registration(name), **changes})
         assert (bad.status, bad.body["errors"][0]["field"]) == (status, field)
+    for reserved in ("A b", "public", "pg_x"):
+        bad = await public.post("/api/register-with-payment/", {**registration(name), "schema_name": reserved})
+        assert (bad.status, reserved in bad.body["error"]) == (422, True)
     answer = await public.post("/api/register-with-payment/", registration(name))
     other = {**registration(name), "admin_email": "other@acme.example"}
     taken = await public.post("/api/register-with-payment/", other)

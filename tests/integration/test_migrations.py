@@ -11,14 +11,17 @@ import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from attrs import evolve
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from echodesk_billing.adapters.sql import migrations
 from echodesk_billing.adapters.sql.catalogues import catalogue_document
+from echodesk_billing.adapters.sql.customers import SqlCustomers
 from echodesk_billing.adapters.sql.schema import metadata
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.subscriptions import SqlSubscriptions
+from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection, plan
 from echodesk_billing.domain.money import Currency
 from tests.builders import catalogue
@@ -82,8 +85,8 @@ def test_subscriptions_from_before_renewals_are_planned_by_the_migration() -> No
 def test_unit_prices_of_active_subscriptions_are_migrated_from_their_catalogue() -> None:
     engine = create_engine("sqlite://")
     sold = catalogue()
-    features = plan(sold, Selection(features=("calls", "tickets"), seats=2), Currency.GEL)
-    package = plan(sold, Selection(package_id=1, seats=3), Currency.GEL)
+    features = as_before(plan(sold, Selection(features=("calls", "tickets"), seats=2), Currency.GEL))
+    package = as_before(plan(sold, Selection(package_id=1, seats=3), Currency.GEL))
     later = [{"period": 3, "plan": without_items(features), "is_more": True}]
     with engine.begin() as connection:
         migrations.command.upgrade(migrations._config(connection), "0003")
@@ -106,6 +109,34 @@ def test_unit_prices_of_active_subscriptions_are_migrated_from_their_catalogue()
         migrations.command.downgrade(migrations._config(connection), "0003")
         kept = connection.execute(text("SELECT plan, changes FROM subscriptions")).one()
     assert (json.loads(kept.plan), json.loads(kept.changes)) == (without_items(package), later)
+    engine.dispose()
+
+
+def as_before(agreed: Plan) -> Plan:
+    """A plan whose items have no limits, as the migration cannot know them."""
+    return evolve(agreed, items=tuple(evolve(item, limits=Limits()) for item in agreed.items))
+
+
+def test_customers_take_over_the_names_of_their_subscriptions() -> None:
+    engine = create_engine("sqlite://")
+    insert = (
+        "INSERT INTO subscriptions (tenant_id, tenant_name, state, time_zone, anchor, anchor_period, next_period, version)"
+        " VALUES (:id, :name, :state, 'Asia/Tbilisi', :anchor, 0, 1, 1)"
+    )
+    with engine.begin() as connection:
+        migrations.command.upgrade(migrations._config(connection), "0005")
+        for tenant, name, anchor in (("acme_ltd", "Acme", "2026-01-31 09:30:00"), ("b", "", "2026-02-01 00:00:00")):
+            connection.execute(text(insert), {"id": tenant, "name": name, "state": "active", "anchor": anchor})
+        stranger = {"id": "never_paid", "name": "Buy cheap pills", "state": "incomplete", "anchor": None}
+        connection.execute(text(insert), stranger)
+        migrations.upgrade(connection)
+        session = Session(connection)
+        found = [(one.tenant_id, one.name, one.host_label) for one in SqlCustomers(session, {}).listed("", 10)]
+        assert found == [("acme_ltd", "Acme", "acme-ltd"), ("b", "b", "b")]
+        acme = SqlSubscriptions(session, {}).get("acme_ltd")
+        assert acme is not None
+        assert acme.term.spans == ()
+        migrations.command.downgrade(migrations._config(connection), "0005")
     engine.dispose()
 
 

@@ -302,7 +302,9 @@ async def test_the_journal_adds_up_and_invoices_come_back(storage: Storage) -> N
     def work(uow: UnitOfWork) -> Invoice:
         uow.books.post(posted)
         serial = uow.books.next_serial("INV-2026")
-        invoice = Invoice.of(an_order(order_id="SUB-1"), gel("9.00"), NOW, series="INV-2026", serial=serial)
+        invoice = Invoice.of(
+            an_order(order_id="SUB-1"), gel("9.00"), NOW, series="INV-2026", serial=serial, buyer="Acme"
+        )
         uow.books.issue(invoice)
         return invoice
 

@@ -190,4 +190,4 @@ class Process:
         self.relay = Relay(connection, ToSink(sink), clock, ids)
         self.settlement = settlement
         self.prune = Prune(*parts, settlement, timedelta(days=7))
-        self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE))
+        self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE), FernetVault([KEY]))

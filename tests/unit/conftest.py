@@ -95,7 +95,7 @@ class World:
             self.storage, self.bank, self.clock, self.placement, self.settlement, self.refunds, self.cards
         )
         self.relay = Relay(self.storage, self.handlers, self.clock, self.ids)
-        self.views = Views(self.storage, self.clock, NoUsage(), PdfPrinter(["EchoDesk"], "Asia/Tbilisi"))
+        self.views = Views(self.storage, self.clock, NoUsage(), PdfPrinter(["EchoDesk"], "Asia/Tbilisi"), self.vault)
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)
 

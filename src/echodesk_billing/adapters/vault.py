@@ -19,6 +19,11 @@ class FernetVault:
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys]) if keys else None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a key."""
+        return self._fernet is not None
+
     def seal(self, plain: bytes) -> bytes:
         """Encrypt with the first key."""
         if self._fernet is None:

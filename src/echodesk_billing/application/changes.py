@@ -11,15 +11,16 @@ import structlog
 from attrs import evolve, frozen
 
 from echodesk_billing.application.checkout import Checkout
-from echodesk_billing.application.payment_requests import PaymentRequestBuilder
+from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
 from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Item, Plan, Selection
-from echodesk_billing.domain.errors import ChangeRefused, NoActiveSubscription
+from echodesk_billing.domain.errors import ChangeRefused, FeatureRequired, NoActiveSubscription
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.return_pages import Returning
 from echodesk_billing.domain.subscriptions import changes, offers, renewals, trials
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.purchase import Preview, Purchase
@@ -93,6 +94,7 @@ class ChangePlan:
         *,
         effective: date | datetime | None = None,
         key: str | None = None,
+        returning: Returning = Returning.PAYMENT,
     ) -> Changed:
         """Change the plan.
 
@@ -101,6 +103,7 @@ class ChangePlan:
             effective: earliest day of a scheduled change; of an aware datetime, its day in the subscription's
                 time zone.
             key: the caller's idempotency key, for changes that are paid now.
+            returning: which pages the browser comes back to after paying.
 
         Raises:
             NoActiveSubscription: the tenant has none.
@@ -112,7 +115,7 @@ class ChangePlan:
             return known
         foreseen = await self.preview(who, wanted) if when is not When.LATER else None
         if foreseen is not None and (when is When.NOW or foreseen.preview.is_immediate):
-            return await self._upgrade(who, wanted, key)
+            return await self._upgrade(who, wanted, key, returning)
         return await self._schedule(who, wanted, effective)
 
     async def add_feature(
@@ -126,21 +129,32 @@ class ChangePlan:
 
         Raises:
             NoActiveSubscription: the tenant has none.
-            InvalidSelection: it is not sold, is already included, or the subscription is a package.
+            InvalidSelection: it is not sold, or is already included.
             GatewayError: the bank did not return a payment page.
         """
         item = await self._feature(who, feature_id)
-        return item, await self.change(who, lambda has: has.with_feature(item.key), when, key=key)
+        changed = await self.change(
+            who, lambda has: has.with_feature(item.key), when, key=key, returning=Returning.FEATURE
+        )
+        return item, changed
 
     async def remove_feature(self, who: Principal, feature_id: int) -> tuple[Item, Changed]:
         """Remove one feature from the next period; also one that is no longer sold.
 
         Raises:
             NoActiveSubscription: the tenant has none.
-            InvalidSelection: it is not included, is the last one, or the subscription is a package.
+            FeatureRequired: every set of features has it.
+            InvalidSelection: it is not included, or is the last one.
         """
         item = await self._feature(who, feature_id)
-        return item, await self.change(who, lambda has: has.without_feature(item.key), When.LATER)
+
+        def without(has: Selection) -> Selection:
+            left = has.without_feature(item.key)
+            if item.is_required and has.package_id is None:
+                raise FeatureRequired(item.name)
+            return left
+
+        return item, await self.change(who, without, When.LATER)
 
     async def _feature(self, who: Principal, feature_id: int) -> Item:
         """The tenant's feature with this id, else the one on sale."""
@@ -185,14 +199,14 @@ class ChangePlan:
         order = await self._checkout.carry_on(order)
         return Changed(before=before, preview=preview, time_zone=zone, order=order)
 
-    async def _upgrade(self, who: Principal, wanted: Wanted, key: str | None) -> Changed:
+    async def _upgrade(self, who: Principal, wanted: Wanted, key: str | None, returning: Returning) -> Changed:
         foreseen: list[Changed] = []
 
         def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
             foreseen[:] = [_foresee(subscription, catalogue, wanted, now)]
             return offers.upgrade(subscription, foreseen[0].preview.plan, now, catalogue)
 
-        order = await self._checkout.start(who, decide, key=key, known=True)
+        order = await self._checkout.start(who, decide, terms=Terms(returning=returning), key=key, known=True)
         return evolve(foreseen[0], order=order)
 
     async def _schedule(self, who: Principal, wanted: Wanted, effective: date | datetime | None) -> Changed:

@@ -12,7 +12,7 @@ from attrs import evolve
 from echodesk_billing.application.errors import CustomerNotFound
 from echodesk_billing.domain.customers.customer import BillingProfile, Customer
 from echodesk_billing.domain.customers.registration import Applicant
-from echodesk_billing.domain.customers.tenant import default_subdomain
+from echodesk_billing.domain.customers.tenant import default_subdomain, id_of_subdomain
 from echodesk_billing.domain.customers.tenant import subdomain as check_subdomain
 from echodesk_billing.domain.errors import NameTaken
 from echodesk_billing.domain.orders.order import Order
@@ -89,7 +89,7 @@ class Customers:
                 customer = uow.customers.lock(tenant_id)
             if customer is None:
                 raise NameTaken(tenant_id)  # its subdomain went to somebody else a moment ago
-            other = uow.customers.of_subdomain(subdomain)
+            other = holder_of(uow, subdomain) if subdomain else None
             if other is not None and other.tenant_id != tenant_id:
                 raise NameTaken(subdomain)
             is_renamed = customer.rename(name, subdomain)
@@ -132,9 +132,8 @@ def with_names(uow: UnitOfWork, who: Principal) -> Principal:
     if customer is None:
         subdomain = who.subdomain or default_subdomain(who.tenant_id)
         return evolve(who, tenant_name=who.own_name or who.tenant_id, subdomain=subdomain)
-    subdomain = who.subdomain
-    if subdomain not in ("", customer.subdomain) and uow.customers.of_subdomain(subdomain) is not None:
-        subdomain = ""
+    is_new = who.subdomain not in ("", customer.host_label)
+    subdomain = _own_subdomain(uow, who.tenant_id, who.subdomain) if is_new else ""
     if customer.rename(who.own_name, subdomain):
         uow.customers.save(customer)
     return evolve(who, tenant_name=customer.name, subdomain=who.subdomain or customer.host_label)
@@ -149,10 +148,9 @@ def customer_of(uow: UnitOfWork, order: Order, at: datetime, applicant: Applican
     known = uow.customers.get(order.tenant_id)
     if known is not None:
         return known
-    wanted = applicant.host_label if applicant else order.request.subdomain or default_subdomain(order.tenant_id)
     customer = Customer(
         tenant_id=order.tenant_id,
-        subdomain=_free(uow, wanted),
+        subdomain=_own_subdomain(uow, order.tenant_id, applicant.host_label if applicant else order.request.subdomain),
         name=order.request.tenant_name or order.tenant_id,
         profile=BillingProfile(
             language=applicant.language if applicant else order.request.language,
@@ -165,15 +163,28 @@ def customer_of(uow: UnitOfWork, order: Order, at: datetime, applicant: Applican
 
 
 def _new(uow: UnitOfWork, who: Principal, at: datetime) -> Customer:
-    wanted = who.subdomain or default_subdomain(who.tenant_id)
     return Customer(
         tenant_id=who.tenant_id,
-        subdomain=_free(uow, wanted),
+        subdomain=_own_subdomain(uow, who.tenant_id, who.subdomain),
         name=who.own_name or who.tenant_id,
         created_at=at,
     )
 
 
-def _free(uow: UnitOfWork, subdomain: str) -> str:
-    """A subdomain; empty where another customer has it."""
-    return subdomain if uow.customers.of_subdomain(subdomain) is None else ""
+def holder_of(uow: UnitOfWork, subdomain: str) -> Customer | None:
+    """The customer whose pages are at a subdomain, told or following from its id."""
+    if (told := uow.customers.of_subdomain(subdomain)) is not None:
+        return told
+    for tenant_id in dict.fromkeys((subdomain, id_of_subdomain(subdomain))):
+        found = uow.customers.get(tenant_id)
+        if found is not None and found.host_label == subdomain:
+            return found
+    return None
+
+
+def _own_subdomain(uow: UnitOfWork, tenant_id: str, wanted: str) -> str:
+    """The subdomain to be stored: none where it follows from the id, or another customer has it."""
+    if wanted in ("", default_subdomain(tenant_id)):
+        return ""
+    holder = holder_of(uow, wanted)
+    return wanted if holder is None or holder.tenant_id == tenant_id else ""

@@ -33,6 +33,13 @@ class InvoiceNotFound(BillingError):
         super().__init__("Invoice not found")
 
 
+class LinkExpired(BillingError):
+    """A link to an invoice is too old."""
+
+    def __init__(self) -> None:
+        super().__init__("This link has expired: open the list of invoices again and use the new link there")
+
+
 class CallbackRefused(BillingError):
     """A callback with an invalid signature: recorded, without effect."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from attrs import evolve
 
+from echodesk_billing.application.customers import holder_of
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.order_factory import OrderFactory, log_created
 from echodesk_billing.application.order_submission import OrderSubmission, submit_order
@@ -173,7 +174,8 @@ def _buyer(applicant: Applicant) -> Principal:
 def _require_free(uow: UnitOfWork, applicant: Applicant, subscription: Subscription, now: datetime) -> None:
     """Check that the name is free: a tenant with a token exists, whether it ever paid or not."""
     name = applicant.schema_name
-    has_subdomain = uow.customers.of_subdomain(applicant.host_label) is not None
-    reserved = has_subdomain or any(one.reserves_against(applicant, now) for one in uow.registrations.of_name(name))
+    reserved = holder_of(uow, applicant.host_label) is not None or any(
+        one.reserves_against(applicant, now) for one in uow.registrations.of_name(name)
+    )
     if reserved or uow.tokens.listed(name) or subscription.state is not SubscriptionState.INCOMPLETE:
         raise NameTaken(name)

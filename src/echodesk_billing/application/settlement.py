@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from attrs import evolve, frozen
 
-from echodesk_billing.application.customers import customer_of
+from echodesk_billing.application.customers import customer_of, holder_of
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.domain.accounting import invoice
 from echodesk_billing.domain.accounting import journal as books
@@ -226,8 +226,9 @@ class Settlement:
             uow.books.post(books.entries(event))
             match event:
                 case OrderCompleted() | OrderCorrected():
+                    buyer = _buyer(uow, order)
                     all_events += self._on_payment(uow, order, card, now)
-                    all_events.append(self._issue_invoice(uow, order, event))
+                    all_events.append(self._issue_invoice(uow, order, event, buyer))
                 case OrderRejected():
                     all_events += self._on_rejection(uow, order, event, now)
                 case OrderRefunded() if event.refunded == order.captured and order.purpose is not Purpose.CARD:
@@ -268,7 +269,7 @@ class Settlement:
         registration = _registration(uow, order)
         uow.registrations.lock_name(order.tenant_id)
         others = (one for one in uow.registrations.of_name(order.tenant_id) if one.order_id != order.id)
-        has_subdomain = uow.customers.of_subdomain(registration.applicant.host_label) is not None
+        has_subdomain = holder_of(uow, registration.applicant.host_label) is not None
         is_taken = has_subdomain or any(one.state is RegistrationState.REGISTERED for one in others)
         if uow.tokens.listed(order.tenant_id) or is_taken:
             return f"the name {order.tenant_id} was taken before this registration was paid"
@@ -309,17 +310,22 @@ class Settlement:
         uow.cards.add(card)
         return events
 
-    def _issue_invoice(self, uow: UnitOfWork, order: Order, paid: OrderCompleted | OrderCorrected) -> InvoiceIssued:
+    def _issue_invoice(
+        self, uow: UnitOfWork, order: Order, paid: OrderCompleted | OrderCorrected, buyer: str
+    ) -> InvoiceIssued:
         series = invoice.series_of(paid.at, self._time_zone)
-        is_known = order.purpose is not Purpose.REGISTRATION
-        customer = uow.customers.get(order.tenant_id) if is_known else None
-        buyer = (customer and customer.profile.legal_name) or order.request.tenant_name
         serial = uow.books.next_serial(series)
         issued = Invoice.of(order, paid.captured, paid.at, series=series, serial=serial, buyer=buyer)
         uow.books.issue(issued)
         return InvoiceIssued(
             tenant_id=order.tenant_id, at=paid.at, order_id=order.id, number=issued.number, amount=issued.amount
         )
+
+
+def _buyer(uow: UnitOfWork, order: Order) -> str:
+    """The customer's name on the invoice of an order; of a registration what its applicant said."""
+    customer = uow.customers.get(order.tenant_id) if order.purpose is not Purpose.REGISTRATION else None
+    return (customer and customer.profile.legal_name) or order.request.tenant_name
 
 
 def _on_registration(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from echodesk_billing.domain.customers.tenant import tenant_id
+from echodesk_billing.domain.customers.tenant import subdomain, tenant_id
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
@@ -75,12 +75,14 @@ class Tokens:
             secret: a fixed token instead of a random one, for demonstrations; issuing it again has no effect.
 
         Raises:
-            InvalidTenant: the tenant id is invalid or reserved.
+            InvalidTenant: the tenant id or the subdomain is invalid or reserved.
             InvalidSelection: the lifetime is not positive.
         """
         if lifetime is not None and not timedelta(0) < lifetime <= LONGEST_LIFETIME:
             raise InvalidSelection("lifetime", f"A token lives for up to {LONGEST_LIFETIME.days} days, not {lifetime}")
         tenant_id(principal.tenant_id, self._reserved)
+        if principal.subdomain:
+            subdomain(principal.subdomain, self._reserved)
         token = await self._store(principal, lifetime, secret=secret, by=by)
         log.info("token.issued", tenant_id=principal.tenant_id, user_id=principal.user_id, by=by)
         return token

@@ -43,3 +43,4 @@ class UseCases:
     gateway: Gateway
     clock: Clock
     api_domain: str
+    time_zone: str

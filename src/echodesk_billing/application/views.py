@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from attrs import frozen
 
-from echodesk_billing.application.errors import InvoiceNotFound, OrderNotFound
+from echodesk_billing.application.errors import InvoiceNotFound, LinkExpired, OrderNotFound
 from echodesk_billing.application.reconciliation import FAR_FUTURE
 from echodesk_billing.domain.accounting import journal as books
 from echodesk_billing.domain.accounting.invoice import Invoice
@@ -28,6 +29,7 @@ from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.printer import InvoicePrinter
 from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
 from echodesk_billing.ports.usage import Usage, UsageMeter
+from echodesk_billing.ports.vault import Vault, VaultClosed
 
 log = structlog.get_logger()
 
@@ -36,6 +38,7 @@ MOST_EVENTS = 100
 MOST_DUE = 1000
 MOST_UNKNOWN_OUTCOMES = 1000
 MOST_NEEDING_ATTENTION = 100
+LINK_LIFETIME = timedelta(minutes=15)
 LONGEST_WAIT = timedelta(seconds=30)
 LOOK_AGAIN_SECONDS = 0.25
 LOOK_AGAIN_AT_MOST_SECONDS = 1.0
@@ -54,6 +57,11 @@ class SubscriptionView:
     def plan(self) -> Plan | None:
         """The tenant's plan; None before the first payment and after the end."""
         return self.subscription.plan_at(self.now) if self.subscription else None
+
+    @property
+    def last_plan(self) -> Plan | None:
+        """The tenant's plan, or the last one it had; None before the first payment."""
+        return self.plan or (self.subscription.plan if self.subscription else None)
 
 
 @frozen(kw_only=True)
@@ -93,7 +101,10 @@ class Overview:
 class Views:
     """Reads, each filtered by tenant in its query."""
 
-    def __init__(self, storage: Storage, clock: Clock, usage: UsageMeter, printer: InvoicePrinter) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, usage: UsageMeter, printer: InvoicePrinter, links: Vault
+    ) -> None:
+        self._links = links
         self._storage = storage
         self._clock = clock
         self._usage = usage
@@ -149,6 +160,34 @@ class Views:
         """The tenant's invoices, newest first."""
         return await self._storage.read(lambda uow: uow.books.invoices_of(who.tenant_id, MOST_INVOICES))
 
+    async def refunds(self, invoices: Sequence[Invoice]) -> dict[str, Money]:
+        """How much of each invoice was refunded, by its order; those without a refund are left out."""
+        return await self._storage.read(lambda uow: uow.books.refunded([one.order_id for one in invoices]))
+
+    async def invoice_link(self, invoice: Invoice) -> str | None:
+        """A token that opens one invoice without signing in, for `LINK_LIFETIME`; None where none can be made."""
+        if not (self._links.is_open and self._printer.is_available):
+            return None
+        until = await self._clock.now() + LINK_LIFETIME
+        return self._links.seal(json.dumps(["invoice", invoice.id, until.timestamp()]).encode()).decode()
+
+    async def linked_invoice_pdf(self, link: str, language: str) -> tuple[Invoice, bytes]:
+        """The invoice that a token opens, as a PDF.
+
+        Raises:
+            InvoiceNotFound: the token was not made here.
+            LinkExpired: it is too old.
+        """
+        try:
+            kind, invoice_id, until = json.loads(self._links.open(link.encode()))
+        except (VaultClosed, ValueError, TypeError):
+            raise InvoiceNotFound from None
+        if kind != "invoice":
+            raise InvoiceNotFound
+        if (await self._clock.now()).timestamp() >= until:
+            raise LinkExpired
+        return await self._print(None, invoice_id, language)
+
     @property
     def prints_invoices(self) -> bool:
         """Whether invoices are available as PDF."""
@@ -160,7 +199,10 @@ class Views:
         Raises:
             InvoiceNotFound: it does not exist, belongs to another tenant, or PDFs are not available.
         """
-        invoice, customer = await self._storage.read(lambda uow: _billed(uow, who, invoice_id))
+        return await self._print(who.tenant_filter, invoice_id, language)
+
+    async def _print(self, tenant_id: str | None, invoice_id: int, language: str) -> tuple[Invoice, bytes]:
+        invoice, customer = await self._storage.read(lambda uow: _billed(uow, tenant_id, invoice_id))
         if invoice is None or not self._printer.is_available:
             raise InvoiceNotFound
         buyer = invoice.buyer or (customer.name if customer else invoice.tenant_id)
@@ -200,6 +242,6 @@ class Views:
         return SubscriptionView(subscription=subscription, catalogue=catalogue, usage=usage, now=now)
 
 
-def _billed(uow: UnitOfWork, who: Principal, invoice_id: int) -> tuple[Invoice | None, Customer | None]:
-    invoice = uow.books.invoice(invoice_id, who.tenant_filter)
+def _billed(uow: UnitOfWork, tenant_id: str | None, invoice_id: int) -> tuple[Invoice | None, Customer | None]:
+    invoice = uow.books.invoice(invoice_id, tenant_id)
     return invoice, uow.customers.get(invoice.tenant_id) if invoice else None

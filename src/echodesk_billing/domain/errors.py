@@ -68,6 +68,13 @@ class AmountTooLarge(BillingError, ValueError):
         self.order_id = order_id
 
 
+class FeatureRequired(InvalidSelection):
+    """A required feature cannot be removed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("feature_id", f"{name} is part of every subscription and cannot be removed")
+
+
 class InvalidCatalogue(BillingError, ValueError):
     """A catalogue that contradicts itself; the message names the package or feature."""
 

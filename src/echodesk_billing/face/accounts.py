@@ -11,6 +11,7 @@ from echodesk_billing.domain.accounting.audit import Comparison
 from echodesk_billing.domain.accounting.invoice import Invoice
 from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID
+from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.face.base import LIBRARY, Face, checks_arguments, operator
 
 
@@ -32,6 +33,66 @@ class Accounts(Face):
             raise InvoiceNotFound
         _, pdf = await self._container.views().invoice_pdf(self._reader(tenant_id), invoice_id, language)
         return pdf
+
+    async def customer(self, tenant_id: str) -> Customer:
+        """A tenant as a customer, with its billing profile; before its first payment, what is known of it."""
+        return await self._container.customers().profile(self._reader(tenant_id))
+
+    async def change_billing_profile(
+        self,
+        tenant_id: str,
+        *,
+        legal_name: str | None = None,
+        identification_code: str | None = None,
+        is_vat_payer: bool | None = None,
+        address: str | None = None,
+        emails: Sequence[str] | None = None,
+        language: str | None = None,
+        tenant_name: str = "",
+        by: str = LIBRARY,
+    ) -> Customer:
+        """Change a tenant's billing profile; invoices that were issued stay as they are.
+
+        Args:
+            legal_name: as registered; unchanged where None, like the others.
+            identification_code: 9 digits of a company, 11 of a person, or a foreign one.
+            is_vat_payer: whether it is registered for VAT.
+            address: legal address.
+            emails: where invoices go, at most five.
+            language: of invoices and mails: `ka`, `en` or `ru`.
+            tenant_name: its display name, where it is not a customer yet.
+            by: who asks, for the record.
+
+        Raises:
+            InvalidSelection: a value is not valid; it names the field.
+        """
+        given = {
+            "legal_name": legal_name,
+            "identification_code": identification_code,
+            "is_vat_payer": is_vat_payer,
+            "address": address,
+            "emails": emails,
+            "language": language,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        return await self._container.customers().change_profile(self._writer(tenant_id, tenant_name, by), changes)
+
+    async def set_customer(self, tenant_id: str, *, name: str = "", subdomain: str = "", by: str = LIBRARY) -> Customer:
+        """Set the display name and the subdomain of a customer.
+
+        Args:
+            name: unchanged where empty.
+            subdomain: what `{tenant}` in return addresses becomes; unchanged where empty.
+            by: who asks, for the record.
+
+        Raises:
+            CustomerNotFound: the tenant has never paid.
+            InvalidTenant: the subdomain is not valid.
+            NameTaken: another customer has it.
+        """
+        return await self._container.customers().set(
+            operator(by), self._reader(tenant_id).tenant_id, {}, name=name, subdomain=subdomain
+        )
 
     async def statement(self, tenant_id: str) -> Sequence[Entry]:
         """Every journal entry of a tenant's account, oldest first."""

@@ -38,14 +38,20 @@ class Cards(Face):
         self,
         tenant_id: str,
         *,
+        automatic: bool = False,
         make_default: bool = False,
         tenant_name: str = "",
         idempotency_key: str | None = None,
         by: str = LIBRARY,
     ) -> Order:
-        """Start the payment that saves a card; it is refunded at once. Redirect the customer to its `payment_url`.
+        """Start the payment that saves a card. Redirect the customer to its `payment_url`.
+
+        It pays the period that is owed, or that begins within a week and no saved card can pay, where `automatic` is
+        set: renewals then charge the card. Otherwise it is small and refunded at once, and the card is for payments
+        of a present customer.
 
         Args:
+            automatic: whether renewals should charge the card, where that is possible.
             make_default: whether the saved card becomes the default.
             idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
                 same order and never creates another.
@@ -55,7 +61,9 @@ class Cards(Face):
             GatewayError: the bank returned no payment page.
         """
         who = self._writer(tenant_id, tenant_name, by)
-        order = await self._container.cards().add(who, make_default=make_default, key=idempotency_key)
+        order = await self._container.cards().add(
+            who, automatic=automatic, make_default=make_default, key=idempotency_key
+        )
         await self._announce()
         return order
 

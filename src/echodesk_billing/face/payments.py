@@ -29,6 +29,7 @@ class Payments(Face):
         package_id: int | None = None,
         features: Sequence[str] = (),
         seats: int = 1,
+        interval: int = 1,
         currency: str = "GEL",
         language: str = "ka",
         save_card: SaveCard | str | None = None,
@@ -49,6 +50,7 @@ class Payments(Face):
             tenant_name: shown on the payment page; the id where empty.
             package_id: from the catalogue; or give `features`.
             seats: how many agents.
+            interval: months that are paid at a time.
             currency: `GEL`, `USD`, `EUR` or `GBP`.
             language: of the payment page, `ka` or `en`.
             save_card: `no`, `recurrent` (for later payments of a present customer), `automatic` (repeats this amount).
@@ -73,7 +75,7 @@ class Payments(Face):
         buyer = evolve(
             self._writer(tenant_id, tenant_name), user_id=user_id or LIBRARY, full_name=full_name, email=email
         )
-        selection = Selection(package_id=package_id, features=features, seats=seats)
+        selection = Selection(package_id=package_id, features=features, seats=seats, interval=interval)
         terms = Terms(
             language=language,
             save_card=None if save_card is None else choice(SaveCard, save_card, "save_card"),
@@ -166,13 +168,14 @@ class Payments(Face):
         package_id: int | None = None,
         features: Sequence[str] = (),
         seats: int = 1,
+        interval: int = 1,
         idempotency_key: str | None = None,
         by: str = LIBRARY,
     ) -> Charge:
         """Charge the next period to the saved card, or get a payment page where the card may not be charged.
 
         Args:
-            package_id: with `features` and `seats`, of the next period; the current selection where neither is given.
+            package_id: with `features`, `seats` and `interval`, of the next period; the current one where omitted.
             idempotency_key: your own key for this charge. Repeating it never charges another period.
             by: who asks, for the record.
 
@@ -181,7 +184,9 @@ class Payments(Face):
             GatewayError: the bank did not confirm the charge; reconciliation settles the order.
         """
         changed = package_id is not None or bool(features)
-        selection = Selection(package_id=package_id, features=features, seats=seats) if changed else None
+        selection = (
+            Selection(package_id=package_id, features=features, seats=seats, interval=interval) if changed else None
+        )
         try:
             return await self._container.charging().charge(
                 self._writer(tenant_id, tenant_name, by), selection, key=idempotency_key

@@ -22,6 +22,7 @@ class Registrations(Face):
         package_id: int | None = None,
         features: Sequence[str] = (),
         seats: int = 1,
+        interval: int = 1,
         currency: str = "GEL",
         payload: bytes = b"",
         idempotency_key: str | None = None,
@@ -39,7 +40,7 @@ class Registrations(Face):
             VaultClosed: there is a payload, and `BILLING_ENCRYPTION_KEYS` is not set.
             GatewayError: the bank returned no payment page.
         """
-        selection = Selection(package_id=package_id, features=features, seats=seats)
+        selection = Selection(package_id=package_id, features=features, seats=seats, interval=interval)
         order = await self._container.register().register(
             applicant, selection, currency=choice(Currency, currency, "currency"), payload=payload, key=idempotency_key
         )

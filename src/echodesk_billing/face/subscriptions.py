@@ -57,6 +57,7 @@ class Subscriptions(Face):
         package_id: int | None = None,
         features: Sequence[str] = (),
         seats: int = 1,
+        interval: int = 1,
         currency: str = "GEL",
         by: str = LIBRARY,
     ) -> Subscription:
@@ -69,7 +70,7 @@ class Subscriptions(Face):
             InvalidSelection: it is not in the catalogue.
             TrialRefused: trials are disabled, or the tenant already had one or a subscription.
         """
-        selection = Selection(package_id=package_id, features=features, seats=seats)
+        selection = Selection(package_id=package_id, features=features, seats=seats, interval=interval)
         subscription = await self._container.start_trial().start(
             self._writer(tenant_id, tenant_name, by), selection, currency=choice(Currency, currency, "currency")
         )
@@ -77,13 +78,20 @@ class Subscriptions(Face):
         return subscription
 
     async def preview_change(
-        self, tenant_id: str, *, package_id: int | None = None, features: Sequence[str] = (), seats: int | None = None
+        self,
+        tenant_id: str,
+        *,
+        package_id: int | None = None,
+        features: Sequence[str] = (),
+        seats: int | None = None,
+        interval: int | None = None,
     ) -> Changed:
         """Preview a change of plan, exact to the tetri and the day.
 
         Args:
             package_id: the new package, or give `features`; the current plan where neither is given.
             seats: how many agents; unchanged where None.
+            interval: months that are paid at a time; unchanged where None.
 
         Raises:
             NoActiveSubscription: the tenant has none.
@@ -91,7 +99,7 @@ class Subscriptions(Face):
             ChangeRefused: it equals the current plan.
         """
         return await self._container.change_plan().preview(
-            self._reader(tenant_id), wanted_selection(package_id, features, seats)
+            self._reader(tenant_id), wanted_selection(package_id, features, seats, interval)
         )
 
     async def change_plan(
@@ -103,6 +111,7 @@ class Subscriptions(Face):
         package_id: int | None = None,
         features: Sequence[str] = (),
         seats: int | None = None,
+        interval: int | None = None,
         effective: date | None = None,
         idempotency_key: str | None = None,
         by: str = LIBRARY,
@@ -113,6 +122,7 @@ class Subscriptions(Face):
             when: `now`, `later`, or `now if more expensive`.
             package_id: the new package, or give `features`; the current plan where neither is given.
             seats: how many agents; unchanged where None.
+            interval: months that are paid at a time; unchanged where None.
             effective: earliest day of a scheduled change.
             idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
                 same order and never creates another.
@@ -124,7 +134,7 @@ class Subscriptions(Face):
             ChangeRefused: it equals the current plan, or is not an upgrade.
             GatewayError: the bank returned no payment page.
         """
-        wanted = wanted_selection(package_id, features, seats)
+        wanted = wanted_selection(package_id, features, seats, interval)
         changed = await self._container.change_plan().change(
             self._writer(tenant_id, tenant_name, by),
             wanted,
@@ -204,15 +214,8 @@ class Subscriptions(Face):
         return await views.events(self._reader(tenant_id), after, wait, lambda: False)
 
 
-def wanted_selection(package_id: int | None, features: Sequence[str], seats: int | None) -> Wanted:
+def wanted_selection(
+    package_id: int | None, features: Sequence[str], seats: int | None, interval: int | None
+) -> Wanted:
     """The new selection, based on the current one."""
-
-    def wanted(has: Selection) -> Selection:
-        chosen = package_id is not None or bool(features)
-        return Selection(
-            package_id=package_id if chosen else has.package_id,
-            features=features if chosen else has.features,
-            seats=has.seats if seats is None else seats,
-        )
-
-    return wanted
+    return lambda has: has.changed(package_id=package_id, features=features or None, seats=seats, interval=interval)

@@ -13,7 +13,7 @@ class Usage:
 
     users: int = 0
     whatsapp_messages: int = 0
-    storage_gb: int = 0
+    storage_gb: float = 0
 
 
 class UsageMeter(Protocol):

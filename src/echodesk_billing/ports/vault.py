@@ -14,6 +14,11 @@ class VaultClosed(BillingError):
 class Vault(Protocol):
     """Encrypts and decrypts small secrets."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a key."""
+        ...
+
     def seal(self, plain: bytes) -> bytes:
         """Encrypt.
 

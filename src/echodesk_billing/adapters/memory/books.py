@@ -8,7 +8,7 @@ from attrs import evolve
 
 from echodesk_billing.adapters.memory.contents import Contents
 from echodesk_billing.domain.accounting.invoice import Invoice
-from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.accounting.journal import Entry, EntryKind
 from echodesk_billing.domain.money import Currency, Money
 
 
@@ -34,6 +34,13 @@ class MemoryBooks:
             elif entry.credit == account:
                 balances[entry.amount.currency] = before - entry.amount
         return balances
+
+    def refunded(self, order_ids: Sequence[str]) -> dict[str, Money]:
+        sums: dict[str, Money] = {}
+        for entry in self._memory.entries:
+            if entry.order_id in order_ids and entry.kind is EntryKind.REFUND:
+                sums[entry.order_id] = sums.get(entry.order_id, Money.zero(entry.amount.currency)) + entry.amount
+        return sums
 
     def next_serial(self, series: str) -> int:
         self._memory.serials[series] = self._memory.serials.get(series, 0) + 1

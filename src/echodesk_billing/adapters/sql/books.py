@@ -175,6 +175,17 @@ class SqlBooks:
         found = {Currency(row.currency): int(row.minor) for row in self._session.execute(query)}
         return {currency: Money.from_minor(minor, currency) for currency, minor in found.items()}
 
+    def refunded(self, order_ids: Sequence[str]) -> dict[str, Money]:
+        """By the index on order_id."""
+        table = journal
+        query = (
+            select(table.c.order_id, table.c.currency, func.sum(table.c.amount_minor).label("minor"))
+            .where(table.c.order_id.in_(order_ids), table.c.kind == EntryKind.REFUND.value)
+            .group_by(table.c.order_id, table.c.currency)
+        )
+        rows = self._session.execute(query) if order_ids else ()
+        return {row.order_id: Money.from_minor(int(row.minor), Currency(row.currency)) for row in rows}
+
     def next_serial(self, series: str) -> int:
         """One statement by primary key; the row stays locked until the transaction ends, so there is no gap."""
         take = _take_serial(is_postgres=self._session.is_postgres)

@@ -70,11 +70,10 @@ class SqlCustomers:
         self._loaded = loaded
 
     def get(self, tenant_id: str) -> Customer | None:
-        """By primary key. A row that was loaded together with an order is reused."""
-        if tenant_id in self._loaded:
-            row = self._loaded[tenant_id]
-        else:
-            row = self._session.execute(_CUSTOMER, {"of_tenant": tenant_id}).first()
+        """By primary key. A row that was loaded before, or together with an order, is reused."""
+        if tenant_id not in self._loaded:
+            self._loaded[tenant_id] = self._session.execute(_CUSTOMER, {"of_tenant": tenant_id}).first()
+        row = self._loaded[tenant_id]
         return None if row is None else to_customer(row)
 
     def lock(self, tenant_id: str) -> Customer | None:

@@ -45,6 +45,27 @@ class Selection:
         if not 1 <= self.interval <= LONGEST_INTERVAL:
             raise InvalidSelection("interval", f"Choose from 1 to {LONGEST_INTERVAL} months, not {self.interval}")
 
+    def changed(
+        self,
+        *,
+        package_id: int | None = None,
+        features: Sequence[str] | None = None,
+        seats: int | None = None,
+        interval: int | None = None,
+    ) -> Selection:
+        """The selection with some parts changed; None keeps a part. A package or features replace both.
+
+        Raises:
+            InvalidSelection: a value is not possible.
+        """
+        is_other = package_id is not None or features is not None
+        return Selection(
+            package_id=package_id if is_other else self.package_id,
+            features=(features or ()) if is_other else self.features,
+            seats=self.seats if seats is None else seats,
+            interval=self.interval if interval is None else interval,
+        )
+
     def with_feature(self, key: str) -> Selection:
         """The selection with one more feature.
 

@@ -16,7 +16,16 @@ from echodesk_billing.domain.errors import (
     InvalidSelection,
     InvalidTenant,
 )
-from echodesk_billing.entrypoints.cli import catalogue, events, operations, orders, service, subscriptions, tokens
+from echodesk_billing.entrypoints.cli import (
+    catalogue,
+    customers,
+    events,
+    operations,
+    orders,
+    service,
+    subscriptions,
+    tokens,
+)
 from echodesk_billing.entrypoints.cli.terminal import FAILED, WRONG_USE, err, out
 from echodesk_billing.settings import InvalidSettings
 
@@ -30,6 +39,7 @@ cli.add_typer(service.commands)
 cli.add_typer(operations.commands)
 cli.add_typer(orders.commands, name="order")
 cli.add_typer(subscriptions.commands, name="subscription")
+cli.add_typer(customers.commands, name="customer")
 cli.add_typer(catalogue.commands, name="catalogue")
 cli.add_typer(events.commands, name="events")
 cli.add_typer(tokens.commands, name="token")

@@ -23,6 +23,7 @@ MOST_DAYS = 36_500
 def token_create(
     tenant: Annotated[str, typer.Option(help="Lower-case name of the tenant, as in its web address.")],
     tenant_name: Annotated[str, typer.Option(help="The name on the payment page.")] = "",
+    subdomain: Annotated[str, typer.Option(help="Of the tenant's pages; its id where omitted.")] = "",
     user: Annotated[str, typer.Option(help="Whose token it is.")] = "admin",
     scope: Annotated[
         list[Scope] | None, typer.Option(help="What it allows; repeat the option for several scopes.")
@@ -41,6 +42,7 @@ def token_create(
         scopes=frozenset(scope or [Scope.READ, Scope.WRITE]),
         full_name=name,
         email=email,
+        subdomain=subdomain,
     )
 
     async def work(container: Container, _settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from attrs import frozen
 
@@ -47,7 +47,23 @@ class Call(Generic[B]):
     @property
     def language(self) -> str:
         """`ka` where the browser prefers Georgian, else `en`."""
-        return "ka" if self.request.header("Accept-Language").lower().startswith("ka") else "en"
+        return self.request.language
+
+
+@frozen(kw_only=True)
+class Query:
+    """A query parameter, for the OpenAPI description.
+
+    Args:
+        kind: its type, which the handler reads from text.
+    """
+
+    name: str
+    kind: Any = str
+    description: str
+
+
+LANGUAGE = Query(name="language", kind=Literal["ka", "en"], description="of the document; Accept-Language where absent")
 
 
 @frozen(kw_only=True)
@@ -60,6 +76,8 @@ class Route:
         gives: type of the answer; bytes where it is not JSON.
         status: computed from the answer where it is not 200.
         waits: long polling, which does not count towards concurrent requests.
+        query: its query parameters.
+        operation: the operation id, in camel case; the handler's module and name where empty.
     """
 
     method: str
@@ -71,6 +89,8 @@ class Route:
     scope: Scope | None = None
     status: Callable[[Any], int] = lambda _: 200
     waits: bool = False
+    query: tuple[Query, ...] = ()
+    operation: str = ""
 
 
 @frozen(kw_only=True)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct
 
+from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.customers.card import Card, CardState
+from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number
 from echodesk_billing.entrypoints.http.common import Done, Id, Nothing
 from echodesk_billing.entrypoints.http.messages import say
 from echodesk_billing.ports.access import Scope
 
+_BRANDS = {"mc": "mastercard", "master card": "mastercard", "american express": "amex"}
 SAVED_CARD = "/api/payments/saved-card/"
 
 
@@ -34,7 +41,11 @@ class AddCard(Struct, frozen=True, kw_only=True):
 
 
 class SavedCard(Struct, frozen=True, kw_only=True):
-    """A card that the bank saved for the tenant."""
+    """A physical card that the bank saved for the tenant, with its strongest mandate.
+
+    `card_save_type` is `subscription` for a card that is charged automatically, `ecommerce` for one that the customer
+    pays with; `kind` says the same in the bank's words.
+    """
 
     id: int
     card_type: str
@@ -43,28 +54,58 @@ class SavedCard(Struct, frozen=True, kw_only=True):
     saved_at: datetime
     is_active: bool
     is_default: bool
-    card_save_type: str
+    card_save_type: Literal["subscription", "ecommerce"]
+    kind: Literal["automatic", "recurrent"]
 
     @classmethod
     def of(cls, card: Card) -> SavedCard:
         """From a saved card."""
+        is_automatic = card.kind is SaveCard.AUTOMATIC
         return cls(
             id=card.id,
-            card_type=card.brand,
+            card_type=_BRANDS.get(card.brand.lower(), card.brand.lower()),
             masked_card_number=card.masked_number,
             card_expiry=card.expiry,
             saved_at=card.saved_at,
             is_active=card.state is CardState.ACTIVE,
             is_default=card.is_default,
-            card_save_type=card.kind,
+            card_save_type="subscription" if is_automatic else "ecommerce",
+            kind="automatic" if is_automatic else "recurrent",
         )
 
 
 class CardAdding(Struct, frozen=True, kw_only=True):
-    """The page where the customer enters the card."""
+    """The page where the customer enters the card.
+
+    `card_save_type` is what the card will be good for: `subscription` where the payment pays a period and its card
+    is charged for later ones, `ecommerce` where it is kept for payments of a present customer. `message` says so.
+    """
 
     payment_url: str
     order_id: str
+    amount: Decimal
+    currency: str
+    card_save_type: Literal["subscription", "ecommerce"]
+    paid_until: datetime | None
+    message: str
+
+    @classmethod
+    def of(cls, order: Order, time_zone: str, language: str) -> CardAdding:
+        """From the order that saves the card."""
+        if order.purpose is Purpose.CARD:
+            message = say(language, "card_check", amount=order.amount)
+        else:
+            day = local_date(order.pays_until, time_zone) if order.pays_until else ""
+            message = say(language, "card_pays", amount=order.amount, day=day)
+        return cls(
+            payment_url=order.payment_url or "",
+            order_id=order.id,
+            amount=order.amount.amount,
+            currency=order.amount.currency,
+            card_save_type="ecommerce" if order.purpose is Purpose.CARD else "subscription",
+            paid_until=order.pays_until,
+            message=message,
+        )
 
 
 async def listed(call: Call[Nothing]) -> list[SavedCard]:
@@ -95,8 +136,18 @@ async def set_default(call: Call[CardChoice]) -> Done:
 
 async def add(call: Call[AddCard]) -> CardAdding:
     """`POST /api/payments/saved-card/add/`."""
-    order = await call.uses.cards.add(call.who, make_default=call.body.make_default, key=call.key)
-    return CardAdding(payment_url=order.payment_url or "", order_id=order.id)
+    return await _add(call, automatic=True)
+
+
+async def add_for_payments(call: Call[AddCard]) -> CardAdding:
+    """`POST /api/payments/saved-card/add-ecommerce/`."""
+    return await _add(call, automatic=False)
+
+
+async def _add(call: Call[AddCard], *, automatic: bool) -> CardAdding:
+    adds = call.uses.cards
+    order = await adds.add(call.who, automatic=automatic, make_default=call.body.make_default, key=call.key)
+    return CardAdding.of(order, call.uses.time_zone, call.language)
 
 
 ROUTES = (
@@ -141,7 +192,16 @@ ROUTES = (
         method="POST",
         path=SAVED_CARD + "add/",
         handler=add,
-        summary="Save a card with a small payment that is refunded",
+        summary="Save a card for renewals, by paying a period that is due, or else for payments of the customer",
+        takes=AddCard,
+        gives=CardAdding,
+        scope=Scope.WRITE,
+    ),
+    Route(
+        method="POST",
+        path=SAVED_CARD + "add-ecommerce/",
+        handler=add_for_payments,
+        summary="Save a card for payments of the customer, with a small payment that is refunded",
         takes=AddCard,
         gives=CardAdding,
         scope=Scope.WRITE,

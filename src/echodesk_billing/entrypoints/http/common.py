@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, LONGEST_KEY
+from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, LONGEST_INTERVAL, LONGEST_KEY
 from echodesk_billing.domain.catalogue.limits import MOST_SEATS
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.lifecycle import OrderState
 
 Id = Annotated[int, Meta(ge=1, le=LARGEST_ID)]
+
+
+IdDigits = Annotated[str, Meta(pattern="^[1-9][0-9]{0,17}$")]
+
+
+Language = Literal["ka", "en", "ru"]
 
 
 FeatureKey = Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY)]
@@ -38,25 +45,37 @@ class Nothing(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """A package or a set of features."""
+    """A package, a set of features, or a package with features added."""
 
-    package_id: Id | None = None
+    package_id: Annotated[Id | IdDigits | None, Meta(description="a number, or its digits as text")] = None
     agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS, description="seats; ignored for flat packages")] = 1
-    features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
+    features: Annotated[list[FeatureKey], Meta(max_length=100, description="keys of features")] = []
+    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL, description="months that are paid at a time")] = 1
     currency: Currency = Currency.GEL
 
     def selection(self) -> Selection:
         """The choice, checked by the domain."""
-        return Selection(package_id=self.package_id, features=tuple(self.features), seats=self.agent_count)
+        return Selection(
+            package_id=None if self.package_id is None else int(self.package_id),
+            features=tuple(self.features),
+            seats=self.agent_count,
+            interval=self.interval,
+        )
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """The operation succeeded."""
+    """The operation succeeded; `message` says so to the customer."""
 
+    status: Literal["success"] = "success"
     success: bool = True
     message: str
 
 
-def in_gel(prices: Mapping[Currency, Money]) -> str | None:
-    """A price in GEL as text, or None."""
-    return str(prices[Currency.GEL].amount) if Currency.GEL in prices else None
+def in_gel(prices: Mapping[Currency, Money]) -> Decimal | None:
+    """A price in GEL, or None."""
+    return prices[Currency.GEL].amount if Currency.GEL in prices else None
+
+
+def as_text(amount: Decimal | None) -> str | None:
+    """An amount as text, or None."""
+    return None if amount is None else str(amount)

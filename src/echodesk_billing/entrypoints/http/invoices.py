@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct
 
 from echodesk_billing.application.errors import InvoiceNotFound
 from echodesk_billing.domain.accounting.invoice import Invoice
-from echodesk_billing.entrypoints.http.calls import Call, Route
+from echodesk_billing.domain.money import Money
+from echodesk_billing.entrypoints.http.calls import LANGUAGE, Call, Route
 from echodesk_billing.entrypoints.http.common import Nothing
 from echodesk_billing.entrypoints.http.message import Response
 from echodesk_billing.ports.access import Scope
 
 
 class InvoiceView(Struct, frozen=True, kw_only=True):
-    """An invoice. `pdf_url` needs the same token and takes `?language=en`; null where PDFs are not available."""
+    """An invoice. `pdf_url` opens in a browser without a token, for 15 minutes; it takes `?language=en`.
+
+    `pdf_url` is null where PDFs are not available.
+    """
 
     id: int
     invoice_number: str
@@ -28,12 +33,17 @@ class InvoiceView(Struct, frozen=True, kw_only=True):
     invoice_date: datetime
     paid_date: datetime
     due_date: datetime
+    status: Literal["paid", "partially_refunded", "refunded"]
+    refunded: Decimal
     pdf_url: str | None
     pdf_generated: bool
 
     @classmethod
-    def of(cls, invoice: Invoice, pdf_url: str | None) -> InvoiceView:
+    def of(cls, invoice: Invoice, refunded: Money | None, pdf_url: str | None) -> InvoiceView:
         """From an invoice; it is issued when paid, so its three dates are equal."""
+        status: Literal["paid", "partially_refunded", "refunded"] = "paid"
+        if refunded is not None:
+            status = "refunded" if refunded >= invoice.amount else "partially_refunded"
         return cls(
             id=invoice.id,
             invoice_number=invoice.number,
@@ -45,6 +55,8 @@ class InvoiceView(Struct, frozen=True, kw_only=True):
             invoice_date=invoice.issued_at,
             paid_date=invoice.issued_at,
             due_date=invoice.issued_at,
+            status=status,
+            refunded=refunded.amount if refunded else Decimal("0.00"),
             pdf_url=pdf_url,
             pdf_generated=pdf_url is not None,
         )
@@ -56,19 +68,23 @@ class Invoices(Struct, frozen=True, kw_only=True):
     invoices: list[InvoiceView]
 
 
-INVOICE_PDF = "/api/payments/invoices/"
+INVOICES = "/api/payments/invoices/"
 
 
 async def listed(call: Call[Nothing]) -> Invoices:
     """`GET /api/payments/invoices/`."""
-    printed = call.uses.views.prints_invoices
     found = await call.uses.views.invoices(call.who)
-    return Invoices(
-        invoices=[
-            InvoiceView.of(one, f"{call.uses.api_domain}{INVOICE_PDF}{one.id}/pdf/" if printed else None)
-            for one in found
-        ]
-    )
+    refunds = await call.uses.views.refunds(found)
+    views = [InvoiceView.of(one, refunds.get(one.order_id), await _pdf_url(call, one)) for one in found]
+    return Invoices(invoices=views)
+
+
+async def _pdf_url(call: Call[Nothing], invoice: Invoice) -> str | None:
+    if not call.uses.views.prints_invoices:
+        return None
+    link = await call.uses.views.invoice_link(invoice)
+    path = f"{INVOICES}pdf/{link}/" if link else f"{INVOICES}{invoice.id}/pdf/"
+    return call.uses.api_domain + path
 
 
 async def pdf(call: Call[Nothing]) -> Response:
@@ -76,8 +92,20 @@ async def pdf(call: Call[Nothing]) -> Response:
     number = call.request.parameters["invoice_id"]
     if not number.isdecimal() or len(number) > 18:
         raise InvoiceNotFound
-    language = call.request.query.get("language") or call.language
-    invoice, pdf = await call.uses.views.invoice_pdf(call.who, int(number), language)
+    return _document(*await call.uses.views.invoice_pdf(call.who, int(number), _language(call)))
+
+
+async def linked_pdf(call: Call[Nothing]) -> Response:
+    """`GET /api/payments/invoices/pdf/<link>/`."""
+    link = call.request.parameters["link"]
+    return _document(*await call.uses.views.linked_invoice_pdf(link, _language(call)))
+
+
+def _language(call: Call[Nothing]) -> str:
+    return call.request.query.get("language") or call.language
+
+
+def _document(invoice: Invoice, pdf: bytes) -> Response:
     named = {"Content-Disposition": f'inline; filename="{invoice.number}.pdf"'}
     return Response(body=pdf, content_type="application/pdf", headers=named)
 
@@ -98,5 +126,14 @@ ROUTES = (
         summary="One invoice as a PDF, in Georgian or English",
         gives=bytes,
         scope=Scope.READ,
+        query=(LANGUAGE,),
+    ),
+    Route(
+        method="GET",
+        path="/api/payments/invoices/pdf/{link}/",
+        handler=linked_pdf,
+        summary="The invoice of a link from the list, as a PDF; no token is needed for 15 minutes",
+        gives=bytes,
+        query=(LANGUAGE,),
     ),
 )

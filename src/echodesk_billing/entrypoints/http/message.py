@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from attrs import define, field
 
+MOST_LANGUAGES = 20
+
 
 def _lower(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers by lower-case name; the first of several counts."""
@@ -16,6 +18,16 @@ def _lower(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, 
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         found.setdefault(name.lower(), value)
     return found
+
+
+def _preferences(header: str) -> Iterable[tuple[float, int, str]]:
+    """Weight, position from the end, and language of each part of an `Accept-Language` header; the largest wins."""
+    for position, part in enumerate(header.lower().split(",")[:MOST_LANGUAGES]):
+        tag, _, weight = part.partition(";")
+        found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{1,3})?)\s*", weight) if weight else None
+        quality = float(found[1]) if found else 0.0 if weight else 1.0
+        if quality > 0:
+            yield quality, -position, tag.strip().partition("-")[0]
 
 
 def body_of(content: bytes) -> Callable[[], Awaitable[bytes]]:
@@ -70,6 +82,12 @@ class Request:
     def host_name(self) -> str:
         """The host's name in lower case, without its port."""
         return re.sub(r":\d*$", "", self.host).lower()
+
+    @property
+    def language(self) -> str:
+        """`ka` where the browser prefers Georgian, else `en`."""
+        best = max(_preferences(self.header("Accept-Language")), default=(0.0, 0, "en"))
+        return "ka" if best[2] == "ka" else "en"
 
     @property
     def content_type(self) -> str:

@@ -28,6 +28,28 @@ _TEXTS = {
         "{plan} starts on {day}, at {amount} a month.",
         "„{plan}“ ამოქმედდება {day}-დან, ფასი თვეში: {amount}.",
     ),
+    "feature_removed": (
+        "{feature} is removed from {day}. From then on the subscription costs {amount} a month.",
+        "„{feature}“ გაითიშება {day}-დან. მას შემდეგ გამოწერის ფასი თვეში იქნება {amount}.",
+    ),
+    "per_agent": ("/agent/month", "/აგენტი/თვე"),
+    "per_month": ("/month", "/თვე"),
+    "card_pays": (
+        "Pay {amount} with the new card now: it pays until {day}, and later periods are charged to this card.",
+        "გადაიხადეთ {amount} ახალი ბარათით: გამოწერა {day}-მდე იქნება გადახდილი, მერე კი თანხა ამ ბარათით ჩამოიჭრება.",
+    ),
+    "card_check": (
+        (
+            "The card is saved with a payment of {amount}, which is refunded. It is for payments that you make "
+            "yourself: the bank lets us charge a card by itself only with the amount it first paid. To have it charged "
+            "for renewals, pay a period with it."
+        ),
+        (
+            "ბარათის დასამახსოვრებლად ჩამოიჭრება {amount}, რომელიც დაგიბრუნდებათ. ამ ბარათით თქვენ თვითონ გადაიხდით: "
+            "ბანკი ავტომატურად მხოლოდ იმ თანხის ჩამოჭრის უფლებას გვაძლევს, რომელიც ბარათით პირველად გადაიხადეთ. რომ "
+            "გამოწერა ამ ბარათით გაგრძელდეს, გადაიხადეთ მისით ერთი პერიოდი."
+        ),
+    ),
     "replaced": (
         " The change to {plan} scheduled for {day} is cancelled.",
         " {day}-ისთვის დაგეგმილი ცვლილება („{plan}“) გაუქმდა.",

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from echodesk_billing.application.payment_requests import Terms
+from echodesk_billing.application.payment_requests import Terms, page_language
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import (
@@ -23,7 +23,7 @@ from echodesk_billing.domain.orders.payment_request import (
 from echodesk_billing.domain.orders.refund import RefundState
 from echodesk_billing.domain.orders.response_codes import response_code
 from echodesk_billing.entrypoints.http.calls import Call, Route
-from echodesk_billing.entrypoints.http.common import STATUS, Choice, Id, Nothing, Status
+from echodesk_billing.entrypoints.http.common import STATUS, Choice, Id, Language, Nothing, Status
 from echodesk_billing.ports.access import Scope
 
 WEBHOOK = "/api/payments/webhook/"
@@ -35,7 +35,7 @@ class CreatePayment(Choice, frozen=True, kw_only=True):
     save_card: bool | None = None
     card_save_type: Literal["automatic", "recurrent"] = "automatic"
     card_id: Annotated[Id, Meta(description="a saved recurrent card to pay with")] | None = None
-    language: Literal["ka", "en"] = "ka"
+    language: Annotated[Language, Meta(description="of the bank's page: English for `ru`")] = "ka"
     theme: Theme = Theme.LIGHT
     payment_method: list[PaymentMethod] = msgspec.field(default_factory=list)
     capture: Capture = Capture.AUTOMATIC
@@ -46,7 +46,7 @@ class CreatePayment(Choice, frozen=True, kw_only=True):
         """How to pay, checked by the domain."""
         wallet = Wallet.APPLE_PAY if self.apple_pay else Wallet.NONE
         return Terms(
-            language=self.language,
+            language=page_language(self.language),
             save_card=self._save_card(),
             capture=self.capture,
             wallet=Wallet.GOOGLE_PAY if self.google_pay_token else wallet,

@@ -2,53 +2,128 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from echodesk_billing.domain.catalogue.catalogue import LONGEST_INTERVAL, Catalogue
+from echodesk_billing.domain.catalogue.limits import MOST_SEATS
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.customer import LONGEST_NAME
 from echodesk_billing.domain.customers.registration import Applicant
+from echodesk_billing.domain.customers.tenant import id_of_subdomain
+from echodesk_billing.domain.errors import InvalidSelection
+from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints.http.calls import Call, Route
-from echodesk_billing.entrypoints.http.common import Choice, Nothing
+from echodesk_billing.entrypoints.http.common import FeatureKey, Id, IdDigits, Language, Nothing
 from echodesk_billing.entrypoints.http.payments import PaymentPage
 from echodesk_billing.ports.access import Scope
 
+PROVIDER = "bog"
+Text = Annotated[str, Meta(max_length=LONGEST_NAME)]
 REGISTER = "/api/register-with-payment/"
 
 
-class RegisterTenant(Choice, frozen=True, kw_only=True):
-    """A new tenant, what it buys, and what the CRM needs to create it."""
+class RegisterTenant(Struct, frozen=True, kw_only=True):
+    """A new tenant, what it buys, and what the CRM needs to create it.
 
-    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
-    schema_name: Annotated[str, Meta(min_length=3, max_length=63)]
+    Everything that is not used here, fields of your own included, is encrypted and given to whoever creates the
+    tenant, and to nobody else.
+    """
+
+    company_name: Annotated[Text, Meta(description="or `name`")] = ""
+    name: Annotated[Text, Meta(description="of the company, shown on the payment page; or `company_name`")] = ""
+    domain: Annotated[Text, Meta(description="the subdomain; or `schema_name`")] = ""
+    schema_name: Annotated[Text, Meta(description="the tenant's id; `domain` with _ for - where omitted")] = ""
+    description: Annotated[str, Meta(max_length=2000)] = ""
+    pricing_model: Annotated[str, Meta(max_length=32)] = ""
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
     admin_email: Annotated[str, Meta(min_length=3, max_length=LONGEST_NAME)]
-    admin_first_name: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
-    admin_last_name: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
-    language: Literal["ka", "en"] = "ka"
-    payload: Raw = msgspec.field(default_factory=Raw)
+    admin_password: Annotated[
+        str, Meta(max_length=1000, description="is only encrypted and passed on; better send its hash")
+    ] = ""
+    admin_first_name: Text = ""
+    admin_last_name: Text = ""
+    preferred_language: Annotated[Language | None, Meta(description="or `language`")] = None
+    language: Language | None = None
+    is_custom: bool = False
+    feature_ids: Annotated[list[Id], Meta(max_length=100, description="or `features`, or `package_id`")] = []
+    features: Annotated[list[FeatureKey], Meta(max_length=100, description="keys of features")] = []
+    package_id: Id | IdDigits | None = None
+    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL, description="months that are paid at a time")] = 1
+    currency: Currency = Currency.GEL
+    payment_provider: Annotated[str, Meta(max_length=32, description="`bog`, or omitted")] = "bog"
+    payload: Annotated[Any, Meta(description="any JSON, for whoever creates the tenant")] = None
 
     def applicant(self) -> Applicant:
-        """The applicant, validated by the domain."""
+        """The applicant, validated by the domain.
+
+        Raises:
+            InvalidSelection: a name is missing, or the payment provider is another one.
+        """
+        if self.payment_provider != PROVIDER:
+            raise InvalidSelection("payment_provider", f"Only {PROVIDER!r} is possible here")
+        if not (self.company_name or self.name):
+            raise InvalidSelection("company_name", "Give the company's name, as company_name or name")
+        if not (self.domain or self.schema_name):
+            raise InvalidSelection("domain", "Give a subdomain as domain, or an id as schema_name")
         return Applicant(
-            schema_name=self.schema_name,
-            name=self.name,
+            schema_name=self.schema_name or id_of_subdomain(self.domain),
+            subdomain=self.domain,
+            name=self.company_name or self.name,
             admin_email=self.admin_email,
             admin_first_name=self.admin_first_name,
             admin_last_name=self.admin_last_name,
-            language=self.language,
+            language=self.preferred_language or self.language or "ka",
         )
 
-    def opaque(self) -> bytes:
-        """The payload as received; never read."""
-        return bytes(self.payload)
+    def selection(self, catalogue: Catalogue) -> Selection:
+        """The choice, with ids of features as keys.
+
+        Raises:
+            InvalidSelection: a feature does not exist, or nothing was chosen.
+        """
+        keys = [catalogue.feature_by_id(one).key for one in self.feature_ids]
+        return Selection(
+            package_id=None if self.package_id is None else int(self.package_id),
+            features=(*self.features, *keys),
+            seats=self.agent_count,
+            interval=self.interval,
+        )
 
 
-class Registered(PaymentPage, frozen=True, kw_only=True):
+def opaque(body: bytes) -> bytes:
+    """What is encrypted of a registration form: its payload, or, with other unused fields, an object of them all."""
+    given: dict[str, Raw] = msgspec.json.decode(body, type=dict[str, Raw])
+    extra = {name: value for name, value in given.items() if name not in _USED}
+    if set(extra) <= {"payload"}:
+        return bytes(extra.get("payload", b""))
+    return msgspec.json.encode(extra)
+
+
+_USED = frozenset(RegisterTenant.__struct_fields__) - {
+    "description",
+    "pricing_model",
+    "admin_password",
+    "is_custom",
+    "payload",
+}
+
+
+class Registered(Struct, frozen=True, kw_only=True):
     """Where the customer pays for the registration."""
 
     payment_id: str
+    payment_url: str
+    requires_redirect: Literal[True] = True
+    order_id: str
+    amount: Decimal
+    currency: str
+    paid_until: datetime | None
 
     @classmethod
     def of(cls, order: Order) -> Registered:
@@ -57,7 +132,7 @@ class Registered(PaymentPage, frozen=True, kw_only=True):
 
 
 class RegistrationPayload(Struct, frozen=True, kw_only=True):
-    """The CRM's payload; null where there was none, or it was erased."""
+    """What the CRM sent for creating the tenant; null where there was nothing, or it was erased."""
 
     order_id: str
     payload: Raw
@@ -70,11 +145,12 @@ class RegistrationPayload(Struct, frozen=True, kw_only=True):
 
 async def register(call: Call[RegisterTenant]) -> Registered:
     """`POST /api/register-with-payment/`."""
+    applicant = call.body.applicant()
     order = await call.uses.register.register(
-        call.body.applicant(),
-        call.body.selection(),
+        applicant,
+        call.body.selection(await call.uses.views.catalogue()),
         currency=call.body.currency,
-        payload=call.body.opaque(),
+        payload=opaque(await call.request.body()),
         key=call.key,
     )
     return Registered.of(order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from echodesk_billing.entrypoints.http import (
+    billing_profile,
     cards,
     events,
     features,
@@ -20,6 +21,7 @@ ROUTES = (
     *payments.ROUTES,
     *orders.ROUTES,
     *invoices.ROUTES,
+    *billing_profile.ROUTES,
     *cards.ROUTES,
     *packages.ROUTES,
     *subscription.ROUTES,

@@ -11,6 +11,7 @@ from msgspec import Struct
 from echodesk_billing.application.views import SubscriptionView
 from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
+from echodesk_billing.domain.catalogue.limits import UNLIMITED
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -18,7 +19,8 @@ from echodesk_billing.entrypoints.http.calls import Call, Route
 from echodesk_billing.entrypoints.http.common import Choice, Done, Nothing
 from echodesk_billing.entrypoints.http.messages import say
 from echodesk_billing.ports.access import Scope
-from echodesk_billing.ports.usage import Usage
+
+NEAR_LIMIT_PERCENT = 80
 
 
 class CancelSubscription(Struct, frozen=True, kw_only=True):
@@ -49,16 +51,24 @@ class StartTrial(Choice, frozen=True, kw_only=True):
 
 
 class MyPackage(Struct, frozen=True, kw_only=True):
-    """The tenant's plan; `id` is null for a set of features."""
+    """A plan; `id` is null for a set of features, whose names are the name."""
 
     id: int | None
     name: str
+    display_name: str
     pricing_model: str
 
     @classmethod
-    def of(cls, plan: Plan) -> MyPackage:
-        """From a plan."""
-        return cls(id=plan.selection.package_id, name=plan.name, pricing_model=plan.pricing_model)
+    def of(cls, plan: Plan, catalogue: Catalogue | None = None, language: str = "en") -> MyPackage:
+        """From a plan; its names are today's where a package is still on sale."""
+        sold = catalogue.packages if catalogue else ()
+        package = next((one for one in sold if one.id == plan.selection.package_id), None)
+        return cls(
+            id=plan.selection.package_id,
+            name=package.name if package else plan.name,
+            display_name=package.words(language).name if package else plan.name,
+            pricing_model=plan.pricing_model,
+        )
 
 
 class ScheduledChange(Struct, frozen=True, kw_only=True):
@@ -71,14 +81,17 @@ class ScheduledChange(Struct, frozen=True, kw_only=True):
 
 
 class MyPeriod(Struct, frozen=True, kw_only=True):
-    """Start, end and price."""
+    """Start, end and price. `monthly_cost` is the price of `interval` months, divided by them."""
 
     is_active: bool
     state: SubscriptionState
+    subscription_type: Literal["paid", "trial"]
     starts_at: datetime
     expires_at: datetime
     next_billing_date: datetime | None
     monthly_cost: Decimal
+    interval: int
+    interval_cost: Decimal
     currency: str
     agent_count: int
     cancel_at_period_end: bool
@@ -88,10 +101,19 @@ class MyPeriod(Struct, frozen=True, kw_only=True):
     scheduled_change: ScheduledChange | None = None
 
 
-class MyLimits(Struct, frozen=True, kw_only=True):
-    """The included limits."""
+class SelectedFeature(Struct, frozen=True, kw_only=True):
+    """A feature of the plan; its price is that agreed, per month and agent; 0 where a package includes it."""
 
-    max_users: int = 0
+    id: int
+    key: str
+    name: str
+    price_per_user_gel: Decimal
+
+
+class MyLimits(Struct, frozen=True, kw_only=True):
+    """The included limits: null users and -1 messages or gigabytes are unlimited."""
+
+    max_users: int | None = None
     max_whatsapp_messages: int = 0
     max_storage_gb: int = 0
 
@@ -99,24 +121,38 @@ class MyLimits(Struct, frozen=True, kw_only=True):
 class MyUsage(Struct, frozen=True, kw_only=True):
     """The usage reported by the CRM."""
 
-    users: int = 0
-    whatsapp_messages: int = 0
-    storage_gb: int = 0
+    current_users: int = 0
+    whatsapp_messages_used: int = 0
+    storage_used_gb: int | float = 0
 
 
 class UsageLimit(Struct, frozen=True, kw_only=True):
-    """Usage of one limit."""
+    """Usage of one limit; `limit` is null where it is unlimited. `percent_used` repeats `usage_percentage`."""
 
     within_limit: bool
-    current: int
-    limit: int
+    current: int | float
+    limit: int | None
     usage_percentage: float
+    percent_used: float
+    is_exceeded: bool
+    is_near_limit: bool
 
     @classmethod
-    def of(cls, current: int, limit: int) -> UsageLimit:
+    def of(cls, current: float, limit: int | None) -> UsageLimit:
         """From usage and limits."""
+        if limit == UNLIMITED:
+            limit = None
         percentage = round(100 * current / limit, 1) if limit else 0.0
-        return cls(within_limit=current <= limit, current=current, limit=limit, usage_percentage=percentage)
+        is_within = limit is None or current <= limit
+        return cls(
+            within_limit=is_within,
+            current=current,
+            limit=limit,
+            usage_percentage=percentage,
+            percent_used=percentage,
+            is_exceeded=not is_within,
+            is_near_limit=is_within and percentage >= NEAR_LIMIT_PERCENT,
+        )
 
 
 class UsageLimits(Struct, frozen=True, kw_only=True):
@@ -128,71 +164,99 @@ class UsageLimits(Struct, frozen=True, kw_only=True):
 
 
 class MySubscription(Struct, frozen=True, kw_only=True):
-    """The tenant's subscription; `package` and `subscription` are null where there is none."""
+    """The tenant's subscription, also one that has ended; `has_subscription` is false only before the first one.
+
+    `features` are those that may be used now, `selected_features` those of the plan. `package` is null for a set of
+    features.
+    """
 
     has_subscription: bool
     package: MyPackage | None
     subscription: MyPeriod | None
     features: dict[str, bool]
+    selected_features: list[SelectedFeature]
+    agent_count: int
+    current_users: int
     limits: MyLimits
     usage: MyUsage
     usage_limits: UsageLimits
 
     @classmethod
-    def of(cls, view: SubscriptionView) -> MySubscription:
+    def of(cls, view: SubscriptionView, language: str = "en") -> MySubscription:
         """From a subscription at one moment."""
-        running, plan = view.subscription, view.plan
+        running, plan = view.subscription, view.last_plan
         has_access = running is not None and running.has_access(view.now)
-        included = plan.limits if plan else MyLimits()
-        limits = MyLimits(
-            max_users=included.max_users,
-            max_whatsapp_messages=included.max_whatsapp_messages,
-            max_storage_gb=included.max_storage_gb,
-        )
+        limits = _limits(plan)
+        is_package = plan is not None and plan.selection.package_id is not None
         return cls(
             has_subscription=plan is not None,
-            package=MyPackage.of(plan) if plan else None,
-            subscription=_period(running, plan, view.now) if running and plan else None,
+            package=MyPackage.of(plan, view.catalogue, language) if plan and is_package else None,
+            subscription=_period(running, plan, view) if running and plan else None,
             features=_features(view.catalogue, plan.features if plan and has_access else ()),
+            selected_features=_selected(plan, view.catalogue, language),
+            agent_count=plan.selection.seats if plan else 0,
+            current_users=view.usage.users,
             limits=limits,
-            usage=_usage(view.usage),
-            usage_limits=_usage_limits(view.usage, limits),
+            usage=MyUsage(
+                current_users=view.usage.users,
+                whatsapp_messages_used=view.usage.whatsapp_messages,
+                storage_used_gb=view.usage.storage_gb,
+            ),
+            usage_limits=UsageLimits(
+                users=UsageLimit.of(view.usage.users, limits.max_users),
+                whatsapp=UsageLimit.of(view.usage.whatsapp_messages, limits.max_whatsapp_messages),
+                storage=UsageLimit.of(view.usage.storage_gb, limits.max_storage_gb),
+            ),
         )
 
 
-def _scheduled(subscription: Subscription) -> ScheduledChange | None:
+def _limits(plan: Plan | None) -> MyLimits:
+    if plan is None:
+        return MyLimits(max_users=0)
+    limits = plan.limits
+    return MyLimits(
+        max_users=limits.max_users or None,
+        max_whatsapp_messages=limits.max_whatsapp_messages,
+        max_storage_gb=limits.max_storage_gb,
+    )
+
+
+def _scheduled(subscription: Subscription, view: SubscriptionView) -> ScheduledChange | None:
     change = subscription.next_change
     if change is None:
         return None
     effective_at, plan = change
     return ScheduledChange(
-        package=MyPackage.of(plan),
+        package=MyPackage.of(plan, view.catalogue),
         agent_count=plan.selection.seats,
-        monthly_cost=plan.price.amount,
+        monthly_cost=plan.monthly_price.amount,
         effective_date=effective_at,
     )
 
 
-def _period(subscription: Subscription, plan: Plan, now: datetime) -> MyPeriod | None:
+def _period(subscription: Subscription, plan: Plan, view: SubscriptionView) -> MyPeriod | None:
     anchor, until = subscription.anchor, subscription.paid_until
     if anchor is None or until is None:
         return None
     upcoming = subscription.upcoming
     in_trial = subscription.state is SubscriptionState.TRIALING
     return MyPeriod(
-        is_active=subscription.has_access(now),
+        is_active=subscription.has_access(view.now),
         state=subscription.state,
+        subscription_type="trial" if in_trial or subscription.has_never_paid else "paid",
         starts_at=subscription.started_at or anchor,
         expires_at=until,
         next_billing_date=upcoming.start if upcoming else None,
-        monthly_cost=plan.price.amount,
+        monthly_cost=plan.monthly_price.amount,
+        interval=plan.interval,
+        interval_cost=plan.price.amount,
         currency=plan.price.currency,
         agent_count=plan.selection.seats,
         cancel_at_period_end=subscription.state is SubscriptionState.CANCELLED,
         is_trial=in_trial,
         trial_ends_at=subscription.trial_ends_at,
         access_until=subscription.access_until,
-        scheduled_change=_scheduled(subscription),
+        scheduled_change=_scheduled(subscription, view),
     )
 
 
@@ -201,21 +265,27 @@ def _features(catalogue: Catalogue, owned: tuple[str, ...]) -> dict[str, bool]:
     return {**known, **dict.fromkeys(owned, True)}
 
 
-def _usage(usage: Usage) -> MyUsage:
-    return MyUsage(users=usage.users, whatsapp_messages=usage.whatsapp_messages, storage_gb=usage.storage_gb)
-
-
-def _usage_limits(usage: Usage, limits: MyLimits) -> UsageLimits:
-    return UsageLimits(
-        users=UsageLimit.of(usage.users, limits.max_users),
-        whatsapp=UsageLimit.of(usage.whatsapp_messages, limits.max_whatsapp_messages),
-        storage=UsageLimit.of(usage.storage_gb, limits.max_storage_gb),
-    )
+def _selected(plan: Plan | None, catalogue: Catalogue, language: str) -> list[SelectedFeature]:
+    sold = {feature.key: feature for feature in catalogue.features}
+    selected = []
+    for key in plan.features if plan else ():
+        item, feature = plan.item(key) if plan else None, sold.get(key)
+        if item is None and feature is None:
+            continue  # a package includes it, and it is no longer sold by itself
+        selected.append(
+            SelectedFeature(
+                id=item.id if item else feature.id if feature else 0,
+                key=key,
+                name=feature.words(language).name if feature else item.name if item else key,
+                price_per_user_gel=item.unit_price.part(plan.interval).amount if item and plan else Decimal("0.00"),
+            )
+        )
+    return selected
 
 
 async def me(call: Call[Nothing]) -> MySubscription:
     """`GET /api/subscription/me/`."""
-    return MySubscription.of(await call.uses.views.subscription(call.who))
+    return MySubscription.of(await call.uses.views.subscription(call.who), call.language)
 
 
 async def cancel(call: Call[CancelSubscription]) -> SubscriptionCancelled:
@@ -239,7 +309,7 @@ async def resume(call: Call[Nothing]) -> Done:
 async def trial(call: Call[StartTrial]) -> MySubscription:
     """`POST /api/subscription/trial/`."""
     await call.uses.start_trial.start(call.who, call.body.selection(), currency=call.body.currency)
-    return MySubscription.of(await call.uses.views.subscription(call.who))
+    return MySubscription.of(await call.uses.views.subscription(call.who), call.language)
 
 
 ROUTES = (

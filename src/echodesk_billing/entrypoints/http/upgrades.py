@@ -11,33 +11,34 @@ from msgspec import Meta, Struct
 
 from echodesk_billing.application.changes import Changed, When
 from echodesk_billing.domain.calendar import local_date
+from echodesk_billing.domain.catalogue.catalogue import LONGEST_INTERVAL
 from echodesk_billing.domain.catalogue.limits import MOST_SEATS
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.subscriptions.purchase import Preview
 from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number
-from echodesk_billing.entrypoints.http.common import Done, Id, Nothing
+from echodesk_billing.entrypoints.http.common import Done, Id, IdDigits, Nothing
 from echodesk_billing.entrypoints.http.messages import say
 from echodesk_billing.entrypoints.http.subscription import MyPackage
 from echodesk_billing.ports.access import Scope
 
 
 class Upgrade(Struct, frozen=True, kw_only=True):
-    """Another package, other seats, or both; omitted values stay unchanged."""
+    """Another package, other seats, another interval; omitted values stay unchanged."""
 
-    package_id: Id | None = None
+    package_id: Annotated[Id | IdDigits | None, Meta(description="a number, or its digits as text")] = None
     agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] | None = None
+    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL, description="months that are paid at a time")] | None = (
+        None
+    )
     effective_date: Annotated[str, Meta(max_length=40, description="not before this day, where scheduled")] | None = (
         None
     )
 
     def selection(self, has: Selection) -> Selection:
         """The new selection, based on the current one."""
-        return Selection(
-            package_id=self.package_id or has.package_id,
-            features=() if self.package_id else has.features,
-            seats=self.agent_count or has.seats,
-        )
+        package_id = None if self.package_id is None else int(self.package_id)
+        return has.changed(package_id=package_id, seats=self.agent_count, interval=self.interval)
 
     def effective(self) -> datetime | None:
         """`effective_date`, a date or a date-time."""
@@ -73,6 +74,7 @@ class UpgradePreview(Struct, frozen=True, kw_only=True):
     currency: str
     current_monthly_cost: Decimal
     new_monthly_cost: Decimal
+    interval: int
     amount_due_now: Decimal
     is_immediate: bool
     effective_date: datetime
@@ -89,8 +91,9 @@ class UpgradePreview(Struct, frozen=True, kw_only=True):
             package=MyPackage.of(preview.plan),
             agent_count=preview.plan.selection.seats,
             currency=price.currency,
-            current_monthly_cost=changed.before.price.amount,
-            new_monthly_cost=price.amount,
+            current_monthly_cost=changed.before.monthly_price.amount,
+            new_monthly_cost=preview.plan.monthly_price.amount,
+            interval=preview.plan.interval,
             amount_due_now=price.amount if preview.is_immediate else Decimal("0.00"),
             is_immediate=preview.is_immediate,
             effective_date=preview.effective_at,
@@ -114,6 +117,7 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
     extra_days: int
     current_monthly_cost: Decimal
     new_monthly_cost: Decimal
+    interval: int
     paid_until: datetime
     replaces: list[ReplacedChange]
 
@@ -130,8 +134,9 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
             currency=preview.plan.price.currency,
             effective_date=preview.effective_at,
             extra_days=preview.extra_days,
-            current_monthly_cost=changed.before.price.amount,
-            new_monthly_cost=preview.plan.price.amount,
+            current_monthly_cost=changed.before.monthly_price.amount,
+            new_monthly_cost=preview.plan.monthly_price.amount,
+            interval=preview.plan.interval,
             paid_until=preview.paid_until,
             replaces=replaced_changes(preview),
         )
@@ -147,7 +152,7 @@ def change_message(changed: Changed, language: str = "en") -> str:
     if changed.order is not None:
         return say(language, "pay_now", amount=changed.order.amount, plan=plan.name) + replaced
     day = local_date(changed.preview.effective_at, zone)
-    return say(language, "scheduled", plan=plan.name, day=day, amount=plan.price) + replaced
+    return say(language, "scheduled", plan=plan.name, day=day, amount=plan.monthly_price) + replaced
 
 
 def replaced_changes(preview: Preview) -> list[ReplacedChange]:
@@ -159,10 +164,10 @@ def replaced_changes(preview: Preview) -> list[ReplacedChange]:
 
 
 async def preview(call: Call[Nothing]) -> UpgradePreview:
-    """`GET /api/upgrade/preview/?package_id=&agent_count=`."""
-    asked = ((name, call.request.query.get(name)) for name in ("package_id", "agent_count"))
-    package_id, seats = (None if text is None else whole_number(text, name) for name, text in asked)
-    wanted = Upgrade(package_id=package_id, agent_count=seats)
+    """`GET /api/upgrade/preview/?package_id=&agent_count=&interval=`."""
+    asked = ((name, call.request.query.get(name)) for name in ("package_id", "agent_count", "interval"))
+    package_id, seats, interval = (None if text is None else whole_number(text, name) for name, text in asked)
+    wanted = Upgrade(package_id=package_id, agent_count=seats, interval=interval)
     return UpgradePreview.of(await call.uses.change_plan.preview(call.who, wanted.selection))
 
 

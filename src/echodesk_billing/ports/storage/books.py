@@ -29,6 +29,10 @@ class Books(Protocol):
         """The balance of an account per currency: debits minus credits."""
         ...
 
+    def refunded(self, order_ids: Sequence[str]) -> dict[str, Money]:
+        """How much of each order was refunded; orders without a refund are left out."""
+        ...
+
     def next_serial(self, series: str) -> int:
         """The next number of a series, from 1; if this transaction rolls back, the number is not used up."""
         ...

@@ -53,18 +53,15 @@ def _take_over_names() -> None:
         *map(sa.column, ("tenant_id", "subdomain", "name", "profile", "version")),
         sa.column("created_at", moment),
     )
-    connection, last, taken = op.get_bind(), "", set()
+    connection, last = op.get_bind(), ""
     while rows := connection.execute(
         sa.select(had).where(had.c.tenant_id > last, had.c.anchor.is_not(None)).order_by(had.c.tenant_id).limit(_BATCH)
     ).all():
         last = rows[-1].tenant_id
         for row in rows:
-            wanted = row.tenant_id.replace("_", "-").strip("-")
-            subdomain = "" if wanted in taken else wanted
-            taken.add(subdomain)
             values = {
                 "tenant_id": row.tenant_id,
-                "subdomain": subdomain,
+                "subdomain": "",
                 "name": row.tenant_name or row.tenant_id,
                 "profile": _PROFILE,
                 "created_at": row.anchor,
