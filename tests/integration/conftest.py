@@ -194,7 +194,7 @@ class DirectService(Service):
         return DirectClient(self.url, self.http, token, self.contract)
 
 
-HTTP_SUITE = ("test_http", "test_contract", "test_cors", "test_security")
+HTTP_SUITE = ("test_http", "test_contract", "test_frontend", "test_cors", "test_security")
 DIRECT = "straight through the contract"
 
 

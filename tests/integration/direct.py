@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 
 from echodesk_billing.entrypoints.http.contract import Contract
 from echodesk_billing.entrypoints.http.message import Request, Response, body_of
+from tests.integration import described
 from tests.integration.parts import Answer, Client
 
 
@@ -52,6 +53,7 @@ class DirectClient(Client):
         response = await self.contract.handle(request(method, path, sent, content))
         kind = response.content_type
         parsed = json.loads(response.body) if "json" in kind else response.body.decode(errors="replace")
+        described.check(method, path, response.status, kind.partition(";")[0], parsed)
         given = CIMultiDict({**response.headers, "Content-Type": kind.partition(";")[0]})
         return Answer(response.status, parsed, given, response.body)
 

@@ -23,6 +23,7 @@ from echodesk_billing import Settings
 from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.server.serving import packaged, prepare_queue
+from tests.integration import described
 
 START_WITHIN_SECONDS = 30
 ROOT = Path(__file__).parent.parent.parent
@@ -179,6 +180,15 @@ class Bank:
         orders = await self.control("GET", "orders")
         return [order for order in orders if order["external_order_id"] == external_order_id]
 
+    async def returns(self, our_order_id: str) -> tuple[str, str]:
+        """Where an order sends the browser after success and after failure."""
+        for call in await self.control("GET", "calls"):
+            body = call["body"] if isinstance(call["body"], dict) else {}
+            if body.get("external_order_id") == our_order_id:
+                urls = body["redirect_urls"]
+                return urls["success"], urls["fail"]
+        raise AssertionError(f"the bank was not asked for {our_order_id}")
+
     async def answered(self, bank_order_id: str, number: int = 1) -> list[int | None]:
         """How the first `number` attempts to call back about an order were answered; waits for them."""
         async with asyncio.timeout(20):
@@ -238,7 +248,8 @@ class Client:
         async with self.http.request(method, self.url + path, json=body, data=raw, headers=sent) as response:
             content = await response.read()
             is_json = "json" in response.content_type
-            parsed = await response.json(content_type=None) if is_json else content.decode()
+            parsed = await response.json(content_type=None) if is_json else content.decode(errors="replace")
+            described.check(method, path, response.status, response.content_type, parsed)
             return Answer(response.status, parsed, response.headers, content)
 
     async def get(self, path: str, **headers: str) -> Answer:

@@ -36,7 +36,7 @@ async def test_a_payment_from_click_to_subscription(client: Client, bank: Bank) 
     mine = await client.subscription()
     assert (mine["has_subscription"], mine["package"]["id"]) == (True, 2)
     assert (mine["subscription"]["is_active"], mine["subscription"]["agent_count"]) == (True, 3)
-    assert mine["features"] == {"tickets": True, "telephony": True, "whatsapp": True, "reports": False}
+    assert {key for key, is_on in mine["features"].items() if is_on} == {"users", "tickets", "telephony", "whatsapp"}
 
 
 async def test_a_declined_payment_says_why_and_activates_nothing(client: Client, bank: Bank) -> None:
@@ -69,7 +69,8 @@ async def test_cancelling_keeps_access_until_the_paid_period_ends(client: Client
     assert (mine["cancel_at_period_end"], mine["is_active"], mine["next_billing_date"]) == (True, True, None)
     answer = await client.post("/api/payments/cancel/", {"immediately": True})
     assert answer.status == 200
-    assert (await client.subscription())["has_subscription"] is False
+    mine = await client.subscription()
+    assert (mine["has_subscription"], mine["subscription"]["is_active"]) == (True, False)
 
 
 async def test_packages_are_public(service: Service) -> None:
@@ -79,7 +80,8 @@ async def test_packages_are_public(service: Service) -> None:
     assert (package["price_gel"], package["prices"]["USD"]) == ("49.00", "18.00")
     assert set(package) == {
         "id", "name", "display_name", "description", "pricing_model", "price_gel", "prices", "max_users",
-        "max_whatsapp_messages", "max_storage_gb", "is_highlighted", "features_list",
+        "max_whatsapp_messages", "max_storage_gb", "is_highlighted", "features_list", "prices_by_interval",
+        "pricing_suffix",
     }  # fmt: skip
 
 
@@ -88,7 +90,12 @@ async def test_packages_are_public(service: Service) -> None:
     [
         ({}, 422, "package_id"),
         ({"package_id": 99}, 422, "package_id"),
-        ({"package_id": 1, "features": ["tickets"]}, 422, "package_id"),
+        ({"package_id": 1, "features": ["tickets"]}, 422, "features"),
+        ({"package_id": 1, "interval": 5}, 422, "interval"),
+        ({"features": ["users"]}, 422, "features"),
+        ({"package_id": 4, "agent_count": 5}, 422, "agent_count"),
+        ({"package_id": 4, "agent_count": 12}, 422, "agent_count"),
+        ({"features": ["tickets"], "agent_count": 501}, 422, "agent_count"),
         ({"features": ["fax"]}, 422, "features"),
         ({"package_id": "two"}, 400, "package_id"),
         ({"package_id": 0}, 400, "package_id"),

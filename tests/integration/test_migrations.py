@@ -119,10 +119,8 @@ def as_before(agreed: Plan) -> Plan:
 
 def test_customers_take_over_the_names_of_their_subscriptions() -> None:
     engine = create_engine("sqlite://")
-    insert = (
-        "INSERT INTO subscriptions (tenant_id, tenant_name, state, time_zone, anchor, anchor_period, next_period, version)"
-        " VALUES (:id, :name, :state, 'Asia/Tbilisi', :anchor, 0, 1, 1)"
-    )
+    columns = "tenant_id, tenant_name, state, time_zone, anchor, anchor_period, next_period, version"
+    insert = f"INSERT INTO subscriptions ({columns}) VALUES (:id, :name, :state, 'Asia/Tbilisi', :anchor, 0, 1, 1)"  # noqa: S608
     with engine.begin() as connection:
         migrations.command.upgrade(migrations._config(connection), "0005")
         for tenant, name, anchor in (("acme_ltd", "Acme", "2026-01-31 09:30:00"), ("b", "", "2026-02-01 00:00:00")):

@@ -211,7 +211,7 @@ async def test_an_unpaid_registration_leaves_no_trace_on_the_one_that_pays(world
     order = await world.buy_and_pay("acme")
     customer = await world.customer()
     assert customer is not None
-    assert (customer.name, customer.subdomain, customer.profile.emails) == ("Acme", "acme", ())
+    assert (customer.name, customer.host_label, customer.profile.emails) == ("Acme", "acme", ())
     assert order.request.description == "EchoDesk Company - Acme"
     (invoice,) = await world.views.invoices(principal("acme"))
     assert invoice.buyer == "Acme"

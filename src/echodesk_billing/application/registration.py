@@ -174,8 +174,7 @@ def _buyer(applicant: Applicant) -> Principal:
 def _require_free(uow: UnitOfWork, applicant: Applicant, subscription: Subscription, now: datetime) -> None:
     """Check that the name is free: a tenant with a token exists, whether it ever paid or not."""
     name = applicant.schema_name
-    reserved = holder_of(uow, applicant.host_label) is not None or any(
-        one.reserves_against(applicant, now) for one in uow.registrations.of_name(name)
-    )
+    has_subdomain = holder_of(uow, applicant.host_label) is not None
+    reserved = has_subdomain or any(one.reserves_against(applicant, now) for one in uow.registrations.of_name(name))
     if reserved or uow.tokens.listed(name) or subscription.state is not SubscriptionState.INCOMPLETE:
         raise NameTaken(name)

@@ -49,15 +49,12 @@ class BillingProfileView(Struct, frozen=True, kw_only=True):
 class ChangeBillingProfile(Struct, frozen=True, kw_only=True):
     """New values; omitted fields stay as they are. Invoices that were issued stay as they are."""
 
-    legal_name: Annotated[Name, Meta(description="as registered")] | UnsetType = UNSET
-    identification_code: (
-        Annotated[str, Meta(max_length=32, description="9 digits of a company, 11 of a person, or a foreign code")]
-        | UnsetType
-    ) = UNSET
+    legal_name: Name | UnsetType = UNSET
+    identification_code: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
     is_vat_payer: bool | UnsetType = UNSET
     address: Annotated[str, Meta(max_length=LONGEST_ADDRESS)] | UnsetType = UNSET
-    emails: Annotated[list[Email], Meta(max_length=MOST_EMAILS, description="where invoices go")] | UnsetType = UNSET
-    language: Annotated[Language, Meta(description="of invoices and mails")] | UnsetType = UNSET
+    emails: Annotated[list[Email], Meta(max_length=MOST_EMAILS)] | UnsetType = UNSET
+    language: Language | UnsetType = UNSET
 
     def changes(self) -> dict[str, Any]:
         """The given fields."""

@@ -74,23 +74,25 @@ class Route:
         scope: required of the token; None for public routes.
         takes: type of the request body; None where there is none or it is read raw.
         gives: type of the answer; bytes where it is not JSON.
-        status: computed from the answer where it is not 200.
+        status: computed from the answer where it is not the first of `statuses`.
+        statuses: of successful answers.
         waits: long polling, which does not count towards concurrent requests.
         query: its query parameters.
-        operation: the operation id, in camel case; the handler's module and name where empty.
+        operation: the operation id, in camel case.
     """
 
     method: str
     path: str
     handler: Callable[[Call[Any]], Awaitable[Any]]
     summary: str
+    operation: str
     gives: Any
     takes: type | None = None
     scope: Scope | None = None
-    status: Callable[[Any], int] = lambda _: 200
+    status: Callable[[Any], int] | None = None
+    statuses: tuple[int, ...] = (200,)
     waits: bool = False
     query: tuple[Query, ...] = ()
-    operation: str = ""
 
 
 @frozen(kw_only=True)

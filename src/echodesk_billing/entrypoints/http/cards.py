@@ -13,7 +13,7 @@ from echodesk_billing.domain.customers.card import Card, CardState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import SaveCard
 from echodesk_billing.domain.orders.purpose import Purpose
-from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number
+from echodesk_billing.entrypoints.http.calls import Call, Query, Route, whole_number
 from echodesk_billing.entrypoints.http.common import Done, Id, Nothing
 from echodesk_billing.entrypoints.http.messages import say
 from echodesk_billing.ports.access import Scope
@@ -155,6 +155,7 @@ ROUTES = (
         method="GET",
         path=SAVED_CARD,
         handler=listed,
+        operation="listSavedCards",
         summary="Saved cards, the default first",
         gives=list[SavedCard],
         scope=Scope.READ,
@@ -164,17 +165,20 @@ ROUTES = (
             method="DELETE",
             path=path,
             handler=remove,
+            operation=operation,
             summary="Remove a saved card, here and at the bank",
             takes=MaybeCard,
             gives=Done,
+            query=(Query(name="card_id", kind=Id, description="where it is not in the body"),),
             scope=Scope.WRITE,
         )
-        for path in (SAVED_CARD, SAVED_CARD + "remove/")
+        for path, operation in ((SAVED_CARD, "deleteSavedCard"), (SAVED_CARD + "remove/", "removeSavedCard"))
     ),
     Route(
         method="DELETE",
         path=SAVED_CARD + "delete/",
         handler=remove_default,
+        operation="removeDefaultCard",
         summary="Remove the default card",
         gives=Done,
         scope=Scope.WRITE,
@@ -183,6 +187,7 @@ ROUTES = (
         method="POST",
         path=SAVED_CARD + "set-default/",
         handler=set_default,
+        operation="setDefaultCard",
         summary="Choose the card that is charged",
         takes=CardChoice,
         gives=Done,
@@ -192,6 +197,7 @@ ROUTES = (
         method="POST",
         path=SAVED_CARD + "add/",
         handler=add,
+        operation="addSavedCard",
         summary="Save a card for renewals, by paying a period that is due, or else for payments of the customer",
         takes=AddCard,
         gives=CardAdding,
@@ -201,6 +207,7 @@ ROUTES = (
         method="POST",
         path=SAVED_CARD + "add-ecommerce/",
         handler=add_for_payments,
+        operation="addEcommerceCard",
         summary="Save a card for payments of the customer, with a small payment that is refunded",
         takes=AddCard,
         gives=CardAdding,

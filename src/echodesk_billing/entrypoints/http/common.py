@@ -47,10 +47,10 @@ class Nothing(Struct, frozen=True):
 class Choice(Struct, frozen=True, kw_only=True):
     """A package, a set of features, or a package with features added."""
 
-    package_id: Annotated[Id | IdDigits | None, Meta(description="a number, or its digits as text")] = None
-    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS, description="seats; ignored for flat packages")] = 1
-    features: Annotated[list[FeatureKey], Meta(max_length=100, description="keys of features")] = []
-    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL, description="months that are paid at a time")] = 1
+    package_id: Id | IdDigits | None = None
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
+    features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
+    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL)] = 1
     currency: Currency = Currency.GEL
 
     def selection(self) -> Selection:

@@ -159,7 +159,8 @@ class Contract:
             given = await route.handler(call)
         if isinstance(given, Response):
             return given
-        return Response(status=route.status(given), body=_encoder.encode(given))
+        status = route.status(given) if route.status else route.statuses[0]
+        return Response(status=status, body=_encoder.encode(given))
 
 
 def _require_readable(request: Request) -> None:

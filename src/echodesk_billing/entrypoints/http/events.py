@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from echodesk_billing.domain.events import Event
-from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number
+from echodesk_billing.entrypoints.http.calls import Call, Query, Route, whole_number
 from echodesk_billing.entrypoints.http.common import Nothing
 from echodesk_billing.ports.access import Scope
+
+Seconds = Annotated[int, Meta(ge=0, le=999)]
 
 
 class EventView(Struct, frozen=True, kw_only=True):
@@ -57,9 +59,14 @@ ROUTES = (
         method="GET",
         path="/api/events/",
         handler=feed,
+        operation="listEvents",
         summary="Events of the tenant after a given event; can wait for more",
         gives=Events,
         scope=Scope.READ,
         waits=True,
+        query=(
+            Query(name="after", description="the id of the last event that you have"),
+            Query(name="wait", kind=Seconds, description="how many seconds to wait for an event, at most 30"),
+        ),
     ),
 )

@@ -48,13 +48,17 @@ async def ready(call: Call[Nothing]) -> Readiness:
 
 
 ROUTES = (
-    Route(method="GET", path="/healthz", handler=alive, summary="The process is up", gives=Health),
+    Route(
+        method="GET", path="/healthz", handler=alive, operation="getHealth", summary="The process is up", gives=Health
+    ),
     Route(
         method="GET",
         path="/readyz",
         handler=ready,
+        operation="getReadiness",
         summary="Whether payments can be taken: database and gateway",
         gives=Readiness,
         status=lambda readiness: 200 if readiness.status == "ready" else 503,
+        statuses=(200, 503),
     ),
 )

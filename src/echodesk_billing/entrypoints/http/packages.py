@@ -68,6 +68,7 @@ ROUTES = (
         method="GET",
         path="/api/packages/",
         handler=listed,
+        operation="listPackages",
         summary="The price list",
         gives=list[PackageView],
     ),

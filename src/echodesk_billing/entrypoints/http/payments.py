@@ -34,8 +34,8 @@ class CreatePayment(Choice, frozen=True, kw_only=True):
 
     save_card: bool | None = None
     card_save_type: Literal["automatic", "recurrent"] = "automatic"
-    card_id: Annotated[Id, Meta(description="a saved recurrent card to pay with")] | None = None
-    language: Annotated[Language, Meta(description="of the bank's page: English for `ru`")] = "ka"
+    card_id: Id | None = None
+    language: Language = "ka"
     theme: Theme = Theme.LIGHT
     payment_method: list[PaymentMethod] = msgspec.field(default_factory=list)
     capture: Capture = Capture.AUTOMATIC
@@ -250,6 +250,7 @@ ROUTES = (
         method="POST",
         path="/api/payments/create/",
         handler=create,
+        operation="createPayment",
         summary="Start a payment for a package or a set of features",
         takes=CreatePayment,
         gives=PaymentCreated,
@@ -259,6 +260,7 @@ ROUTES = (
         method="GET",
         path="/api/payments/status/{order_id}/",
         handler=status,
+        operation="getPaymentStatus",
         summary="The status of a payment, by our id or the bank's",
         gives=PaymentStatus,
         scope=Scope.READ,
@@ -267,6 +269,7 @@ ROUTES = (
         method="POST",
         path="/api/payments/{order_id}/apple-pay/",
         handler=apple_pay,
+        operation="completeApplePay",
         summary="The second step of Apple Pay on the merchant's own page",
         takes=ApplePayToken,
         gives=PaymentStatus,
@@ -276,6 +279,7 @@ ROUTES = (
         method="POST",
         path=WEBHOOK,
         handler=webhook,
+        operation="receiveCallback",
         summary="The bank's callback",
         gives=CallbackTaken,
     ),
@@ -283,6 +287,7 @@ ROUTES = (
         method="POST",
         path="/api/payments/manual/",
         handler=manual,
+        operation="payManually",
         summary="Create a page to pay the next period",
         gives=PaymentPage,
         scope=Scope.WRITE,
@@ -291,6 +296,7 @@ ROUTES = (
         method="POST",
         path="/api/payments/reactivate/",
         handler=reactivate,
+        operation="reactivateSubscription",
         summary="Create a page to pay for a suspended or ended subscription",
         gives=PaymentPage,
         scope=Scope.WRITE,

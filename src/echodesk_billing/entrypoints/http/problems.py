@@ -32,6 +32,7 @@ from echodesk_billing.domain.errors import (
     NothingScheduled,
     TrialRefused,
 )
+from echodesk_billing.entrypoints.http import georgian
 from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.ports.gateway import (
     GatewayNonsense,
@@ -122,14 +123,19 @@ class Refused(Exception):
 
 
 def problem(request: Request, refused: Refused) -> Response:
-    """The answer to a rejected request."""
+    """The answer to a rejected request, in the language that it asks for."""
+    is_georgian = request.language == "ka"
+    detail = georgian.translated(refused.detail, refused.status) if is_georgian else refused.detail
+    errors = refused.errors or []
+    if is_georgian:
+        errors = [FieldError(field=one.field, message=georgian.sentence(one.message) or detail) for one in errors]
     body = Problem(
-        title=refused.status.phrase,
+        title=georgian.title(refused.status) if is_georgian else refused.status.phrase,
         status=refused.status,
-        detail=refused.detail,
+        detail=detail,
         instance=request.path,
-        error=refused.detail,
-        errors=refused.errors if refused.errors is not None else UNSET,
+        error=detail,
+        errors=errors or UNSET,
     )
     return Response(
         status=refused.status,

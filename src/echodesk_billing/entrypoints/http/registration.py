@@ -35,29 +35,27 @@ class RegisterTenant(Struct, frozen=True, kw_only=True):
     tenant, and to nobody else.
     """
 
-    company_name: Annotated[Text, Meta(description="or `name`")] = ""
-    name: Annotated[Text, Meta(description="of the company, shown on the payment page; or `company_name`")] = ""
-    domain: Annotated[Text, Meta(description="the subdomain; or `schema_name`")] = ""
-    schema_name: Annotated[Text, Meta(description="the tenant's id; `domain` with _ for - where omitted")] = ""
+    company_name: Text = ""
+    name: Text = ""
+    domain: Text = ""
+    schema_name: Text = ""
     description: Annotated[str, Meta(max_length=2000)] = ""
     pricing_model: Annotated[str, Meta(max_length=32)] = ""
     agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
     admin_email: Annotated[str, Meta(min_length=3, max_length=LONGEST_NAME)]
-    admin_password: Annotated[
-        str, Meta(max_length=1000, description="is only encrypted and passed on; better send its hash")
-    ] = ""
+    admin_password: Annotated[str, Meta(max_length=1000)] = ""
     admin_first_name: Text = ""
     admin_last_name: Text = ""
-    preferred_language: Annotated[Language | None, Meta(description="or `language`")] = None
+    preferred_language: Language | None = None
     language: Language | None = None
     is_custom: bool = False
-    feature_ids: Annotated[list[Id], Meta(max_length=100, description="or `features`, or `package_id`")] = []
-    features: Annotated[list[FeatureKey], Meta(max_length=100, description="keys of features")] = []
+    feature_ids: Annotated[list[Id], Meta(max_length=100)] = []
+    features: Annotated[list[FeatureKey], Meta(max_length=100)] = []
     package_id: Id | IdDigits | None = None
-    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL, description="months that are paid at a time")] = 1
+    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL)] = 1
     currency: Currency = Currency.GEL
-    payment_provider: Annotated[str, Meta(max_length=32, description="`bog`, or omitted")] = "bog"
-    payload: Annotated[Any, Meta(description="any JSON, for whoever creates the tenant")] = None
+    payment_provider: Annotated[str, Meta(max_length=32)] = "bog"
+    payload: Any = None
 
     def applicant(self) -> Applicant:
         """The applicant, validated by the domain.
@@ -167,15 +165,17 @@ ROUTES = (
         method="POST",
         path=REGISTER,
         handler=register,
+        operation="registerTenantWithPayment",
         summary="Register a tenant, which is created when it pays",
         takes=RegisterTenant,
         gives=Registered,
-        status=lambda _: 201,
+        statuses=(201,),
     ),
     Route(
         method="GET",
         path="/api/registrations/{order_id}/",
         handler=payload,
+        operation="getRegistrationPayload",
         summary="The payload of a registration",
         gives=RegistrationPayload,
         scope=Scope.OPERATOR,

@@ -16,24 +16,23 @@ from echodesk_billing.domain.catalogue.limits import MOST_SEATS
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.subscriptions.purchase import Preview
-from echodesk_billing.entrypoints.http.calls import Call, Route, whole_number
+from echodesk_billing.entrypoints.http.calls import Call, Query, Route, whole_number
 from echodesk_billing.entrypoints.http.common import Done, Id, IdDigits, Nothing
 from echodesk_billing.entrypoints.http.messages import say
 from echodesk_billing.entrypoints.http.subscription import MyPackage
 from echodesk_billing.ports.access import Scope
 
+Seats = Annotated[int, Meta(ge=1, le=MOST_SEATS)]
+Months = Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL)]
+
 
 class Upgrade(Struct, frozen=True, kw_only=True):
     """Another package, other seats, another interval; omitted values stay unchanged."""
 
-    package_id: Annotated[Id | IdDigits | None, Meta(description="a number, or its digits as text")] = None
-    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] | None = None
-    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL, description="months that are paid at a time")] | None = (
-        None
-    )
-    effective_date: Annotated[str, Meta(max_length=40, description="not before this day, where scheduled")] | None = (
-        None
-    )
+    package_id: Id | IdDigits | None = None
+    agent_count: Seats | None = None
+    interval: Months | None = None
+    effective_date: Annotated[str, Meta(max_length=40)] | None = None
 
     def selection(self, has: Selection) -> Selection:
         """The new selection, based on the current one."""
@@ -55,7 +54,7 @@ class Upgrade(Struct, frozen=True, kw_only=True):
 class ChangeSeats(Struct, frozen=True, kw_only=True):
     """How many agents."""
 
-    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)]
+    agent_count: Seats
 
 
 class ReplacedChange(Struct, frozen=True, kw_only=True):
@@ -206,14 +205,21 @@ ROUTES = (
         method="GET",
         path="/api/upgrade/preview/",
         handler=preview,
+        operation="previewUpgrade",
         summary="Preview a change: price, date, extra days",
         gives=UpgradePreview,
         scope=Scope.READ,
+        query=(
+            Query(name="package_id", kind=Id, description="the new package; the current one where omitted"),
+            Query(name="agent_count", kind=Seats, description="how many agents; unchanged where omitted"),
+            Query(name="interval", kind=Months, description="months that are paid at a time; unchanged where omitted"),
+        ),
     ),
     Route(
         method="POST",
         path="/api/upgrade/immediate/",
         handler=immediate,
+        operation="upgradeImmediately",
         summary="Upgrade now: pay the full new price; unused time becomes extra days",
         takes=Upgrade,
         gives=PlanChanged,
@@ -223,6 +229,7 @@ ROUTES = (
         method="POST",
         path="/api/upgrade/scheduled/",
         handler=scheduled,
+        operation="scheduleUpgrade",
         summary="Schedule a change for the next period or later",
         takes=Upgrade,
         gives=PlanChanged,
@@ -232,6 +239,7 @@ ROUTES = (
         method="POST",
         path="/api/upgrade/cancel-scheduled/",
         handler=cancel_scheduled,
+        operation="cancelScheduledUpgrade",
         summary="Cancel a scheduled change",
         gives=Done,
         scope=Scope.WRITE,
@@ -240,6 +248,7 @@ ROUTES = (
         method="PUT",
         path="/api/subscription/agent-count/",
         handler=seats,
+        operation="updateAgentCount",
         summary="Add seats now, or remove them from the next period",
         takes=ChangeSeats,
         gives=PlanChanged,
