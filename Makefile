@@ -7,7 +7,7 @@ SOURCES := src tests docs benchmarks
 SEEDS ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak chaos bench mutants fuzz check fix docs lock clean
+.PHONY: help run test soak chaos bench mutants fuzz check fix docs clients lock clean
 
 help: ## show this
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ fix: $(VENV)/dev.stamp ## let ruff format and mend what it can
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+clients: $(VENV)/dev.stamp ## write the TypeScript types of clients/typescript anew
+	$(BIN)/python -m tests.integration.generate_clients
+
 docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code, and build the site in build/docs
 	$(BIN)/python -m docs.generate
 	$(BIN)/sphinx-build --builder dirhtml --fail-on-warning --keep-going --quiet docs build/docs
@@ -64,6 +67,8 @@ lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) -c requirements/dev.txt --group bench -o requirements/bench.txt
 	$(COMPILE) -c requirements/dev.txt --group mutants -o requirements/mutants.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
+	  --custom-compile-command "make lock" --group pyproject.toml:client -o requirements/client.txt
 
 clean: ## remove what was built and what make run stored
 	rm -rf $(VENV) var build dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

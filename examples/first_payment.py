@@ -60,4 +60,4 @@ print(f"{status['status']:8} {status['message']}")
 
 mine = call("/api/subscription/me/")
 state, until = mine["subscription"]["state"], mine["subscription"]["expires_at"][:10]
-print(f"{state:8} {mine['package']['name']} for {mine['subscription']['agent_count']} agents until {until}")
+print(f"{state:8} {mine['package']['display_name']} for {mine['subscription']['agent_count']} agents until {until}")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -295,3 +296,34 @@ def find_chromium() -> str | None:
 def install_playwrights_own() -> None:
     """Where there is no other browser and none may be installed: Playwright's."""
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
+
+
+@define
+class Demo:
+    """What `make run` runs."""
+
+    process: Process
+    client: Client
+    bank: str
+
+    def printed(self, key: str) -> list[str]:
+        """The values it printed under a key."""
+        return re.findall(rf"^{key}: (.*)$", self.process.printed, re.MULTILINE)
+
+
+@asynccontextmanager
+async def running_demo(folder: Path, token: str) -> AsyncIterator[Demo]:
+    """What `make run` runs, while the block runs; it must stop cleanly."""
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - once
+    environment = {
+        "BILLING_PORT": str(free_port()),
+        "SANDBOX_PORT": str(free_port()),
+        "DATABASE_URL": f"sqlite:///{folder}/billing.sqlite3",
+        "BILLING_DEMO_TOKEN": token,
+    }
+    process = await start(folder / "demo.log", environment, "echodesk_billing", "dev")
+    await process.ready()
+    async with aiohttp.ClientSession() as http:
+        client = Client(f"http://127.0.0.1:{environment['BILLING_PORT']}", http, token)
+        yield Demo(process, client, f"http://127.0.0.1:{environment['SANDBOX_PORT']}")
+    assert await asyncio.wait_for(process.stop(signal.SIGINT), 10) == 0

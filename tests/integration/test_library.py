@@ -53,10 +53,10 @@ async def environment(bank: Bank, tmp_path: Path) -> dict[str, str]:
     return await service_environment(bank, f"sqlite:///{tmp_path}/db.sqlite3", Signer())
 
 
-async def callback_of(bank: Bank, bank_order_id: str) -> tuple[bytes, str]:
+async def callback_of(bank: Bank, bank_order_id: str, **card: str) -> tuple[bytes, str]:
     """Pay an order whose callback goes nowhere; gives the callback."""
     await bank.fault("callback", "drop")
-    await bank.pay(bank_order_id)
+    await bank.pay(bank_order_id, **card)
     (callback,) = await bank.callbacks(bank_order_id)
     return callback["body"].encode(), callback["signature"]
 
@@ -399,7 +399,7 @@ async def test_the_library_does_what_http_does_with_cards_features_events_and_to
         await billing.drop_scheduled_change("acme", by="nino")
         added = await billing.add_card("acme", make_default=True, by="nino")
         assert added.bank_order_id is not None
-        await billing.receive_callback(*await callback_of(bank, added.bank_order_id))
+        await billing.receive_callback(*await callback_of(bank, added.bank_order_id, card="5300000000000001"))
         _, second = await billing.cards("acme")
         assert (await billing.set_default_card("acme", second.id, by="nino")).id == second.id
         told = await billing.events("acme")

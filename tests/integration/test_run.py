@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
-from attrs import define
 from playwright.async_api import Browser, Page
 
-from tests.integration.parts import ROOT, Client, Process, free_port, start
-
-
-@define
-class Demo:
-    """What `make run` runs."""
-
-    process: Process
-    client: Client
-    bank: str
-
-    def printed(self, key: str) -> list[str]:
-        """The values it printed under a key."""
-        return re.findall(rf"^{key}: (.*)$", self.process.printed, re.MULTILINE)
+from tests.integration.parts import ROOT, Demo, running_demo
 
 
 @pytest.fixture(scope="module")
 async def demo(workspace: Path) -> AsyncIterator[Demo]:
-    environment = {
-        "BILLING_PORT": str(free_port()),
-        "SANDBOX_PORT": str(free_port()),
-        "DATABASE_URL": f"sqlite:///{workspace}/demo/billing.sqlite3",
-        "BILLING_DEMO_TOKEN": "demo-token-for-tests",
-    }
-    process = await start(workspace / "demo.log", environment, "echodesk_billing", "dev")
-    await process.ready()
-    async with aiohttp.ClientSession() as http:
-        client = Client(f"http://127.0.0.1:{environment['BILLING_PORT']}", http, "demo-token-for-tests")
-        yield Demo(process, client, f"http://127.0.0.1:{environment['SANDBOX_PORT']}")
-    assert await asyncio.wait_for(process.stop(signal.SIGINT), 10) == 0
+    async with running_demo(workspace / "demo", token="demo-token-for-tests") as demo:
+        yield demo
 
 
 async def buy(demo: Demo, **more: Any) -> dict[str, Any]:
@@ -75,13 +48,13 @@ def test_it_prints_what_scripts_rely_on(demo: Demo) -> None:
     assert demo.printed("bank") == [demo.bank]
     assert demo.printed("token") == ["demo-token-for-tests"]
     assert len(demo.printed("operator-token")[0]) == 64
-    assert demo.printed("package") == ["1 Start", "2 Business", "3 Whole company"]
+    assert demo.printed("package") == ["1 Start", "2 Business", "3 Whole company", "4 Contact centre"]
 
 
 async def test_a_declined_card_in_the_browser(demo: Demo, page: Page) -> None:
     payment = await buy(demo, language="en")
     await pay(page, payment["payment_url"], "4000 0000 0000 0002")
-    assert page.url == f"{demo.client.url}/settings/subscription/failed"
+    assert page.url == f"{demo.client.url}/settings/subscription?payment=failed"
     status = await settled(demo, payment["order_id"])
     assert (status["status"], status["response_code"]) == ("failed", "107")
     assert "not enough money" in status["message"]
@@ -101,7 +74,7 @@ async def test_a_payment_in_the_browser_activates_the_subscription(demo: Demo, p
     assert "147.00 GEL" in await page.inner_text("main")
     assert "EchoDesk Business - Demo LLC" in await page.inner_text("main")
     await pay(page, payment["payment_url"], "4000 0000 0000 0001")
-    assert page.url == f"{demo.client.url}/settings/subscription/success"
+    assert page.url == f"{demo.client.url}/settings/subscription?payment=success"
     assert (await settled(demo, payment["order_id"]))["status"] == "paid"
     assert (await demo.client.subscription())["subscription"]["is_active"] is True
     await page.goto(payment["payment_url"])
@@ -114,23 +87,50 @@ async def test_a_wallet_on_the_banks_page(demo: Demo, page: Page, workspace: Pat
     await page.screenshot(path=workspace / "wallets.png")
     assert await page.get_by_role("button", name="Apple Pay").count() == 0
     await page.get_by_role("button", name="Google Pay").click()
-    assert page.url == f"{demo.client.url}/settings/subscription/success"
+    assert page.url == f"{demo.client.url}/settings/subscription?payment=success"
     assert (await settled(demo, payment["order_id"]))["status"] == "paid"
 
 
-async def test_the_return_pages_of_adding_a_card_exist(demo: Demo, page: Page) -> None:
-    added = (await demo.client.post("/api/payments/saved-card/add/")).body
-    async with demo.client.http.get(f"{demo.bank}/sandbox/orders") as answer:
-        links = next(
-            one["redirect_links"] for one in await answer.json() if one["external_order_id"] == added["order_id"]
-        )
-    for outcome, georgian, english in (
-        ("success", "ბარათი დაემატა.", "The card was added."),
-        ("fail", "ბარათი ვერ დაემატა.", "The card was not added."),
-    ):
-        await page.goto(links[outcome])
-        text = await page.inner_text("body")
-        assert (georgian in text, english in text) == (True, True)
+RETURN_PAGES = {
+    "/settings/subscription": ("გამოწერა", "Subscription", "Подписка"),
+    "/settings/subscription?payment=success": ("გმადლობთ!", "Thank you!", "Спасибо!"),
+    "/settings/subscription?payment=failed": ("ვერ შესრულდა", "was not made", "не прошла"),
+    "/settings/subscription?feature_added=success": ("დაემატა", "was added", "добавлена"),
+    "/settings/subscription?feature_added=failed": ("ვერ დაემატა", "was not added", "не добавлена"),
+    "/settings/subscription?card_added=success": ("ბარათი დაემატა", "The card was added", "Карта добавлена"),
+    "/settings/subscription?card_added=failed": ("ვერ დაემატა", "The card was not added", "Карта не добавлена"),
+    "/registration/success": ("მობრძანება", "Welcome!", "Добро пожаловать"),
+    "/registration": ("ვერ დასრულდა", "is not complete", "не завершена"),
+}
+
+
+@pytest.mark.parametrize("path", RETURN_PAGES)
+async def test_a_friendly_page_is_at_each_return_address(demo: Demo, browser: Browser, path: str) -> None:
+    page = await browser.new_page(viewport={"width": 390, "height": 844}, locale="ka-GE")
+    for language, title in zip(("ka", "en", "ru"), RETURN_PAGES[path], strict=True):
+        mark = "&" if "?" in path else "?"
+        await page.goto(f"{demo.client.url}{path}{mark}language={language}")
+        assert title in await page.inner_text("h1")
+        assert await page.get_attribute("html", "lang") == language
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        ways = await page.eval_on_selector_all("main a", "links => links.map(link => link.href)")
+        assert ways
+        for way in ways:
+            async with demo.client.http.get(way) as answer:
+                assert answer.status == 200
+    await page.close()
+
+
+async def test_the_return_pages_speak_the_customers_language_and_lead_on(demo: Demo, browser: Browser) -> None:
+    page = await browser.new_page(locale="en-GB")
+    await page.goto(f"{demo.client.url}/settings/subscription?payment=failed")
+    await page.get_by_role("button").click()  # pays again, at the bank
+    assert page.url.startswith(demo.bank)
+    await demo.client.call("PATCH", "/api/billing-profile/", {"language": "ru"})
+    await page.goto(f"{demo.client.url}/settings/subscription?card_added=success")
+    assert await page.get_attribute("html", "lang") == "ru"
+    await demo.client.call("PATCH", "/api/billing-profile/", {"language": "ka"})
+    await page.close()
 
 
 async def test_the_api_reference_renders_offline_under_its_policy(demo: Demo, browser: Browser) -> None:

@@ -171,7 +171,7 @@ async def test_saved_cards_under_the_frontends_paths(tour: Tour) -> None:
     (card,) = (await tour.client.get(cards)).body
     assert (card["masked_card_number"], card["card_save_type"], card["is_default"]) == (
         "400000***0001",
-        "automatic",
+        "subscription",
         True,
     )
     adding = await tour.client.post(cards + "add/", {"make_default": True})
@@ -179,7 +179,7 @@ async def test_saved_cards_under_the_frontends_paths(tour: Tour) -> None:
     await tour.bank.pay(adding.body["payment_url"].rpartition("=")[2], "5300000000000001")
     await tour.bank.answered(adding.body["payment_url"].rpartition("=")[2])
     new, old = (await tour.client.get(cards)).body
-    assert (new["is_default"], new["card_save_type"], old["id"]) == (True, "recurrent", card["id"])
+    assert (new["is_default"], new["card_save_type"], old["id"]) == (True, "ecommerce", card["id"])
     assert (await tour.client.post(cards + "set-default/", {"card_id": old["id"]})).status == 200
     assert (await tour.client.post(cards + "set-default/", {"card_id": 10**9})).status == 404
     paying = await tour.client.post(CREATE, {"package_id": 2, "agent_count": 3, "card_id": new["id"]})

@@ -22,6 +22,7 @@ from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
@@ -79,6 +80,7 @@ class World:
         self.ordering = OrderFactory(self.ids)
         bank = (self.storage, self.bank, self.clock)
         self.checkout = Checkout(*bank, self.ordering, self.placement, self.settlement, SHOP)
+        self.customers = Customers(self.storage, self.clock)
         self.refunds = RefundPayment(*bank, self.ids, self.settlement)
         self.cards = SavedCards(*bank, self.ordering, self.placement, SHOP, self.checkout)
         self.charging = ChargeSavedCard(*bank, self.ordering, self.placement, SHOP, self.policy)
@@ -179,6 +181,7 @@ def well_formed(storage: Any) -> None:
         *memory.orders.values(),
         *(step for steps in memory.history.values() for step in steps),
         *memory.subscriptions.values(),
+        *memory.customers.values(),
         *memory.cards,
         *memory.registrations.values(),
         *memory.entries,

@@ -202,10 +202,12 @@ class Checkout:
 
 
 def _present_card(uow: UnitOfWork, buyer: Principal, card_id: int | None) -> Card | None:
-    """The saved card with which the customer, being present, pays."""
+    """The saved card with which the customer, being present, pays: any recurrent mandate of the physical card."""
     if card_id is None:
         return None
-    for card in uow.cards.active_of(buyer.tenant_id):
-        if card.id == card_id and card.kind is SaveCard.RECURRENT:
+    cards = uow.cards.active_of(buyer.tenant_id)
+    chosen = next((card for card in cards if card.id == card_id), None)
+    for card in cards:
+        if chosen is not None and card.is_same_plastic(chosen) and card.kind is SaveCard.RECURRENT:
             return card
     raise CardNotFound

@@ -250,7 +250,7 @@ class Settlement:
             uow.subscriptions.save(subscription)
         if order.purpose is Purpose.REGISTRATION and not order.is_given_back:
             events += _on_registration(uow, order, now)
-        elif order.plan is not None:
+        elif order.plan is not None and not order.is_given_back:
             customer_of(uow, order, now)
         if reported is not None and not order.is_given_back:
             events += self._keep_card(uow, order, reported, now)

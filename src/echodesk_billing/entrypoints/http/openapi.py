@@ -105,7 +105,7 @@ def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
     pdf = {"type": "string", "contentMediaType": kind, "format": "binary"}
     success = _content(pdf if route.gives is bytes else by_kind[repr(route.gives)], "Done", kind)
     statuses = {*_EVERY_ROUTE, *(_CHANGING_ROUTE if route.method != "GET" else ())}
-    if route.scope is not None:
+    if route.scope is not None or route.path == WEBHOOK:
         statuses |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if "{" in route.path:
         statuses |= {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}

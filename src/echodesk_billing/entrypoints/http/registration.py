@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -117,7 +117,7 @@ class Registered(Struct, frozen=True, kw_only=True):
 
     payment_id: str
     payment_url: str
-    requires_redirect: Literal[True] = True
+    requires_redirect: bool = True
     order_id: str
     amount: Decimal
     currency: str

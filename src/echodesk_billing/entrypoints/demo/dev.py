@@ -14,12 +14,10 @@ from contextlib import asynccontextmanager
 import aiohttp
 import msgspec
 
-from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.container import open_container
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
-from echodesk_billing.entrypoints.http.calls import Page
-from echodesk_billing.entrypoints.http.message import Request, Response
+from echodesk_billing.entrypoints.demo.return_pages import return_pages
 from echodesk_billing.entrypoints.server.serving import packaged, serving, until_stopped
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.settings import Settings
@@ -60,7 +58,7 @@ async def run_dev(settings: Settings) -> None:
                 OPERATOR, lifetime=None, secret=settings.demo_operator_token or secrets.token_hex(32)
             )
             catalogue = await container.views().catalogue()
-            async with serving(container, settings, _RETURN_PAGES) as service:
+            async with serving(container, settings, return_pages(DEMO)) as service:
                 _say(f"service: {service}")
                 _say(f"bank: {bank}")
                 _say(f"token: {token}")
@@ -143,41 +141,3 @@ async def _public_key(bank: str, process: asyncio.subprocess.Process) -> str:
             await asyncio.sleep(0.05)
     port = bank.rpartition(":")[2]
     raise SandboxFailed(f"The simulated bank did not start at {bank}: is SANDBOX_PORT {port} in use?")
-
-
-async def _success(_request: Request, _uses: UseCases) -> Response:
-    return _page(
-        "გმადლობთ! გადახდა შესრულდა. გამოწერა გააქტიურდება, როგორც კი ბანკი გადახდას დაადასტურებს.",
-        "Thank you. The payment was made. The subscription becomes active as soon as the bank confirms it.",
-    )
-
-
-async def _failed(_request: Request, _uses: UseCases) -> Response:
-    return _page("გადახდა ვერ შესრულდა. სცადეთ ხელახლა.", "The payment was not made. You can try again.")
-
-
-async def _cards(request: Request, _uses: UseCases) -> Response:
-    match request.query.get("card_added"):
-        case "success":
-            return _page("ბარათი დაემატა.", "The card was added.")
-        case "failed":
-            return _page("ბარათი ვერ დაემატა. სცადეთ ხელახლა.", "The card was not added. You can try again.")
-    return _page("აქ CRM თავის გამოწერის გვერდს აჩვენებს.", "The CRM shows its subscription page here.")
-
-
-# The pages to which the bank redirects the browser; in production they belong to the CRM's frontend.
-_RETURN_PAGES = (
-    Page(path="/settings/subscription", handler=_cards),
-    Page(path="/settings/subscription/success", handler=_success),
-    Page(path="/settings/subscription/failed", handler=_failed),
-)
-
-
-def _page(georgian: str, english: str) -> Response:
-    body = (
-        "<!doctype html><html lang=ka><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        "<title>EchoDesk</title><style>body{font:18px/1.5 system-ui;max-width:32rem;margin:4rem auto;padding:0 1rem}"
-        "[lang=en]{color:#555}</style>"
-        f"<h1>EchoDesk</h1><p>{georgian}</p><p lang=en>{english}</p></html>"
-    )
-    return Response(body=body.encode(), content_type="text/html; charset=utf-8")
