@@ -11,20 +11,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The billing profile
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** The billing profile */
         get: operations["getBillingProfile"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /**
-         * Change fields of the billing profile
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Change fields of the billing profile */
         patch: operations["updateBillingProfile"];
         trace?: never;
     };
@@ -35,10 +29,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Events of the tenant after a given event; can wait for more
-         * @description Needs a token with the scope `billing:read`.
-         */
+        /** Events of the tenant after a given event; can wait for more */
         get: operations["listEvents"];
         put?: never;
         post?: never;
@@ -91,10 +82,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * The second step of Apple Pay on the merchant's own page
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** The second step of Apple Pay on the merchant's own page */
         post: operations["completeApplePay"];
         delete?: never;
         options?: never;
@@ -111,10 +99,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Capture a pre-authorised payment in full or in part
-         * @description Needs a token with the scope `operator`.
-         */
+        /** Capture a pre-authorised payment in full or in part */
         post: operations["capturePayment"];
         delete?: never;
         options?: never;
@@ -131,10 +116,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Refund a payment in full or in part
-         * @description Needs a token with the scope `operator`.
-         */
+        /** Refund a payment in full or in part */
         post: operations["refundPayment"];
         delete?: never;
         options?: never;
@@ -151,10 +133,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Release a pre-authorised payment
-         * @description Needs a token with the scope `operator`.
-         */
+        /** Release a pre-authorised payment */
         post: operations["releasePayment"];
         delete?: never;
         options?: never;
@@ -171,10 +150,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Resolve a payment that needs attention
-         * @description Needs a token with the scope `operator`.
-         */
+        /** Resolve a payment that needs attention */
         post: operations["resolvePayment"];
         delete?: never;
         options?: never;
@@ -189,10 +165,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The full history of a payment
-         * @description Needs a token with the scope `operator`.
-         */
+        /** The full history of a payment */
         get: operations["getPaymentTimeline"];
         put?: never;
         post?: never;
@@ -211,10 +184,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Cancel the subscription, by default at the end of the paid period
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Cancel the subscription, by default at the end of the paid period */
         post: operations["cancelSubscription"];
         delete?: never;
         options?: never;
@@ -231,10 +201,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Start a payment for a package or a set of features
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Start a payment for a package or a set of features */
         post: operations["createPayment"];
         delete?: never;
         options?: never;
@@ -249,10 +216,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Invoices, newest first
-         * @description Needs a token with the scope `billing:read`.
-         */
+        /** Invoices, newest first */
         get: operations["listInvoices"];
         put?: never;
         post?: never;
@@ -269,10 +233,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * One invoice as a PDF, in Georgian or English
-         * @description Needs a token with the scope `billing:read`.
-         */
+        /** One invoice as a PDF, in Georgian or English */
         get: operations["getInvoicePdf"];
         put?: never;
         post?: never;
@@ -308,10 +269,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Create a page to pay the next period
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Create a page to pay the next period */
         post: operations["payManually"];
         delete?: never;
         options?: never;
@@ -328,10 +286,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Create a page to pay for a suspended or ended subscription
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Create a page to pay for a suspended or ended subscription */
         post: operations["reactivateSubscription"];
         delete?: never;
         options?: never;
@@ -346,17 +301,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Saved cards, the default first
-         * @description Needs a token with the scope `billing:read`.
-         */
+        /** Saved cards, the default first */
         get: operations["listSavedCards"];
         put?: never;
         post?: never;
-        /**
-         * Remove a saved card, here and at the bank
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Remove a saved card, here and at the bank */
         delete: operations["deleteSavedCard"];
         options?: never;
         head?: never;
@@ -372,10 +321,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Save a card for payments of the customer, with a small payment that is refunded
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Save a card for payments of the customer, with a small payment that is refunded */
         post: operations["addEcommerceCard"];
         delete?: never;
         options?: never;
@@ -392,10 +338,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Save a card for renewals, by paying a period that is due, or else for payments of the customer
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Save a card for renewals, by paying a period that is due, or else for payments of the customer */
         post: operations["addSavedCard"];
         delete?: never;
         options?: never;
@@ -413,10 +356,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /**
-         * Remove the default card
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Remove the default card */
         delete: operations["removeDefaultCard"];
         options?: never;
         head?: never;
@@ -433,10 +373,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /**
-         * Remove a saved card, here and at the bank
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Remove a saved card, here and at the bank */
         delete: operations["removeSavedCard"];
         options?: never;
         head?: never;
@@ -452,10 +389,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Choose the card that is charged
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Choose the card that is charged */
         post: operations["setDefaultCard"];
         delete?: never;
         options?: never;
@@ -470,10 +404,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The status of a payment, by our id or the bank's
-         * @description Needs a token with the scope `billing:read`.
-         */
+        /** The status of a payment, by our id or the bank's */
         get: operations["getPaymentStatus"];
         put?: never;
         post?: never;
@@ -524,10 +455,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The payload of a registration
-         * @description Needs a token with the scope `operator`.
-         */
+        /** The payload of a registration */
         get: operations["getRegistrationPayload"];
         put?: never;
         post?: never;
@@ -545,10 +473,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /**
-         * Add seats now, or remove them from the next period
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Add seats now, or remove them from the next period */
         put: operations["updateAgentCount"];
         post?: never;
         delete?: never;
@@ -566,10 +491,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Add a feature, now or from the next period
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Add a feature, now or from the next period */
         post: operations["addFeature"];
         delete?: never;
         options?: never;
@@ -584,10 +506,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Features that can be bought or removed
-         * @description Needs a token with the scope `billing:read`.
-         */
+        /** Features that can be bought or removed */
         get: operations["listAvailableFeatures"];
         put?: never;
         post?: never;
@@ -606,10 +525,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Remove a feature from the next period on
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Remove a feature from the next period on */
         post: operations["removeFeature"];
         delete?: never;
         options?: never;
@@ -624,10 +540,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The tenant's subscription
-         * @description Needs a token with the scope `billing:read`.
-         */
+        /** The tenant's subscription */
         get: operations["getSubscriptionMe"];
         put?: never;
         post?: never;
@@ -646,10 +559,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Undo a cancellation
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Undo a cancellation */
         post: operations["resumeSubscription"];
         delete?: never;
         options?: never;
@@ -666,10 +576,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Start a free trial, once per tenant
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Start a free trial, once per tenant */
         post: operations["startTrial"];
         delete?: never;
         options?: never;
@@ -686,10 +593,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Cancel a scheduled change
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Cancel a scheduled change */
         post: operations["cancelScheduledUpgrade"];
         delete?: never;
         options?: never;
@@ -706,10 +610,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Upgrade now: pay the full new price; unused time becomes extra days
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Upgrade now: pay the full new price; unused time becomes extra days */
         post: operations["upgradeImmediately"];
         delete?: never;
         options?: never;
@@ -724,10 +625,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Preview a change: price, date, extra days
-         * @description Needs a token with the scope `billing:read`.
-         */
+        /** Preview a change: price, date, extra days */
         get: operations["previewUpgrade"];
         put?: never;
         post?: never;
@@ -746,10 +644,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Schedule a change for the next period or later
-         * @description Needs a token with the scope `billing:write`.
-         */
+        /** Schedule a change for the next period or later */
         post: operations["scheduleUpgrade"];
         delete?: never;
         options?: never;

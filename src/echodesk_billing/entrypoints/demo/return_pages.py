@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
@@ -23,6 +22,7 @@ _templates = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 SETTINGS = "/settings/subscription"
 LANGUAGES = (("ka", "ქართული"), ("en", "English"), ("ru", "Русский"))
 OUTCOMES = ("success", "failed")
@@ -109,6 +109,7 @@ _LABELS = {
         "plan": "გეგმა",
         "price": "ფასი თვეში",
         "until": "გადახდილია",
+        "day": "{day}-მდე",
         "continue": "გამოწერის გვერდზე",
         "buy": "Business, 3 აგენტი: ყიდვა",
         "pay": "შემდეგი პერიოდის გადახდა",
@@ -121,6 +122,7 @@ _LABELS = {
         "plan": "Plan",
         "price": "Price a month",
         "until": "Paid until",
+        "day": "{day}",
         "continue": "To the subscription",
         "buy": "Buy Business for 3 agents",
         "pay": "Pay the next period",
@@ -133,6 +135,7 @@ _LABELS = {
         "plan": "План",
         "price": "Цена в месяц",
         "until": "Оплачено до",
+        "day": "{day}",
         "continue": "К подписке",
         "buy": "Купить Business для 3 агентов",
         "pay": "Оплатить следующий период",
@@ -194,7 +197,8 @@ async def _page(request: Request, uses: UseCases, tenant: Principal | None, topi
         pays=buys if tenant and topic not in ("payment success", "feature success", "card success") else "",
         links=links,
     )
-    return Response(body=body.encode(), content_type="text/html; charset=utf-8")
+    headers = {"Content-Security-Policy": POLICY}
+    return Response(body=body.encode(), content_type="text/html; charset=utf-8", headers=headers)
 
 
 async def _language(request: Request, uses: UseCases, tenant: Principal | None) -> str:
@@ -208,7 +212,7 @@ async def _language(request: Request, uses: UseCases, tenant: Principal | None) 
     return customer.profile.language if customer.version else request.language
 
 
-def _facts(view: SubscriptionView, time_zone: str, labels: dict[str, str]) -> list[tuple[str, Any]]:
+def _facts(view: SubscriptionView, time_zone: str, labels: dict[str, str]) -> list[tuple[str, str]]:
     """What the tenant has, in a few words."""
     plan = view.plan
     if plan is None or view.subscription is None or view.subscription.paid_until is None:
@@ -216,5 +220,5 @@ def _facts(view: SubscriptionView, time_zone: str, labels: dict[str, str]) -> li
     return [
         (labels["plan"], plan.name),
         (labels["price"], str(plan.monthly_price)),
-        (labels["until"], local_date(view.subscription.paid_until, time_zone).isoformat()),
+        (labels["until"], labels["day"].format(day=local_date(view.subscription.paid_until, time_zone))),
     ]

@@ -122,8 +122,7 @@ def _operation(route: Route, by_kind: dict[str, Any]) -> dict[str, Any]:
         "responses": dict(sorted(answers.items())),
     }
     if route.scope is not None:
-        operation["security"] = [{"token": []}]
-        operation["description"] = f"Needs a token with the scope `{route.scope.value}`."
+        operation["security"] = [{"token": [route.scope.value]}]
     if route.takes not in (None, Nothing):
         schema = by_kind[repr(route.takes)]
         required = bool(_required(route.takes))
