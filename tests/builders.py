@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -65,6 +66,23 @@ def catalogue(version: int = 1) -> Catalogue:
             Feature(id=2, key="calls", name="Calls", category="channels", prices_per_seat={Currency.GEL: gel("15.00")}),
         ),
     )
+
+
+def with_intervals() -> Catalogue:
+    """The catalogue with prices for 3 and 12 months: two and ten times those of a month."""
+    sold = catalogue()
+
+    def times(prices: Mapping[Currency, Money], months: int) -> dict[Currency, Money]:
+        return {currency: price * months for currency, price in prices.items()}
+
+    packages = tuple(
+        evolve(one, longer_prices={3: times(one.prices, 2), 12: times(one.prices, 10)}) for one in sold.packages
+    )
+    features = tuple(
+        evolve(one, longer_prices_per_seat={3: times(one.prices_per_seat, 2), 12: times(one.prices_per_seat, 10)})
+        for one in sold.features
+    )
+    return evolve(sold, packages=packages, features=features)
 
 
 def a_plan(package_id: int = 2, seats: int = 1, currency: Currency = Currency.GEL) -> Plan:

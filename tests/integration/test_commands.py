@@ -331,3 +331,41 @@ async def test_tokens_expire_by_default_and_old_rows_are_pruned_by_command(servi
     pruned = json.loads((await service.command("prune", "--json"))[1])
     assert set(pruned) == {"answers", "refused_callbacks", "tokens", "unpaid_registrations"}
     assert json.loads((await service.command("status", "--json"))[1])["never_due"] == []
+
+
+async def test_customers_are_listed_shown_and_changed_from_the_terminal(
+    service: Service, client: Client, bank: Bank
+) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    assert await bank.answered(payment["bank_order_id"]) == [200]
+    tenant = (await client.get("/api/billing-profile/")).body["tenant_id"]
+    code, printed = await service.command("customer", "list", "--after", tenant[:-1], "--limit", "1", "--json")
+    assert (code, [one["tenant_id"] for one in json.loads(printed)]) == (0, [tenant])
+    profile = (
+        "--legal-name",
+        "შპს აკმე",
+        "--code",
+        "404123456",
+        "--vat-payer",
+        "--email",
+        "a@b.ge",
+        "--language",
+        "en",
+    )
+    code, printed = await service.command("customer", "set", tenant, "--subdomain", f"{tenant}-shop", *profile)
+    assert (code, "შპს აკმე" in printed, f"{tenant}-shop" in printed) == (0, True, True)
+    code, printed = await service.command("customer", "show", tenant, "--json")
+    shown = json.loads(printed)
+    assert (shown["profile"]["is_vat_payer"], shown["profile"]["emails"]) == (True, ["a@b.ge"])
+    events = (await client.get("/api/events/")).body["events"]
+    (told,) = [one["data"] for one in events if one["type"] == "BillingProfileChanged"]
+    assert (told["by"].startswith("cli:"), "legal_name" in told["fields"]) == (True, True)
+    for arguments, wrong in (
+        (("customer", "set", tenant, "--code", "?"), 2),
+        (("customer", "set", tenant, "--subdomain", "www"), 2),
+        (("customer", "show", "Acme"), 2),
+        (("customer", "show", "nobody-here"), 1),
+    ):
+        code, printed = await service.command(*arguments)
+        assert (code, "Traceback" in printed) == (wrong, False), printed

@@ -517,3 +517,40 @@ async def test_public_calls_take_an_idempotency_key(service: Service) -> None:
         assert answer.status == 200
     other = await client.call("PATCH", "/api/billing-profile/", {"is_vat_payer": False}, Idempotency_Key="patch")
     assert other.status == 422
+
+
+async def test_a_year_is_bought_and_shown_and_changed_back_to_months(bank: Bank, client: Client) -> None:
+    order = await client.post(
+        "/api/payments/create/", {"features": ["tickets", "whatsapp"], "agent_count": 5, "interval": 12}
+    )
+    assert (order.status, order.body["amount"]) == (200, 1100.0)
+    await pay(bank, order)
+    me = fits(await client.get("/api/subscription/me/"), ME)
+    mine = me["subscription"]
+    assert (mine["interval"], mine["interval_cost"], mine["monthly_cost"]) == (12, 1100.0, 91.67)
+    year, rest = int(mine["starts_at"][:4]), mine["starts_at"][4:10]
+    assert mine["expires_at"][:10] == order.body["paid_until"][:10]
+    assert mine["expires_at"][:10] in (f"{year + 1}{rest}", f"{year + 1}-02-28")
+    later = await client.post("/api/upgrade/scheduled/", {"interval": 1})
+    assert (later.status, later.body["effective_date"], later.body["new_monthly_cost"]) == (
+        200,
+        mine["expires_at"],
+        110.0,
+    )
+    assert (await client.get("/api/upgrade/preview/?agent_count=10")).body["amount_due_now"] == 2200.0
+    unsold = await client.post("/api/upgrade/immediate/", {"interval": 6})
+    assert (unsold.status, unsold.body["errors"][0]["field"]) == (422, "interval")
+
+
+async def test_a_feature_is_added_to_a_package(bank: Bank, client: Client) -> None:
+    await subscribed(bank, client, package_id=1, agent_count=5)
+    answer = await client.post("/api/subscription/features/add/", {"feature_id": 4})
+    assert answer.body["prorated_cost"] == 170.0
+    await pay(bank, answer)
+    me = fits(await client.get("/api/subscription/me/"), ME)
+    assert (me["package"]["display_name"], me["subscription"]["monthly_cost"]) == ("Start", 170.0)
+    assert {one["key"] for one in me["selected_features"]} == {"users", "tickets", "reports"}
+    twice = await client.post("/api/subscription/features/add/", {"feature_id": 1})
+    assert (twice.status, "already part of the package" in twice.body["error"]) == (422, True)
+    removed = await client.post("/api/subscription/features/remove/", {"feature_id": 4})
+    assert removed.body["new_monthly_cost"] == 145.0

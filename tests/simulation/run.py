@@ -27,7 +27,7 @@ from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.gateway import MalformedCallback
 from echodesk_billing.ports.storage import StorageUnavailable
-from tests.builders import NOW, catalogue, principal
+from tests.builders import NOW, principal, with_intervals
 from tests.simulation import invariants
 from tests.simulation.bank import CALLBACK_EVERY, CALLBACK_TRIES, DECLINES, Callback, Kept, SimulatedBank
 from tests.simulation.steps import Killed, Task, at_once
@@ -77,7 +77,7 @@ class Simulation:
         self.bank = SimulatedBank(self.rng, lambda: self.clock.moment)
         self.bank.is_removed = self._is_removed
         self.sink = Sink(self.rng)
-        at_once(LoadCatalogue(self.database.memory, self.clock).load(catalogue()))
+        at_once(LoadCatalogue(self.database.memory, self.clock).load(with_intervals()))
         self.processes = {name: self._process(name) for name in PROCESSES}
 
     def _is_removed(self, bank_order_id: str) -> bool:
@@ -221,8 +221,18 @@ class Simulation:
 
     def _selection(self) -> Selection:
         if self.rng.random() < 0.3:
-            return Selection(package_id=2)
-        return Selection(package_id=1, seats=self.rng.randint(1, 5))
+            chosen = Selection(package_id=2)
+        else:
+            chosen = Selection(package_id=1, seats=self.rng.randint(1, 5))
+        return self._rare(chosen) if self.seed % 4 == 0 else chosen
+
+    def _rare(self, chosen: Selection) -> Selection:
+        """Sometimes a longer interval, a set of features, or features on top; not in every run, for variety."""
+        interval = self.rng.choices([1, 3, 12], [6, 2, 1])[0]
+        if chosen.package_id == 1 and self.rng.random() < 0.3:
+            package_id = self.rng.choice([1, None])
+            return Selection(package_id=package_id, features=("calls",), seats=chosen.seats, interval=interval)
+        return chosen.changed(interval=interval)
 
     def _register(self) -> None:
         applicant = Applicant(

@@ -11,7 +11,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echodesk_billing import Catalogue, Currency, InvalidSelection, SaveCard
+from echodesk_billing import Currency, InvalidSelection, SaveCard
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.calendar import months_after
@@ -19,33 +19,12 @@ from echodesk_billing.domain.catalogue.pricing import Selection, is_more, plan
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.term import Span, Term
-from tests.builders import NOW, catalogue, gel, principal
+from tests.builders import NOW, gel, principal, with_intervals
 from tests.unit.conftest import World
 
 ACME = principal("acme")
 AUTOMATIC = Terms(save_card=SaveCard.AUTOMATIC)
 ZONE = "Asia/Tbilisi"
-
-
-def priced() -> Catalogue:
-    """The catalogue with prices for 3 and 12 months: two and ten times those of a month."""
-    sold = catalogue()
-
-    def times(prices: dict[Currency, object], months: int) -> dict[Currency, object]:
-        return {currency: price * months for currency, price in prices.items()}  # type: ignore[operator]
-
-    packages = tuple(
-        evolve(one, longer_prices={3: times(one.prices, 2), 12: times(one.prices, 10)})  # type: ignore[arg-type]
-        for one in sold.packages
-    )
-    features = tuple(
-        evolve(
-            one,
-            longer_prices_per_seat={3: times(one.prices_per_seat, 2), 12: times(one.prices_per_seat, 10)},  # type: ignore[arg-type]
-        )
-        for one in sold.features
-    )
-    return evolve(sold, packages=packages, features=features)
 
 
 def team(seats: int = 2, interval: int = 1) -> Selection:
@@ -60,7 +39,7 @@ async def pay(world: World, order: Order | None) -> Order:
 
 
 async def bought(world: World, selection: Selection) -> Order:
-    await world.load_catalogue.load(priced())
+    await world.load_catalogue.load(with_intervals())
     return await pay(world, await world.checkout.buy(ACME, selection, terms=AUTOMATIC))
 
 
@@ -69,22 +48,22 @@ async def paid_until(world: World) -> datetime | None:
 
 
 def test_each_interval_has_its_own_price() -> None:
-    prices = [plan(priced(), team(interval=months), Currency.GEL).price for months in (1, 3, 12)]
+    prices = [plan(with_intervals(), team(interval=months), Currency.GEL).price for months in (1, 3, 12)]
     assert prices == [gel("100.00"), gel("200.00"), gel("1000.00")]
-    features = plan(priced(), Selection(features=("calls",), seats=2, interval=12), Currency.GEL)
+    features = plan(with_intervals(), Selection(features=("calls",), seats=2, interval=12), Currency.GEL)
     assert (features.price, features.monthly_price) == (gel("300.00"), gel("25.00"))
 
 
 def test_an_interval_without_a_price_is_not_sold() -> None:
     with pytest.raises(InvalidSelection, match="package 1 is not sold for 6 months at a time in GEL") as caught:
-        plan(priced(), team(interval=6), Currency.GEL)
+        plan(with_intervals(), team(interval=6), Currency.GEL)
     assert caught.value.field == "interval"
     with pytest.raises(InvalidSelection, match="feature calls is not sold for 2 months"):
-        plan(priced(), Selection(features=("calls",), interval=2), Currency.GEL)
+        plan(with_intervals(), Selection(features=("calls",), interval=2), Currency.GEL)
 
 
 def test_a_longer_interval_is_an_upgrade_and_a_shorter_one_is_not() -> None:
-    sold = priced()
+    sold = with_intervals()
     month, year = (plan(sold, team(interval=months), Currency.GEL) for months in (1, 12))
     small_year = plan(sold, team(seats=1, interval=12), Currency.GEL)
     assert (is_more(year, month, sold), is_more(month, year, sold), is_more(small_year, month, sold)) == (
@@ -178,8 +157,8 @@ async def test_paying_after_the_grace_starts_a_whole_interval(world: World) -> N
 
 async def test_the_unit_price_of_another_interval_is_todays(world: World) -> None:
     await bought(world, team(interval=12))
-    dear = tuple(evolve(one, prices={Currency.GEL: gel("70.00")}) for one in priced().packages)
-    await world.load_catalogue.load(evolve(priced(), packages=dear))
+    dear = tuple(evolve(one, prices={Currency.GEL: gel("70.00")}) for one in with_intervals().packages)
+    await world.load_catalogue.load(evolve(with_intervals(), packages=dear))
     more = await world.change_plan.preview(ACME, lambda has: has.changed(seats=3))
     assert more.preview.plan.price == gel("1500.00")  # as agreed
     months = await world.change_plan.preview(ACME, lambda has: has.changed(interval=1))

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from echodesk_billing.container import Container
 from echodesk_billing.domain.customers.customer import Customer
-from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, Limit, run_command, show, table_of
+from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, Limit, TenantId, run_command, show, table_of
 from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Who buys.")
@@ -39,7 +39,7 @@ def customer_list(
 
 
 @commands.command("show")
-def customer_show(tenant: str, as_json: AsJson = False) -> None:
+def customer_show(tenant: TenantId, as_json: AsJson = False) -> None:
     """Show a customer with its billing profile."""
 
     async def work(container: Container, _settings: Settings) -> None:
@@ -51,7 +51,7 @@ def customer_show(tenant: str, as_json: AsJson = False) -> None:
 
 @commands.command("set")
 def customer_set(
-    tenant: str,
+    tenant: TenantId,
     name: Annotated[str, typer.Option(help="Display name, on the payment page.")] = "",
     subdomain: Annotated[str, typer.Option(help="What {tenant} in return addresses becomes.")] = "",
     legal_name: Annotated[str | None, typer.Option(help="Name on invoices.")] = None,

@@ -9,12 +9,11 @@ import typer
 from rich.table import Table
 
 from echodesk_billing.container import Container
-from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.domain.errors import (
     NoActiveSubscription,
 )
 from echodesk_billing.domain.subscriptions.subscription import Subscription
-from echodesk_billing.entrypoints.cli.terminal import AsJson, run_command, show, table_of
+from echodesk_billing.entrypoints.cli.terminal import AsJson, TenantId, run_command, show, table_of
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.settings import Settings
 
@@ -22,9 +21,8 @@ commands = typer.Typer(no_args_is_help=True, help="Subscriptions of tenants.")
 
 
 @commands.command("show")
-def subscription_show(tenant: str, as_json: AsJson = False) -> None:
+def subscription_show(tenant: TenantId, as_json: AsJson = False) -> None:
     """Show a tenant's subscription with its cards and invoices."""
-    check_tenant_id(tenant)
     who = Principal(tenant_id=tenant, tenant_name=tenant, user_id="cli", scopes=frozenset({Scope.READ}))
 
     async def work(container: Container, _settings: Settings) -> None:
@@ -68,9 +66,8 @@ def subscription_show(tenant: str, as_json: AsJson = False) -> None:
 
 
 @commands.command("statement")
-def subscription_statement(tenant: str, as_json: AsJson = False) -> None:
+def subscription_statement(tenant: TenantId, as_json: AsJson = False) -> None:
     """Show a tenant's account: payments, invoices, refunds."""
-    check_tenant_id(tenant)
 
     async def work(container: Container, _settings: Settings) -> None:
         entries = await container.audit().statement(tenant)

@@ -57,6 +57,9 @@ Tenant = Annotated[
 ]
 
 
+TenantId = Annotated[str, typer.Argument(help="The tenant's id.", callback=_only_tenant)]
+
+
 class Terminal(Console):
     """A console that prints outside text literally: without markup and control characters."""
 

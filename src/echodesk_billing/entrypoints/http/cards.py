@@ -147,7 +147,8 @@ async def add_for_payments(call: Call[AddCard]) -> CardAdding:
 async def _add(call: Call[AddCard], *, automatic: bool) -> CardAdding:
     adds = call.uses.cards
     order = await adds.add(call.who, automatic=automatic, make_default=call.body.make_default, key=call.key)
-    return CardAdding.of(order, call.uses.time_zone, call.language)
+    running = (await call.uses.views.subscription(call.who)).subscription
+    return CardAdding.of(order, running.time_zone if running else call.uses.time_zone, call.language)
 
 
 ROUTES = (
