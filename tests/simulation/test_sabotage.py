@@ -164,7 +164,7 @@ def _unwanted(patch: Patch) -> None:
     patch.setattr(settlement, "_forget_card", lambda *_: [])
 
 
-@sabotage("a charge is asked for again after its card was removed", "11", 400)
+@sabotage("a charge is asked for again after its card was removed", "11", 2600)
 def _removed(patch: Patch) -> None:
     async def nothing(*_: Any) -> None: ...
 
