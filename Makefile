@@ -62,9 +62,11 @@ docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code, and buil
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras \
   --custom-compile-command "make lock" pyproject.toml requirements/build.in
 
+RUN_EXTRAS := --extra pdf --extra postgres --extra speed --extra worker
+
 lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(COMPILE) --upgrade --group dev -o requirements/dev.txt
-	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
+	$(subst --all-extras,$(RUN_EXTRAS),$(COMPILE)) -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) -c requirements/dev.txt --group bench -o requirements/bench.txt
 	$(COMPILE) -c requirements/dev.txt --group mutants -o requirements/mutants.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \

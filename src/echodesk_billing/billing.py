@@ -13,6 +13,8 @@ from echodesk_billing.adapters.jobs.loop import keep
 from echodesk_billing.container import open_container
 from echodesk_billing.domain.errors import BillingError, InvalidArgument
 from echodesk_billing.domain.events import Event
+from echodesk_billing.entrypoints.contract import contract
+from echodesk_billing.entrypoints.http.contract import Contract
 from echodesk_billing.face.accounts import Accounts
 from echodesk_billing.face.base import checks_arguments
 from echodesk_billing.face.cards import Cards
@@ -80,6 +82,10 @@ class Billing(Payments, Subscriptions, Cards, Registrations, Accounts, Operation
         """
         require_handler(kind, handler)
         self._container.delivery().on(kind, handler)
+
+    def _http_contract(self) -> Contract:
+        """The HTTP API on this library, for a server of another kind; call it on the library's event loop."""
+        return contract(self._container.use_cases(), self._container.settings())
 
     async def deliver_events(self) -> int:
         """Deliver recorded events to the handlers and wait for them; returns how many events.

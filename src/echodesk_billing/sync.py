@@ -8,6 +8,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from attrs import define
@@ -41,6 +42,7 @@ def _blocking(
 
     @functools.wraps(method)
     def call(self: Billing, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self._before(method.__name__)
         return self._call(lambda face: method(face, *args, **kwargs))
 
     return call
@@ -143,9 +145,16 @@ class Billing:
     revoke_tokens = _blocking(billing.Billing.revoke_tokens)
     deliver_events = _blocking(billing.Billing.deliver_events)
 
-    def _call(self, work: Callable[[billing.Billing], Coroutine[Any, Any, T]]) -> T:
+    def _submit(self, work: Callable[[billing.Billing], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Start work on the event loop of billing, without waiting for it."""
         running = self._here()
-        return asyncio.run_coroutine_threadsafe(work(running.face), running.loop).result()
+        return asyncio.run_coroutine_threadsafe(work(running.face), running.loop)
+
+    def _before(self, name: str) -> None:
+        """Called with the name of each method before it runs."""
+
+    def _call(self, work: Callable[[billing.Billing], Coroutine[Any, Any, T]]) -> T:
+        return self._submit(work).result()
 
     def _here(self) -> _Running:
         """The state of this process."""

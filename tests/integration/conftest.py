@@ -29,8 +29,10 @@ from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.container import Container, open_container
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
+from echodesk_billing.entrypoints.console.pages import pages as console_pages
+from echodesk_billing.entrypoints.contract import contract
 from echodesk_billing.entrypoints.http.contract import Contract
-from echodesk_billing.entrypoints.server.serving import contract, packaged
+from echodesk_billing.entrypoints.server.serving import packaged
 from echodesk_billing.ports.access import Scope
 from echodesk_billing.ports.storage import Storage
 from tests.builders import catalogue, principal
@@ -199,11 +201,13 @@ DIRECT = "straight through the contract"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test of the service on each database; those of the HTTP suite also without a server."""
+    """Every test of the service on each database; those of the HTTP suite also without a server, and under Django."""
     if "service" in metafunc.fixturenames:
-        needs_server = any(mark.name == "server" for mark in metafunc.definition.iter_markers())
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
         is_suite = metafunc.module.__name__.rpartition(".")[2] in HTTP_SUITE
-        params = ["sqlite", "postgres", *(["direct"] if is_suite and not needs_server else [])]
+        params = ["sqlite", "postgres"]
+        params += ["direct"] if is_suite and "server" not in marks else []
+        params += ["django"] if is_suite and not marks & {"server", "standalone"} else []
         metafunc.parametrize("service", params, indirect=True, scope="session")
 
 
@@ -214,9 +218,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     suite = [name for name in ran if any(f"/{module}.py" in name for module in HTTP_SUITE)]
     direct = [name for name in suite if re.search(r"[\[-]direct[\]-]", name)]
+    django = [name for name in suite if re.search(r"[\[-]django[\]-]", name)]
     through = [name for name in suite if re.search(r"[\[-](sqlite|postgres)[\]-]", name)]
     if suite:
-        terminalreporter.write_line(f"HTTP suite: {len(through)} tests through aiohttp, {len(direct)} {DIRECT}")
+        counted = f"{len(through)} tests through aiohttp, {len(django)} through Django, {len(direct)} {DIRECT}"
+        terminalreporter.write_line(f"HTTP suite: {counted}")
 
 
 @pytest.fixture(scope="session")
@@ -239,13 +245,16 @@ async def service(
         await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
         url = f"http://127.0.0.1:{settings.port}"
         if request.param == "direct":
-            whole = contract(container, settings)
+            whole = contract(container.use_cases(), settings, console_pages())
             (log := workspace / f"{life}.log").touch()
             process = Process(None, log)  # type: ignore[arg-type] - there is none
             async with listening(whole, settings.port):
                 yield DirectService(url, process, environment, http, container, signer, forge, whole)
             return
-        process = await start(workspace / f"{life}.log", environment, "echodesk_billing", "serve")
+        server = (
+            ["tests.integration.django_project.server"] if request.param == "django" else ["echodesk_billing", "serve"]
+        )
+        process = await start(workspace / f"{life}.log", environment, *server)
         await process.ready()
         yield Service(url, process, environment, http, container, signer, forge)
         assert await asyncio.wait_for(process.stop(), 10) == 0

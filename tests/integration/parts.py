@@ -94,6 +94,21 @@ async def start(output: Path, environment: Mapping[str, str], *arguments: str) -
     return Process(process, output)
 
 
+async def run_python(output: Path, environment: Mapping[str, str], script: str) -> Process:
+    """Start a script, with its output in a file."""
+    with output.open("ab") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            script,
+            env=clean_environment(environment),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+        )
+    return Process(process, output)
+
+
 @define
 class Forge:
     """Commands, one after the other, from one warm interpreter."""

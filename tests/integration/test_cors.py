@@ -30,7 +30,7 @@ STRANGERS = (
 async def test_a_preflight_of_an_allowed_origin_is_204(service: Service) -> None:
     answer = await service.stranger().call("OPTIONS", "/api/payments/create/", Origin=CRM, **ASKS)
     assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (204, CRM)
-    assert answer.headers["Vary"] == "Origin"
+    assert "Origin" in answer.headers["Vary"].split(", ")
     methods = answer.headers["Access-Control-Allow-Methods"].split(", ")
     assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == set(methods)
     headers = answer.headers["Access-Control-Allow-Headers"].split(", ")
@@ -43,19 +43,21 @@ async def test_a_preflight_of_an_allowed_origin_is_204(service: Service) -> None
 async def test_other_origins_get_no_permission(service: Service, origin: str) -> None:
     preflight = await service.stranger().call("OPTIONS", "/api/payments/create/", Origin=origin, **ASKS)
     answer = await service.stranger().call("GET", "/api/packages/", Origin=origin)
-    assert (preflight.status, answer.status, answer.headers["Vary"]) == (405, 200, "Origin")
+    assert (preflight.status, answer.status) == (405, 200)
+    assert "Origin" in answer.headers["Vary"].split(", ")
     assert "Access-Control-Allow-Origin" not in {**preflight.headers, **answer.headers}
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/api/packages/", 200), ("GET", "/api/subscription/me/", 401), ("GET", "/api/nothing/", 404)],
+    [("GET", "/api/packages/", 200), ("GET", "/api/subscription/me/", 401), ("GET", "/api/payments/status/x/", 401)],
 )
 async def test_answers_and_errors_can_be_read(service: Service, method: str, path: str, status: int) -> None:
     answer = await service.stranger().call(method, path, Origin=CRM)
     assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (status, CRM)
 
 
+@pytest.mark.standalone
 @pytest.mark.parametrize("path", ["/api/payments/webhook/", "/console/", "/metrics", "/healthz"])
 async def test_webhook_console_and_metrics_have_no_cors(service: Service, path: str) -> None:
     answer = await service.stranger().call("GET", path, Origin=CRM)

@@ -90,6 +90,7 @@ async def test_a_token_without_the_scope_is_refused(service: Service, route: Any
     assert answer.status in (403, 404)
 
 
+@pytest.mark.standalone
 async def test_no_answer_is_cached_sniffed_or_framed(client: Client) -> None:
     for path in ("/api/packages/", "/api/nothing/", "/docs", "/openapi.json"):
         headers = (await client.get(path)).headers

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from attrs import define, field
 
+from echodesk_billing.ports.access import Principal
+
 MOST_LANGUAGES = 20
 
 
@@ -55,6 +57,7 @@ class Request:
             body breaks off or is too large.
         is_gone: whether the client has disconnected.
         parameters: path parameters; set by the router.
+        principal: the caller, where the server knows its users itself.
     """
 
     method: str
@@ -68,6 +71,7 @@ class Request:
     receive: Callable[[], Awaitable[bytes]] = field(factory=lambda: body_of(b""))
     is_gone: Callable[[], bool] = lambda: False
     parameters: Mapping[str, str] = field(factory=dict)
+    principal: Principal | None = None
     _body: bytes | None = field(default=None, init=False)
 
     @target.default

@@ -21,9 +21,8 @@ from aiohttp.log import server_logger
 from echodesk_billing.adapters.jobs.loop import every
 from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.console.pages import pages as console_pages
+from echodesk_billing.entrypoints.contract import contract
 from echodesk_billing.entrypoints.http.calls import Page
-from echodesk_billing.entrypoints.http.contract import Contract
-from echodesk_billing.entrypoints.http.limits import RateLimits
 from echodesk_billing.entrypoints.server.app import build_app
 from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import InvalidSettings, Settings
@@ -40,7 +39,7 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
     Args:
         more_pages: further pages of the demo.
     """
-    app = build_app(contract(container, settings, more_pages))
+    app = build_app(contract(container.use_cases(), settings, [*console_pages(), *more_pages]))
     server_logger.addFilter(_without_what_cannot_be_read)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH_WITHIN_SECONDS, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
@@ -58,23 +57,6 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
     finally:
         await runner.cleanup()
         await _end(background)
-
-
-def contract(container: Container, settings: Settings, more_pages: Sequence[Page] = ()) -> Contract:
-    """The HTTP contract with the console, from a container.
-
-    Args:
-        more_pages: further pages.
-    """
-    rates = RateLimits(
-        per_token=settings.token_rate_limit,
-        per_address=settings.address_rate_limit,
-        registrations=settings.registration_rate_limit,
-        at_once=settings.requests_at_once,
-        polls_per_tenant=settings.polls_per_tenant,
-        body_seconds=settings.body_seconds,
-    )
-    return Contract(container.use_cases(), rates, [*console_pages(), *more_pages], settings.cors_origins())
 
 
 def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, None]]:

@@ -1,0 +1,29 @@
+"""`manage.py billing_work_once`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from echodesk_billing.django import billing
+from echodesk_billing.domain.errors import BillingError
+
+
+class Command(BaseCommand):
+    """What a worker does, once: for cron or Celery beat. Runs that overlap do nothing twice."""
+
+    help = "Renew, reconcile and deliver what is due now, and stop."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Run the command."""
+        library = billing()
+        try:
+            reconciled = library.reconcile()
+            renewed = library.renew()
+            delivered = library.deliver_events()
+        except BillingError as error:
+            raise CommandError(str(error)) from None
+        finally:
+            library.close()
+        self.stdout.write(f"{len(reconciled)} reconciled, {len(renewed)} renewed, {delivered} events delivered")

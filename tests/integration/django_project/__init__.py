@@ -1,0 +1,1 @@
+"""A Django project that embeds the app, for the HTTP suite."""

@@ -1,0 +1,37 @@
+"""Settings of the project. Those of billing come from the environment, as they may."""
+
+from __future__ import annotations
+
+import os
+
+SECRET_KEY = "of a test"
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "tests.integration.django_project.urls"
+WSGI_APPLICATION = "tests.integration.django_project.server.application"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    *(["rest_framework"] if os.environ.get("WITH_REST_FRAMEWORK", "1") == "1" else []),
+    "echodesk_billing.django",
+]
+MIDDLEWARE = [
+    "tests.integration.django_project.tenants.TenantMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("CRM_DATABASE", ":memory:"),
+        "ATOMIC_REQUESTS": True,
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"]}
+ECHODESK_BILLING = {"BILLING_PRODUCT_NAME": "EchoDesk"}
