@@ -20,6 +20,7 @@ def service(database_url: str, signer: Signer, **more: str) -> dict[str, str]:
     """The environment of a service that is only asked, and has nothing else to do."""
     return {
         "DATABASE_URL": database_url,
+        "BILLING_DATABASE_SCHEMA": "public",  # where the baselines have theirs
         "BOG_CALLBACK_PUBLIC_KEY": signer.public_pem,
         "BILLING_LOG_LEVEL": "error",
         "BILLING_WORK_EVERY_SECONDS": "0",

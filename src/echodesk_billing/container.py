@@ -94,7 +94,7 @@ class Container(containers.DeclarativeContainer):
     session: providers.Dependency[aiohttp.ClientSession] = providers.Dependency(instance_of=aiohttp.ClientSession)
     clock = providers.Singleton(_clock, session, settings)
     ids = providers.Singleton(RandomIds)
-    storage = providers.Singleton(open_storage, settings.provided.database_url, ids)
+    storage = providers.Singleton(open_storage, settings.provided.database_url, ids, settings.provided.database_schema)
     gateway = providers.Singleton(BogGateway, session, providers.Callable(_bank, settings), clock)
     usage = providers.Singleton(NoUsage)
     delivery = providers.Singleton(Handlers)

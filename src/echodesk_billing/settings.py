@@ -46,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     callback_public_key: str = field(default="", name="BOG_CALLBACK_PUBLIC_KEY")
     merchant_id: str = field(default="", name="BOG_MERCHANT_ID")
     database_url: str = field(default="sqlite:///var/billing.sqlite3", name="DATABASE_URL")
+    database_schema: Annotated[str, Meta(pattern="^[a-z_][a-z0-9_]{0,62}$")] = field(
+        default="billing", name="BILLING_DATABASE_SCHEMA"
+    )
     api_domain: str = field(default="", name="API_DOMAIN")
     frontend_url: str = field(default="", name="FRONTEND_URL")
     host: str = field(default="127.0.0.1", name="BILLING_HOST")

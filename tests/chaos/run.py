@@ -304,7 +304,7 @@ class Chaos:
         return [*found, *await self._gaps()]
 
     async def _gaps(self) -> list[str]:
-        connection = await asyncpg.connect(self.door.url)
+        connection = await asyncpg.connect(self.door.url, server_settings={"search_path": "billing"})
         try:
             rows = await connection.fetch("SELECT series, count(*) n, max(serial) last FROM invoices GROUP BY series")
         finally:

@@ -15,16 +15,19 @@ from attrs import evolve
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from echodesk_billing import InvalidSettings, load_settings
+from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql import migrations
 from echodesk_billing.adapters.sql.catalogues import catalogue_document
 from echodesk_billing.adapters.sql.customers import SqlCustomers
 from echodesk_billing.adapters.sql.schema import metadata
 from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.adapters.sql.subscriptions import SqlSubscriptions
 from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection, plan
 from echodesk_billing.domain.money import Currency
-from tests.builders import catalogue
+from tests.builders import NOW, catalogue
 
 
 def differences(connection: Connection) -> list[object]:
@@ -141,3 +144,28 @@ def test_customers_take_over_the_names_of_their_subscriptions() -> None:
 def without_items(agreed: Plan) -> dict[str, Any]:
     """A plan as the versions before stored it."""
     return {name: value for name, value in json.loads(msgspec.json.encode(agreed)).items() if name != "items"}
+
+
+async def test_postgresql_has_a_schema_of_our_own_and_says_where_older_tables_are(
+    new_database: Callable[[], Awaitable[str]],
+) -> None:
+    url = await new_database()
+    older = open_storage(url, RandomIds())
+    await older.migrate()
+    storage = open_storage(url, RandomIds(), "billing")
+    problem = await storage.problem()
+    assert problem is not None
+    assert "The tables are in the schema public, not in billing: set BILLING_DATABASE_SCHEMA=public" in problem
+    assert (await storage.migrate())[0] == "0001"
+    assert (await storage.problem(), await older.problem()) == (None, None)
+    await storage.transact(lambda uow: uow.catalogues.add(catalogue(), NOW, "nino"))
+    assert (await storage.read(lambda uow: uow.catalogues.current())).version == 1
+    assert (await older.read(lambda uow: uow.catalogues.current())).version == 0
+    await storage.close()
+    await older.close()
+
+
+@pytest.mark.parametrize("name", ["", "Billing", "a b", "x" * 64, 'a"; drop', "1a"])
+def test_the_name_of_a_schema_is_checked(name: str) -> None:
+    with pytest.raises(InvalidSettings, match="BILLING_DATABASE_SCHEMA"):
+        load_settings({"BILLING_DATABASE_SCHEMA": name or "-"})

@@ -27,8 +27,8 @@ async def dump(service: Service) -> str:
         return "".join(one.read_bytes().decode("latin-1") for one in files if one.exists())
     connection = await asyncpg.connect(url)
     try:
-        names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        rows = [await connection.fetch(f'SELECT * FROM "{name[0]}"') for name in names]  # noqa: S608
+        names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'billing'")
+        rows = [await connection.fetch(f'SELECT * FROM billing."{name[0]}"') for name in names]  # noqa: S608
     finally:
         await connection.close()
     return repr(rows)

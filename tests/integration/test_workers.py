@@ -51,7 +51,7 @@ class Site:
                 assert await asyncio.wait_for(process.stop(), 10) == 0, process.printed
 
     async def query(self, sql: str) -> Any:
-        connection = await asyncpg.connect(self.database_url)
+        connection = await asyncpg.connect(self.database_url, server_settings={"search_path": "billing"})
         try:
             return await connection.fetchval(sql)
         finally:

@@ -24,7 +24,7 @@ def modules() -> list[Any]:
     return [
         importlib.import_module(one.name)
         for one in found
-        if "migrations" not in one.name and "__main__" not in one.name
+        if not re.search(r"\.(migrations|__main__|django)\b", one.name)
     ]
 
 

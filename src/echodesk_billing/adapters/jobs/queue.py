@@ -25,13 +25,18 @@ FINISH_WITHIN_SECONDS = 8.0
 LOCK_MS, STATEMENT_MS = 5_000, 30_000
 
 
-def build_app(database_url: str, background_tasks: BackgroundTasks | None = None) -> App:
-    """The queue of a database; without `background_tasks` its jobs do nothing."""
+def build_app(database_url: str, background_tasks: BackgroundTasks | None = None, schema: str = "") -> App:
+    """The queue of a database; without `background_tasks` its jobs do nothing.
+
+    Args:
+        schema: of its tables; the connection's own where empty.
+    """
+    options = f"-c lock_timeout={LOCK_MS} -c statement_timeout={STATEMENT_MS}"
     connector = PsycopgConnector(
         conninfo=database_url,
         max_size=4 + (background_tasks.concurrency if background_tasks else 0),
         timeout=10.0,  # for a connection of the pool
-        kwargs={"connect_timeout": 5, "options": f"-c lock_timeout={LOCK_MS} -c statement_timeout={STATEMENT_MS}"},
+        kwargs={"connect_timeout": 5, "options": f"{options} -c search_path={schema}" if schema else options},
     )
     app = App(connector=connector)
     if background_tasks is not None:
@@ -58,9 +63,9 @@ def _add_tasks(app: App, background_tasks: BackgroundTasks) -> None:
     periodically(30, "clean_up", background_tasks.clean_up)
 
 
-async def prepare(database_url: str) -> bool:
+async def prepare(database_url: str, schema: str = "") -> bool:
     """Create the queue's tables unless they exist; returns whether they were created."""
-    async with build_app(database_url).open_async() as app:
+    async with build_app(database_url, schema=schema).open_async() as app:
         if await _is_prepared(app):
             return False
         await app.schema_manager.apply_schema_async()
@@ -74,17 +79,18 @@ async def _is_prepared(app: App) -> bool:
 
 @asynccontextmanager
 async def working(
-    database_url: str, background_tasks: BackgroundTasks, look_every_seconds: float
+    database_url: str, background_tasks: BackgroundTasks, look_every_seconds: float, schema: str = ""
 ) -> AsyncIterator[None]:
     """Work while the block runs: find what is due, run jobs, take over those of workers that died.
 
     Args:
         look_every_seconds: how often the domain tables are searched for due work.
+        schema: of the queue's tables; the connection's own where empty.
 
     Raises:
         StorageUnavailable: the queue has no tables yet.
     """
-    async with build_app(database_url, background_tasks).open_async() as app:
+    async with build_app(database_url, background_tasks, schema).open_async() as app:
         if not await _is_prepared(app):
             raise StorageUnavailable("The tables of the queue are missing: run echodesk-billing migrate")
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import stamina
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import CreateSchema
 
 from echodesk_billing.adapters.sql import migrations
 from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
@@ -35,11 +36,12 @@ LONGEST_SECONDS = 15.0  # repetitions included
 CLOSE_SECONDS = 1.5
 
 
-def open_storage(url: str, ids: Ids) -> Storage:
+def open_storage(url: str, ids: Ids, schema: str = "") -> Storage:
     """The storage behind a database address.
 
     Args:
         url: `sqlite:///path` or `postgresql://…`.
+        schema: of the tables in PostgreSQL; the connection's own where empty.
 
     Raises:
         StorageUnavailable: the URL names an unsupported database, or its driver is not installed.
@@ -51,7 +53,7 @@ def open_storage(url: str, ids: Ids) -> Storage:
             import asyncpg  # noqa: F401, PLC0415 - the extra [postgres] is optional
         except ImportError:
             raise StorageUnavailable("PostgreSQL needs the extra: pip install echodesk-billing[postgres]") from None
-        return PostgresStorage(url, ids)
+        return PostgresStorage(url, ids, schema)
     raise StorageUnavailable("DATABASE_URL must begin with sqlite:/// or postgresql://")
 
 
@@ -166,15 +168,17 @@ class PostgresStorage:
 
     Args:
         url: `postgresql://user:password@host:port/database`, `?sslmode=` included.
+        schema: of the tables; the connection's own where empty.
     """
 
-    def __init__(self, url: str, ids: Ids) -> None:
+    def __init__(self, url: str, ids: Ids, schema: str = "") -> None:
         from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - needs the extra [postgres]
 
         parsed = make_url(url).set(drivername="postgresql+asyncpg")
         if "sslmode" in parsed.query:
             parsed = parsed.update_query_dict({"ssl": parsed.query["sslmode"]}).difference_update_query(["sslmode"])
         self._ids = ids
+        self._schema = schema
         self._engine = create_async_engine(
             parsed,
             pool_size=16,
@@ -185,7 +189,11 @@ class PostgresStorage:
             connect_args={
                 "timeout": CONNECT_SECONDS,
                 "command_timeout": ANSWER_SECONDS,
-                "server_settings": {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": f"{STATEMENT_SECONDS}s"},
+                "server_settings": {
+                    "lock_timeout": f"{LOCK_SECONDS}s",
+                    "statement_timeout": f"{STATEMENT_SECONDS}s",
+                    **({"search_path": schema} if schema else {}),
+                },
             },
         )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -225,6 +233,8 @@ class PostgresStorage:
                 for limit in ("lock_timeout", "statement_timeout"):
                     await connection.execute(text(f"SET LOCAL {limit} = 0"))
                 await connection.execute(text("SELECT pg_advisory_xact_lock(7263548190)"))
+                if self._schema:
+                    await connection.execute(CreateSchema(self._schema, if_not_exists=True))
                 return await connection.run_sync(migrations.upgrade)
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable(error) from error
@@ -233,7 +243,7 @@ class PostgresStorage:
         """Why the storage cannot be used, or None."""
         try:
             async with self._reading.begin() as connection:
-                return await connection.run_sync(migrations.problem)
+                return await connection.run_sync(migrations.problem, self._schema)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             return str(_unavailable(error))
 

@@ -90,7 +90,9 @@ async def working(container: Container, settings: Settings) -> AsyncIterator[Non
     """
     seconds = settings.work_every_seconds or 1.0
     if not settings.is_sqlite:
-        async with _queue().working(settings.database_url, container.background_tasks(), seconds):
+        async with _queue().working(
+            settings.database_url, container.background_tasks(), seconds, settings.database_schema
+        ):
             yield
         return
     tasks = [asyncio.create_task(job) for job in _local_jobs(container, settings, seconds)]
@@ -102,7 +104,9 @@ async def working(container: Container, settings: Settings) -> AsyncIterator[Non
 
 async def prepare_queue(settings: Settings) -> bool:
     """Create the queue's tables on PostgreSQL unless they exist; returns whether they were created."""
-    return False if settings.is_sqlite else bool(await _queue().prepare(settings.database_url))
+    if settings.is_sqlite:
+        return False
+    return bool(await _queue().prepare(settings.database_url, settings.database_schema))
 
 
 def _queue() -> ModuleType:

@@ -27,14 +27,28 @@ def upgrade(connection: Connection) -> list[str]:
     return [revision.revision for revision in applied][::-1]
 
 
-def problem(connection: Connection) -> str | None:
-    """Why the tables do not fit this version of the software, or None."""
+def problem(connection: Connection, schema: str = "") -> str | None:
+    """Why the tables do not fit this version of the software, or None.
+
+    Args:
+        schema: where they should be, on PostgreSQL.
+    """
     head = ScriptDirectory.from_config(_config(connection)).get_current_head()
     current = _current(connection)
     if current == head:
         return None
+    if schema and current is None and _is_in_public(connection):
+        return (
+            f"The tables are in the schema public, not in {schema}: set BILLING_DATABASE_SCHEMA=public, or move them "
+            "as docs/configuration.md says"
+        )
     state = f"at revision {current}" if current else "empty"
     return f"The database is {state}, this version needs {head}: run echodesk-billing migrate"
+
+
+def _is_in_public(connection: Connection) -> bool:
+    """Whether the tables of an older version are in PostgreSQL's schema public."""
+    return all(inspect(connection).has_table(name, schema="public") for name in ("alembic_version", "order_steps"))
 
 
 def _current(connection: Connection) -> str | None:
