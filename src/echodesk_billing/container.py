@@ -11,6 +11,7 @@ from dependency_injector import containers, providers
 
 from echodesk_billing.adapters.bog.client import BankAccess, BogGateway
 from echodesk_billing.adapters.clock import SandboxClock, SystemClock
+from echodesk_billing.adapters.crm_access import CrmAccess
 from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.jobs.tasks import BackgroundTasks
@@ -42,6 +43,7 @@ from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.ports.access import Access
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.settings import Settings
 
@@ -86,6 +88,11 @@ def _policy(settings: Settings) -> RenewalPolicy:
     )
 
 
+def _access(settings: Settings, tokens: Tokens) -> Access:
+    crm = settings.crm_tokens()
+    return tokens if crm is None else CrmAccess(crm, tokens)
+
+
 class Container(containers.DeclarativeContainer):
     """All components, created once and injected."""
 
@@ -100,7 +107,7 @@ class Container(containers.DeclarativeContainer):
     delivery = providers.Singleton(Handlers)
 
     tokens = providers.Singleton(Tokens, storage, clock, ids, settings.provided.reserved_tenants)
-    access = tokens
+    access = providers.Singleton(_access, settings, tokens)
     vault = providers.Singleton(FernetVault, settings.provided.encryption_keys)
     policy = providers.Singleton(_policy, settings)
     requests = providers.Singleton(_request_builder, settings)
@@ -195,3 +202,5 @@ async def open_container(settings: Settings, *, migrate: bool = True) -> AsyncIt
             yield container
         finally:
             await storage.close()
+            if isinstance(access := container.access(), CrmAccess):
+                await access.close()

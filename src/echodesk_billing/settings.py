@@ -21,6 +21,7 @@ from dotenv import dotenv_values
 from msgspec import Meta, field
 
 from echodesk_billing.adapters.bog.signature import built_in_key, load_keys
+from echodesk_billing.adapters.crm_access import CrmTokens, WrongQuery, require_queries
 from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.domain.errors import BillingError, InvalidArgument, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
@@ -30,6 +31,17 @@ PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-con
 PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+CRM_TENANT_SQL = (
+    "SELECT schema_name, name, split_part(domain_url, '.', 1) AS subdomain FROM public.tenants_tenant "
+    "WHERE is_active AND split_part(domain_url, '.', 1) = split_part(:host, '.', 1)"
+)
+CRM_USER_SQL = (
+    "SELECT u.id AS user_id, u.is_staff AS is_administrator, trim(u.first_name || ' ' || u.last_name) AS full_name, "
+    "u.email FROM {schema}.authtoken_token t JOIN {schema}.users_user u ON u.id = t.user_id "
+    "WHERE t.key = :token AND u.is_active"
+)
 
 
 class InvalidSettings(BillingError):
@@ -49,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_schema: Annotated[str, Meta(pattern="^[a-z_][a-z0-9_]{0,62}$")] = field(
         default="billing", name="BILLING_DATABASE_SCHEMA"
     )
+    crm_database_url: str = field(default="", name="BILLING_CRM_DATABASE_URL")
+    crm_tenant_sql: str = field(default=CRM_TENANT_SQL, name="BILLING_CRM_TENANT_SQL")
+    crm_token_sql: str = field(default=CRM_USER_SQL, name="BILLING_CRM_USER_SQL")
     api_domain: str = field(default="", name="API_DOMAIN")
     frontend_url: str = field(default="", name="FRONTEND_URL")
     host: str = field(default="127.0.0.1", name="BILLING_HOST")
@@ -157,6 +172,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         pairs = (part.partition("=") for part in _parts(self.return_url_list))
         pages = {name.strip(): page.strip() for name, _, page in pairs}
         return ReturnPages(base=self.frontend_url, registration_base=self.registration_url, pages=pages)
+
+    def crm_tokens(self) -> CrmTokens | None:
+        """Where a CRM keeps its own tokens; None where only ours are used."""
+        if not self.crm_database_url:
+            return None
+        return CrmTokens(
+            database_url=self.crm_database_url, tenant_sql=self.crm_tenant_sql, token_sql=self.crm_token_sql
+        )
 
     def callback_keys(self) -> tuple[RSAPublicKey, ...]:
         """The keys that verify callbacks: the configured ones, else the bank's own."""
@@ -307,6 +330,7 @@ def _check_others(settings: Settings, *, local_bank: bool) -> None:
         settings.callback_keys()
     except ValueError as error:
         raise InvalidSettings(f"BOG_CALLBACK_PUBLIC_KEY cannot be used: {error}") from None
+    _check_crm(settings)
     try:
         settings.cors_origins()
     except ValueError as error:
@@ -340,6 +364,18 @@ def _check_others(settings: Settings, *, local_bank: bool) -> None:
                 "BILLING_CLOCK_URL is set while BOG_API_BASE_URL is not on this machine: "
                 "a simulated clock never goes with a real bank"
             )
+
+
+def _check_crm(settings: Settings) -> None:
+    crm = settings.crm_tokens()
+    if crm is None:
+        return
+    if not crm.database_url.startswith(("postgresql://", "postgres://")):
+        raise InvalidSettings("BILLING_CRM_DATABASE_URL must begin with postgresql://")
+    try:
+        require_queries(crm)
+    except WrongQuery as error:
+        raise InvalidSettings(str(error)) from None
 
 
 def _with_scheme(address: str) -> str:
