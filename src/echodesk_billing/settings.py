@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import limits
@@ -26,6 +25,7 @@ from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.domain.errors import BillingError, InvalidArgument, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
 from echodesk_billing.domain.orders.return_pages import ReturnPages
+from echodesk_billing.setting_values import durations, is_local, origin, parts, scheme_and_host, with_scheme
 
 PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-connect/token"
 PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
@@ -63,7 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     crm_database_url: str = field(default="", name="BILLING_CRM_DATABASE_URL")
     crm_tenant_sql: str = field(default=CRM_TENANT_SQL, name="BILLING_CRM_TENANT_SQL")
-    crm_token_sql: str = field(default=CRM_USER_SQL, name="BILLING_CRM_USER_SQL")
+    crm_token_sql: str = field(default=CRM_USER_SQL, name="BILLING_CRM_TOKEN_SQL")
     api_domain: str = field(default="", name="API_DOMAIN")
     frontend_url: str = field(default="", name="FRONTEND_URL")
     host: str = field(default="127.0.0.1", name="BILLING_HOST")
@@ -125,12 +125,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def seller_lines(self) -> tuple[str, ...]:
         """The seller, as printed on invoices."""
-        return _parts(self.seller, ";")
+        return parts(self.seller, ";")
 
     @property
     def encryption_keys(self) -> tuple[str, ...]:
         """Fernet keys, the newest first."""
-        return _parts(self.encryption_key_list)
+        return parts(self.encryption_key_list)
 
     @property
     def link_keys(self) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reserved_tenants(self) -> tuple[str, ...]:
         """Reserved tenant names, besides the built-in ones."""
-        return _parts(self.reserved_tenant_list)
+        return parts(self.reserved_tenant_list)
 
     @property
     def unpaid_kept_for(self) -> timedelta:
@@ -157,19 +157,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def retries(self) -> tuple[timedelta, ...]:
         """When a charge is retried, counted from the first decline."""
-        return _durations(self.retry_after)
+        return durations(self.retry_after)
 
     def reminders(self) -> tuple[timedelta, ...]:
         """How long before an expiry the customer is reminded."""
-        return _durations(self.remind_before)
+        return durations(self.remind_before)
 
     def cors_origins(self) -> tuple[re.Pattern[str], ...]:
         """Patterns of the origins whose pages may call the API."""
-        return tuple(map(_origin, _parts(self.cors_origin_list)))
+        return tuple(map(origin, parts(self.cors_origin_list)))
 
     def return_pages(self) -> ReturnPages:
         """Where the browser returns to."""
-        pairs = (part.partition("=") for part in _parts(self.return_url_list))
+        pairs = (part.partition("=") for part in parts(self.return_url_list))
         pages = {name.strip(): page.strip() for name, _, page in pairs}
         return ReturnPages(base=self.frontend_url, registration_base=self.registration_url, pages=pages)
 
@@ -224,10 +224,10 @@ def _checked(settings: Settings) -> Settings:
     if bool(settings.client_id) != bool(settings.client_secret):
         missing = "BOG_CLIENT_SECRET" if settings.client_id else "BOG_CLIENT_ID"
         raise InvalidSettings(f"{missing} is missing: BOG_CLIENT_ID and BOG_CLIENT_SECRET go together")
-    local_bank = _is_local(settings.api_base_url)
+    local_bank = is_local(settings.api_base_url)
     here = f"http://127.0.0.1:{settings.port}"
-    domain = _with_scheme(settings.api_domain).rstrip("/")
-    frontend = _with_scheme(settings.frontend_url).rstrip("/")
+    domain = with_scheme(settings.api_domain).rstrip("/")
+    frontend = with_scheme(settings.frontend_url).rstrip("/")
     if settings.client_id and not local_bank:
         for name, value in (("API_DOMAIN", domain), ("FRONTEND_URL", frontend)):
             if not value:
@@ -256,45 +256,11 @@ def _checked(settings: Settings) -> Settings:
 
 
 def _check_address(name: str, value: str) -> None:
-    scheme, host = _scheme_and_host(value)
+    scheme, host = scheme_and_host(value)
     if scheme not in ("http", "https") or not host:
         raise InvalidSettings(f"{name} is {value!r}: it must be an https:// address")
-    if scheme == "http" and not _is_local(value):
+    if scheme == "http" and not is_local(value):
         raise InvalidSettings(f"{name} is {value!r}: plain http is for this machine only, use https://")
-
-
-def _parts(text: str, separator: str = ",") -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(separator) if part.strip())
-
-
-def _durations(text: str) -> tuple[timedelta, ...]:
-    """Parse durations such as `4h, 3d`.
-
-    Raises:
-        ValueError: a part is not a number of hours or days.
-    """
-    units = {"h": timedelta(hours=1), "d": timedelta(days=1)}
-    durations = []
-    for part in _parts(text):
-        found = re.fullmatch(r"(\d{1,4})([hd])", part)
-        if found is None:
-            raise ValueError(part)
-        durations.append(int(found[1]) * units[found[2]])
-    return tuple(durations)
-
-
-def _origin(text: str) -> re.Pattern[str]:
-    """The pattern of an origin; a leading `*` matches one label in front of at least two others.
-
-    Raises:
-        ValueError: it is not such an origin, or plain http of another machine.
-    """
-    found = re.fullmatch(r"(https?)://(\*\.)?([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:\d{1,5})?", text.lower())
-    if found is None or (found[2] and "." not in found[3]) or (found[1] == "http" and not _is_local(text)):
-        raise ValueError(text)
-    port = "" if (found[1], found[4]) in (("https", ":443"), ("http", ":80")) else found[4] or ""
-    label = r"[a-z0-9-]+\." if found[2] else ""
-    return re.compile(f"{found[1]}://{label}{re.escape(found[3] + port)}")
 
 
 def _check_renewals(settings: Settings) -> None:
@@ -303,7 +269,7 @@ def _check_renewals(settings: Settings) -> None:
         ("BILLING_REMIND_BEFORE", settings.remind_before),
     ):
         try:
-            _durations(value)
+            durations(value)
         except ValueError:
             raise InvalidSettings(f"{name} is {value!r}: it must be hours and days such as 4h, 3d, 7d") from None
     try:
@@ -376,24 +342,6 @@ def _check_crm(settings: Settings) -> None:
         require_queries(crm)
     except WrongQuery as error:
         raise InvalidSettings(str(error)) from None
-
-
-def _with_scheme(address: str) -> str:
-    return address if not address or "://" in address else f"https://{address}"
-
-
-def _is_local(address: str) -> bool:
-    _, host = _scheme_and_host(address)
-    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
-
-
-def _scheme_and_host(address: str) -> tuple[str, str]:
-    """Both empty where it is not a URL."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "", ""
-    return parts.scheme, parts.hostname or ""
 
 
 def _pem(value: str) -> str:

@@ -23,7 +23,8 @@ CREATE TABLE {0}.users_user
   (id int, first_name text, last_name text, email text, is_staff boolean, is_active boolean);
 CREATE TABLE {0}.authtoken_token (key text, user_id int);
 INSERT INTO {0}.users_user VALUES
-  (1, 'Nino', 'Beridze', 'nino@{0}.example', true, true), (2, 'Gio', '', '', false, true), (3, 'X', '', '', true, false);
+  (1, 'Nino', 'Beridze', 'nino@{0}.example', true, true),
+  (2, 'Gio', '', '', false, true), (3, 'X', '', '', true, false);
 INSERT INTO {0}.authtoken_token VALUES ('{0}-admin', 1), ('{0}-member', 2), ('{0}-left', 3), ('shared', 2);
 """
 
