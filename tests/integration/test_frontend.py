@@ -157,6 +157,7 @@ async def test_an_ended_subscription_still_shows_what_there_was_so_that_it_can_b
         "ended",
     )
     assert not any(me["features"].values())
+    assert (await client.get("/api/subscription/features/available/")).body["agent_count"] == 5
     assert me["subscription"]["monthly_cost"] == 110.0
 
 
@@ -199,6 +200,10 @@ async def test_a_feature_is_added(bank: Bank, client: Client) -> None:
         },
     )  # fmt: skip
     assert (added["prorated_cost"], added["new_monthly_cost"]) == (135.0, 135.0)
+    assert added["message"] == "Pay 135.00 GEL to add Reports now."
+    later = await client.post("/api/subscription/features/add/", {"feature_id": 7, "charge_immediately": False})
+    assert later.body["message"].startswith("E-mail is added from 20")
+    await client.post("/api/upgrade/cancel-scheduled/")
     success, failed = await bank.returns(answer.body["order_id"])
     assert success.endswith("/settings/subscription?feature_added=success")
     assert failed.endswith("/settings/subscription?feature_added=failed")

@@ -84,7 +84,7 @@ async def test_the_screens_of_a_customer(frontend: Frontend) -> None:
 
     await frontend.open("settings")
     lines = (await frontend.text()).splitlines()
-    assert lines[0] == "Knowledge base, Tickets, Users and permissions, WhatsApp"
+    assert lines[0] == "Knowledge base, Tickets, Users and permissions, WhatsApp"  # all that are selected
     assert lines[1] == "110.00 GEL for 5 agents, paid"
     assert {"0 of 5 users", "10500", "0.0 of 5 GB", "users 0% ok", "tickets: 12.00", "users: 0.00"} <= set(lines)
     assert lines[-1] == "active"

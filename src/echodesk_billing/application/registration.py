@@ -121,11 +121,14 @@ class Register:
                 expires_at=now + self._reserved_for,
             )
             uow.registrations.add(registration)
+            order.pays_until = offers.pays_until(subscription, purchase, order.created_at)
             return order, is_new
 
         order, is_new = await self._storage.transact(work)
         log_created(order)
-        return await submit_order(self._submission, order, is_new=is_new)
+        placed = await submit_order(self._submission, order, is_new=is_new)
+        placed.pays_until = order.pays_until
+        return placed
 
     def _repeats(self, uow: UnitOfWork, order: Order, applicant: Applicant, payload: bytes) -> bool:
         """Whether a registration request equals the one that created `order`.

@@ -204,7 +204,7 @@ def plan(catalogue: Catalogue, selection: Selection, currency: Currency, kept: S
     for item in features:
         limits = limits.plus(item.limits)
     return Plan(
-        name=", ".join(item.name for item in items),
+        name=", ".join(item.name for item in items if not item.is_required) or items[0].name,
         selection=selection,
         catalogue_version=catalogue.version,
         price=price,

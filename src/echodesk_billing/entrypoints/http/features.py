@@ -17,7 +17,7 @@ from echodesk_billing.domain.money import Currency
 from echodesk_billing.entrypoints.http.calls import Call, Route
 from echodesk_billing.entrypoints.http.common import Id, Nothing, as_text, in_gel
 from echodesk_billing.entrypoints.http.messages import say
-from echodesk_billing.entrypoints.http.upgrades import change_message
+from echodesk_billing.entrypoints.http.upgrades import replaced_message
 from echodesk_billing.ports.access import Scope
 
 
@@ -66,7 +66,7 @@ class AvailableFeatures(Struct, frozen=True, kw_only=True):
 
 
 def _seats(view: SubscriptionView) -> int:
-    return view.plan.selection.seats if view.plan else view.catalogue.seats.fewest
+    return view.last_plan.selection.seats if view.last_plan else view.catalogue.seats.fewest
 
 
 def _on_sale(feature: Feature, view: SubscriptionView, language: str) -> AvailableFeature:
@@ -241,7 +241,7 @@ class FeatureAdded(Struct, frozen=True, kw_only=True):
             requires_authentication=order is not None,
             payment_url=order.payment_url if order else None,
             order_id=order.id if order else None,
-            message=change_message(changed, language),
+            message=_added_message(feature, changed, language),
             feature=FeatureName.of(feature),
             prorated_cost=order.amount.amount if order else Decimal("0.00"),
             new_monthly_cost=preview.plan.monthly_price.amount,
@@ -250,6 +250,17 @@ class FeatureAdded(Struct, frozen=True, kw_only=True):
             extra_days=preview.extra_days,
             effective_date=preview.effective_at,
         )
+
+
+def _added_message(feature: Item, changed: Changed, language: str) -> str:
+    """What adding a feature leads to, with the changes it replaces."""
+    zone, preview = changed.time_zone, changed.preview
+    replaced = replaced_message(preview, zone, language)
+    if changed.order is not None:
+        return say(language, "feature_pay_now", amount=changed.order.amount, feature=feature.name) + replaced
+    day = local_date(preview.effective_at, zone)
+    price = preview.plan.monthly_price
+    return say(language, "feature_added", feature=feature.name, day=day, amount=price) + replaced
 
 
 class FeatureRemoved(Struct, frozen=True, kw_only=True):

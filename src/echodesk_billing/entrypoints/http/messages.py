@@ -28,6 +28,14 @@ _TEXTS = {
         "{plan} starts on {day}, at {amount} a month.",
         "„{plan}“ ამოქმედდება {day}-დან, ფასი თვეში: {amount}.",
     ),
+    "feature_pay_now": (
+        "Pay {amount} to add {feature} now.",
+        "გადაიხადეთ {amount}, რომ „{feature}“ ახლავე დაემატოს.",
+    ),
+    "feature_added": (
+        "{feature} is added from {day}. From then on the subscription costs {amount} a month.",
+        "„{feature}“ დაემატება {day}-დან. მას შემდეგ გამოწერის ფასი თვეში იქნება {amount}.",
+    ),
     "feature_removed": (
         "{feature} is removed from {day}. From then on the subscription costs {amount} a month.",
         "„{feature}“ გაითიშება {day}-დან. მას შემდეგ გამოწერის ფასი თვეში იქნება {amount}.",

@@ -222,7 +222,7 @@ def _limits(plan: Plan | None) -> MyLimits:
 
 
 def _scheduled(subscription: Subscription, view: SubscriptionView) -> ScheduledChange | None:
-    change = subscription.next_change
+    change = subscription.next_change if subscription.is_running else None
     if change is None:
         return None
     effective_at, plan = change

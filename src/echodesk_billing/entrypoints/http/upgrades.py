@@ -144,14 +144,18 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
 def change_message(changed: Changed, language: str = "en") -> str:
     """The message about a change."""
     plan, zone = changed.preview.plan, changed.time_zone
-    replaced = "".join(
-        say(language, "replaced", plan=one.name, day=local_date(starts, zone))
-        for one, starts in changed.preview.replaces
-    )
+    replaced = replaced_message(changed.preview, zone, language)
     if changed.order is not None:
         return say(language, "pay_now", amount=changed.order.amount, plan=plan.name) + replaced
     day = local_date(changed.preview.effective_at, zone)
     return say(language, "scheduled", plan=plan.name, day=day, amount=plan.monthly_price) + replaced
+
+
+def replaced_message(preview: Preview, time_zone: str, language: str) -> str:
+    """The message about the scheduled changes that a change replaces; empty where there are none."""
+    return "".join(
+        say(language, "replaced", plan=one.name, day=local_date(starts, time_zone)) for one, starts in preview.replaces
+    )
 
 
 def replaced_changes(preview: Preview) -> list[ReplacedChange]:
