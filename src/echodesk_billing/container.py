@@ -26,6 +26,7 @@ from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.checkup import CheckUp
 from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
@@ -144,6 +145,7 @@ class Container(containers.DeclarativeContainer):
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
     links = providers.Singleton(FernetVault, settings.provided.link_keys)
     views = providers.Singleton(Views, storage, clock, usage, printer, links)
+    checkup = providers.Singleton(CheckUp, storage, gateway)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
     use_cases = providers.Singleton(

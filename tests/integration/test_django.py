@@ -290,6 +290,7 @@ async def test_the_commands_work(project: Project) -> None:
 
     assert await project.do(lambda: run("billing_migrate")) == "nothing to do\n"
     assert "renewed" in await project.do(lambda: run("billing_work_once"))
+    assert "bank: good" in await project.do(lambda: run("billing_check"))
     assert "reconciled" in await project.do(lambda: run("billing_reconcile"))
 
 

@@ -27,7 +27,7 @@ from echodesk_billing.entrypoints.cli.terminal import (
     show,
     table_of,
 )
-from echodesk_billing.ports.gateway import GatewayError, require_configured
+from echodesk_billing.ports.gateway import require_configured
 from echodesk_billing.settings import Settings
 
 commands = typer.Typer()
@@ -234,20 +234,7 @@ def check(as_json: AsJson = False) -> None:
 
     async def run() -> dict[str, str | None]:
         async with open_container(settings) as container:
-            found: dict[str, str | None] = {"configuration": None, "database": await container.storage().problem()}
-            try:
-                await container.gateway().check_credentials()
-                found["bank"] = None
-            except GatewayError as error:
-                found["bank"] = str(error)
-            if found["database"] is None:
-                waiting = await container.storage().read(lambda uow: uow.orders.needing_attention(100))
-                ids = ", ".join(order.id for order in waiting)
-                found["attention"] = f"{len(waiting)} order(s) need attention: {ids}" if waiting else None
-                stuck = await container.storage().read(lambda uow: uow.subscriptions.never_due(100))
-                names = ", ".join(stuck)
-                found["due"] = f"no worker will process {len(stuck)} subscription(s): {names}" if stuck else None
-            return found
+            return await container.checkup().run()
 
     found = asyncio.run(run())
 
