@@ -7,6 +7,8 @@ import io
 import json
 import os
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -292,6 +294,25 @@ async def test_the_commands_work(project: Project) -> None:
     assert "renewed" in await project.do(lambda: run("billing_work_once"))
     assert "bank: good" in await project.do(lambda: run("billing_check"))
     assert "reconciled" in await project.do(lambda: run("billing_reconcile"))
+
+
+async def test_the_command_line_runs_with_the_settings_of_the_project(project: Project, tmp_path: Path) -> None:
+    project_settings = "from tests.integration.django_project.settings import *\nECHODESK_BILLING = "
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "DJANGO_SETTINGS_MODULE": "theirs"}
+
+    def manage(settings: object, *arguments: str) -> tuple[int, str]:
+        (tmp_path / "theirs.py").write_text(f"{project_settings}{settings!r}\n")
+        command = (sys.executable, "-B", "-m", "django", "billing", *arguments)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    database = f"sqlite:///{tmp_path}/theirs.sqlite3"
+    assert manage({"DATABASE_URL": database}, "migrate")[0] == 0
+    assert manage({"DATABASE_URL": database}, "order", "list", "--json") == (0, "[]\n")
+    assert manage(["no dictionary"], "order", "list")[0] == 2
+    code, printed = manage({"DATABASE_URL": database, "BILLING_GRACE_DAYS": 99}, "order", "list")
+    assert code == 2
+    assert printed.startswith("BILLING_GRACE_DAYS is '99'")
 
 
 async def test_a_worker_delivers_events_to_the_receivers_of_the_project(project: Project, workspace: Path) -> None:

@@ -52,7 +52,7 @@ def billing_settings() -> Settings:
         InvalidSettings: a variable is invalid or missing.
     """
     file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return load_settings({**file, **os.environ, **_variables()})
+    return load_settings({**file, **os.environ, **variables()})
 
 
 def options() -> Options:
@@ -79,10 +79,14 @@ def _given() -> Mapping[str, Any]:
     return given
 
 
-def _variables() -> dict[str, str]:
-    """The variables among the settings; lists are joined with commas."""
-    variables = {name: value for name, value in _given().items() if name not in DEFAULTS and value is not None}
-    return {name: _text(value) for name, value in variables.items()}
+def variables() -> dict[str, str]:
+    """The variables among the settings; lists are joined with commas.
+
+    Raises:
+        InvalidSettings: the settings are not a dictionary.
+    """
+    given = {name: value for name, value in _given().items() if name not in DEFAULTS and value is not None}
+    return {name: _text(value) for name, value in given.items()}
 
 
 def _text(value: object) -> str:
