@@ -48,9 +48,13 @@ def with_scheme(address: str) -> str:
 
 
 def is_local(address: str) -> bool:
-    """Whether an address is of this machine."""
+    """Whether an address is of this machine. `localhost` and the names under it are (RFC 6761)."""
     _, host = scheme_and_host(address)
-    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+    return (
+        host in ("localhost", "::1")
+        or host.endswith(".localhost")
+        or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+    )
 
 
 def scheme_and_host(address: str) -> tuple[str, str]:

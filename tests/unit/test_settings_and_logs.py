@@ -26,6 +26,14 @@ def test_without_any_setting_it_starts_on_this_machine() -> None:
     assert settings.database_url == "sqlite:///var/billing.sqlite3"
 
 
+def test_plain_http_is_for_this_machine_and_its_names() -> None:
+    for host in ("localhost:8080", "acme.crm.localhost", "127.0.0.1"):
+        assert load_settings({"API_DOMAIN": f"http://{host}"}).api_domain == f"http://{host}"
+    for host in ("notlocalhost", "localhost.example", "127.0.0.1.example"):
+        with pytest.raises(InvalidSettings, match="plain http"):
+            load_settings({"API_DOMAIN": f"http://{host}"})
+
+
 def test_https_is_added_to_the_public_address() -> None:
     assert load_settings(PRODUCTION).callback_url == "https://api.echodesk.ge/api/payments/webhook/"
 

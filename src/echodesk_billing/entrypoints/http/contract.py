@@ -86,7 +86,7 @@ class Contract:
                 "http.answered",
                 method=request.method,
                 path=request.path,
-                status=response.status,
+                status=int(response.status),
                 milliseconds=round(seconds * 1000, 1),
             )
         response.headers = {**_HEADERS, **self._cors.headers(request), **response.headers, "X-Request-ID": request_id}

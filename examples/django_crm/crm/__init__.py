@@ -1,0 +1,1 @@
+"""A small CRM with a schema per tenant that sells subscriptions."""

@@ -1,0 +1,1 @@
+"""The tenants of the CRM, and what billing tells about them."""

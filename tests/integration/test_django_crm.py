@@ -1,0 +1,179 @@
+"""examples/django_crm under gunicorn with forked workers, and a worker beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from attrs import Factory, define
+from cryptography.fernet import Fernet
+
+from tests.integration.parts import ROOT, Bank, Process, clean_environment, free_port, running_bank
+from tests.integration.test_docs import run
+
+SCRIPTS = Path(sys.executable).parent
+WITHIN_SECONDS = 30
+
+
+@define
+class Crm:
+    """The CRM of the example, running."""
+
+    url: str
+    bank: Bank
+    database_url: str
+    tokens: dict[str, str] = Factory(dict)
+
+    async def call(self, host: str, path: str, user: str = "", body: Any = None) -> tuple[int, Any]:
+        """One call at a tenant's host, by one of the users that were printed; gives status and answer."""
+        token = self.tokens.get(f"{host} {user}", user)
+        headers = {
+            "Host": f"{host}.crm.localhost".lstrip("."),
+            **({"Authorization": f"Token {token}"} if token else {}),
+        }
+        method = "GET" if body is None else "POST"
+        async with self.bank.http.request(method, f"{self.url}{path}", json=body, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    async def wait_for(self, expected: Any, host: str, path: str, user: str) -> None:
+        """Wait until a call answers so."""
+        seen = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WITHIN_SECONDS):
+                while seen != expected:
+                    seen = await self.call(host, path, user)
+                    await asyncio.sleep(0.05)
+        assert seen == expected
+
+    async def pay(self, order_id: str) -> None:
+        """The customer pays, and the bank calls the public host."""
+        (order,) = await self.bank.orders(order_id)
+        await self.bank.pay(order["order_id"])
+        assert await self.bank.answered(order["order_id"]) == [200]
+
+
+def manage_commands(readme: Path) -> list[str]:
+    """The commands of the README from the first of `manage.py` to the worker, with this interpreter."""
+    console = readme.read_text().partition("```console\n")[2].partition("```")[0]
+    lines = [
+        line.removeprefix("$ ") for line in console.splitlines() if "pip install" not in line and "curl" not in line
+    ]
+    return [line.replace("python ", f"{sys.executable} -W ignore ", 1) for line in lines]
+
+
+@pytest.fixture(scope="module")
+async def crm(workspace: Path, new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Crm]:
+    """The example, prepared by the commands of its README."""
+    folder = workspace / "django_crm"
+    shutil.copytree(ROOT / "examples" / "django_crm", folder, ignore=shutil.ignore_patterns("__pycache__", "bank.pem"))
+    port, database_url = free_port(), await new_database()
+    async with running_bank(workspace / "crm-bank.log") as bank:
+        environment = clean_environment(
+            {
+                "CRM_DATABASE_URL": database_url,
+                "BANK": bank.url,
+                "BILLING_CLOCK_URL": f"{bank.url}/sandbox/clock",
+                "API_DOMAIN": f"http://127.0.0.1:{port}",
+                "BILLING_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+                "BILLING_WORK_EVERY_SECONDS": "0.2",
+                "ACCESS_CACHE_SECONDS": "0",
+                "DJANGO_SETTINGS_MODULE": "crm.settings",
+                "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
+            }
+        )
+        (folder / "bank.pem").write_text(await bank.control("GET", "public-key"))
+        *prepare, serve, work = manage_commands(folder / "README.md")
+        printed = [await run(command, environment, folder) for command in prepare][-1]
+        tokens = [line.split() for line in printed.splitlines() if ".crm.localhost " in line]
+        crm = Crm(f"http://127.0.0.1:{port}", bank, database_url)
+        crm.tokens = {f"{host.partition('.')[0]} {user}": token for host, user, token in tokens}
+        serve = serve.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+        processes = [await started(command, environment, folder) for command in (serve, work)]
+        try:
+            async with asyncio.timeout(WITHIN_SECONDS):
+                while True:
+                    with suppress(aiohttp.ClientConnectionError):
+                        await crm.call("acme", "/api/me/")
+                        break
+                    await asyncio.sleep(0.05)
+            yield crm
+        finally:
+            codes = [await asyncio.wait_for(process.stop(), 15) for process in processes]
+        assert codes == [0, 0], [process.printed for process in processes]
+
+
+async def started(command: str, environment: dict[str, str], folder: Path) -> Process:
+    """Start a command, with its output in a file."""
+    output = folder / f"{Path(command.split(maxsplit=1)[0]).name}.log"
+    with output.open("wb") as log:
+        child = await asyncio.create_subprocess_shell(
+            f"exec {command}", cwd=folder, env=environment, stdout=log, stderr=log
+        )
+    return Process(child, output)
+
+
+async def test_a_tenant_buys_a_feature_is_suspended_and_comes_back(crm: Crm) -> None:
+    wanted = {"features": ["telephony"], "agent_count": 2, "save_card": False}
+    assert (await crm.call("acme", "/api/calls/", "admin"))[0] == 403
+    assert (await crm.call("acme", "/api/payments/create/", "member", wanted))[0] == 403
+    assert (await crm.call("acme", "/api/payments/create/", "", wanted))[0] == 401
+    assert (await crm.call("tea-house", "/api/payments/create/", crm.tokens["acme admin"], wanted))[0] == 401
+
+    status, order = await crm.call("acme", "/api/payments/create/", "admin", wanted)
+    assert (status, order["amount"]) == (200, 24.0)
+    await crm.pay(order["order_id"])
+    for user in ("admin", "member"):
+        await crm.wait_for((200, {"calls": []}), "acme", "/api/calls/", user)
+    assert (await crm.call("tea-house", "/api/calls/", "admin"))[0] == 403
+    assert (await crm.call("tea-house", f"/api/payments/status/{order['order_id']}/", "admin"))[0] == 404
+
+    await crm.bank.control("POST", "clock", {"advance": 32 * 86_400})
+    await crm.bank.control("POST", "clock", {"advance": 20 * 86_400})
+    suspended = {"user": "admin@acme.example", "suspended": True}
+    await crm.wait_for((200, suspended), "acme", "/api/me/", "admin")
+    assert (await crm.call("acme", "/api/calls/", "admin"))[0] == 403
+
+    _, order = await crm.call("acme", "/api/payments/reactivate/", "admin", {})
+    await crm.pay(order["order_id"])
+    await crm.wait_for((200, {**suspended, "suspended": False}), "acme", "/api/me/", "admin")
+    await crm.wait_for((200, {"calls": []}), "acme", "/api/calls/", "admin")
+
+
+async def test_a_tenant_that_registers_and_pays_is_provisioned_with_its_administrator(crm: Crm) -> None:
+    form = {
+        "company_name": "New Shop LLC",
+        "domain": "new-shop",
+        "admin_email": "nino@new-shop.example",
+        "admin_first_name": "Nino",
+        "admin_last_name": "Beridze",
+        "admin_password": "pbkdf2_sha256$1$salt$hash",
+        "preferred_language": "ka",
+        "feature_ids": [1],
+        "agent_count": 1,
+    }
+    status, order = await crm.call("", "/api/register-with-payment/", "", form)
+    assert status == 201, order
+    await crm.pay(order["order_id"])
+    connection = await asyncpg.connect(crm.database_url)
+    found = None
+    try:
+        async with asyncio.timeout(WITHIN_SECONDS):
+            while found is None:
+                with suppress(asyncpg.PostgresError):
+                    found = await connection.fetchrow(
+                        "SELECT key, password FROM new_shop.authtoken_token JOIN new_shop.auth_user ON id = user_id"
+                    )
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+    assert found["password"] == form["admin_password"]
+    await crm.wait_for((200, {"calls": []}), "new-shop", "/api/calls/", found["key"])
