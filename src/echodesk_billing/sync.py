@@ -7,6 +7,7 @@ import contextlib
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -60,6 +61,7 @@ class Billing:
         self._usage = usage
         self._lock = threading.Lock()
         self._running: _Running | None = None
+        _open.add(self)
         self._handlers: list[tuple[type[Event], Handler[Any]]] = []
 
     @classmethod
@@ -179,3 +181,16 @@ class Billing:
         for kind, handler in self._handlers:
             face.on(kind, handler)
         return _Running(os.getpid(), loop, thread, face, stack)
+
+
+_open: weakref.WeakSet[Billing] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """In the child: a lock that a thread of the parent held is nobody's now."""
+    for one in _open:
+        one._lock = threading.Lock()  # noqa: SLF001 - ours
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

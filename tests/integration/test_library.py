@@ -40,12 +40,14 @@ from echodesk_billing import (
     SplitPart,
     StorageUnavailable,
     Usage,
+    load_settings,
 )
+from echodesk_billing.container import open_container
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.sync import Billing as SyncBilling
 from tests.builders import catalogue
 from tests.integration.conftest import service_environment
-from tests.integration.parts import Bank
+from tests.integration.parts import Bank, prepare, run_python
 
 
 @pytest.fixture
@@ -280,6 +282,49 @@ class TwoUsers:
 
     async def usage(self, tenant_id: str) -> Usage:
         return Usage(users=2 if tenant_id == "acme" else 0)
+
+
+FORKS = """
+import os, threading
+from echodesk_billing import load_settings
+from echodesk_billing.sync import Billing
+
+def buy(name):
+    print(name, billing.checkout(tenant_id=name, package_id=1).state.value, flush=True)
+
+def fork(name):
+    child = os.fork()
+    if child == 0:
+        buy(name)
+        os._exit(0)
+    return child
+
+billing = Billing.open(load_settings())
+buy("before")
+children = [fork("one"), fork("two")]
+with billing._lock:  # as a thread that starts billing has it
+    children.append(fork("three"))
+codes = [os.waitpid(child, 0)[1] for child in children]
+buy("after")
+billing.close()
+print(codes)
+"""
+
+
+async def test_processes_that_are_forked_while_billing_runs_have_their_own_connections(
+    bank: Bank, new_database: Callable[[], Awaitable[str]], tmp_path: Path
+) -> None:
+    environment = await service_environment(bank, await new_database(), Signer())
+    settings = load_settings(environment)
+    async with open_container(settings) as container:
+        await prepare(container, settings)
+    process = await run_python(tmp_path / "forks.log", environment, FORKS)
+    await asyncio.wait_for(process.process.wait(), 60)
+    printed = [line for line in process.printed.splitlines() if "[info" not in line and not line.startswith("{")]
+    assert sorted(printed) == [
+        *("[0, 0, 0]", "after processing", "before processing", "one processing", "three processing"),
+        "two processing",
+    ]
 
 
 async def test_usage_comes_from_the_crm(environment: dict[str, str]) -> None:

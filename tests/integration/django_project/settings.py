@@ -13,7 +13,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
-    *(["rest_framework"] if os.environ.get("WITH_REST_FRAMEWORK", "1") == "1" else []),
+    *(["rest_framework", "drf_spectacular"] if os.environ.get("WITH_REST_FRAMEWORK", "1") == "1" else []),
     "echodesk_billing.django",
 ]
 MIDDLEWARE = [
@@ -33,5 +33,15 @@ DATABASES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"]}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "echodesk_billing.django.spectacular.add_billing",
+    ],
+}
 ECHODESK_BILLING = {"BILLING_PRODUCT_NAME": "EchoDesk"}
