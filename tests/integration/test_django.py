@@ -285,15 +285,19 @@ def test_settings_that_are_wrong_are_named_by_the_checks(project: Project) -> No
 async def test_the_commands_work(project: Project) -> None:
     from django.core.management import call_command
 
+    from echodesk_billing.django import billing
+
     def run(*command: str) -> str:
         output = io.StringIO()
         call_command(*command, stdout=output)
         return output.getvalue()
 
+    running = await project.do(billing()._here)
     assert await project.do(lambda: run("billing_migrate")) == "nothing to do\n"
     assert "renewed" in await project.do(lambda: run("billing_work_once"))
     assert "bank: good" in await project.do(lambda: run("billing_check"))
     assert "reconciled" in await project.do(lambda: run("billing_reconcile"))
+    assert billing()._running is running  # other threads of a Celery worker go on using it
 
 
 async def test_the_command_line_runs_with_the_settings_of_the_project(project: Project, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from echodesk_billing.django import billing
+from echodesk_billing.django.runtime import Runtime
 from echodesk_billing.domain.errors import BillingError
 
 
@@ -17,13 +17,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run the command."""
-        library = billing()
         try:
-            found = library.reconcile()
+            with Runtime().billing as library:  # its own: other threads may be using `billing()`
+                found = library.reconcile()
         except BillingError as error:
             raise CommandError(str(error)) from None
-        finally:
-            library.close()
         for one in found:
             self.stdout.write(str(one))
         self.stdout.write(f"{len(found)} reconciled")
