@@ -34,7 +34,8 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
 CRM_TENANT_SQL = (
-    "SELECT schema_name, name, split_part(domain_url, '.', 1) AS subdomain FROM public.tenants_tenant "
+    "SELECT schema_name, name, split_part(domain_url, '.', 1) AS subdomain, preferred_language AS language "
+    "FROM public.tenants_tenant "
     "WHERE is_active AND split_part(domain_url, '.', 1) = split_part(:host, '.', 1)"
 )
 CRM_USER_SQL = (

@@ -12,10 +12,12 @@ from echodesk_billing.adapters.crm_access import CrmAccess
 from echodesk_billing.ports.storage import StorageUnavailable
 
 TABLES = """
-CREATE TABLE public.tenants_tenant (schema_name text, domain_url text, name text, is_active boolean);
+CREATE TABLE public.tenants_tenant (schema_name text, domain_url text, name text, is_active boolean,
+  preferred_language text);
 INSERT INTO public.tenants_tenant VALUES
-  ('acme_ltd', 'acme.echodesk.ge', 'Acme LLC', true), ('globex', 'globex.echodesk.ge', 'Globex', true),
-  ('gone', 'gone.echodesk.ge', 'Gone', false), ('public', 'www.echodesk.ge', 'EchoDesk', true);
+  ('acme_ltd', 'acme.echodesk.ge', 'Acme LLC', true, 'ru'),
+  ('globex', 'globex.echodesk.ge', 'Globex', true, 'ka'), ('gone', 'gone.echodesk.ge', 'Gone', false, 'ka'),
+  ('public', 'www.echodesk.ge', 'EchoDesk', true, 'en');
 """
 SCHEMA = """
 CREATE SCHEMA {0};
@@ -65,6 +67,7 @@ async def test_an_administrator_is_known_at_the_host_of_their_tenant(access: Crm
         full_name="Nino Beridze",
         email="nino@acme_ltd.example",
         subdomain="acme",
+        language="ru",
     )
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -402,6 +403,18 @@ def test_a_schema_of_openapi_3_0_is_refused_with_what_to_set(project: Project) -
 
     with pytest.raises(ImproperlyConfigured, match="OAS_VERSION"):
         add_billing({"openapi": "3.0.3"})
+
+
+def test_names_subdomain_and_language_are_those_of_the_requests_tenant() -> None:
+    from echodesk_billing.django.hooks import names_of_tenant
+
+    def names(host: str, **tenant: str) -> tuple[str, str, str]:
+        return names_of_tenant(SimpleNamespace(tenant=SimpleNamespace(**tenant), get_host=lambda: host))
+
+    known = {"name": "Acme LLC", "domain_url": "acme-shop.echodesk.ge", "preferred_language": "ru"}
+    assert names("api.echodesk.ge", **known) == ("Acme LLC", "acme-shop", "ru")
+    assert names("tea.echodesk.ge:8000") == ("", "tea", "")
+    assert names("127.0.0.1") == names("localhost") == ("", "", "")
 
 
 def test_the_public_urlconf_has_only_what_needs_no_tenant(project: Project) -> None:

@@ -16,6 +16,7 @@ from echodesk_billing import (
     Principal,
     Scope,
 )
+from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.tenant import default_subdomain, subdomain
 from echodesk_billing.domain.errors import InvalidArgument
@@ -117,6 +118,24 @@ async def test_the_subdomain_replaces_tenant_in_return_addresses(world: World) -
     assert untold.request.success_url.startswith("https://acme-shop.echodesk.ge/")
     other = await world.checkout.buy(principal("other_ltd"), Selection(package_id=2))
     assert other.request.success_url.startswith("https://other-ltd.echodesk.ge/")
+
+
+@pytest.mark.parametrize(("told", "language"), [("ru", "ru"), ("", "en"), ("fr", "en")])
+async def test_a_new_customer_has_the_language_of_its_tenant_else_of_its_first_payment(
+    world: World, told: str, language: str
+) -> None:
+    who = evolve(principal("acme_ltd"), language=told)
+    await pay(world, await world.checkout.buy(who, Selection(package_id=2), terms=Terms(language="en")))
+    assert (await world.customers.profile(who)).profile.language == language
+    await world.customers.change_profile(who, {"language": "ka"})
+    await pay(world, await world.checkout.pay_now(who))
+    assert (await world.customers.profile(who)).profile.language == "ka"
+
+
+async def test_a_profile_that_is_changed_before_the_first_payment_has_the_language_of_the_tenant(world: World) -> None:
+    who = evolve(principal("acme_ltd"), language="ru")
+    await world.customers.change_profile(who, {"is_vat_payer": True})
+    assert (await world.customers.profile(who)).profile.language == "ru"
 
 
 async def test_a_subdomain_has_one_customer(world: World) -> None:

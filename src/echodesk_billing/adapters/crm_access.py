@@ -28,7 +28,7 @@ class CrmTokens:
 
     Args:
         database_url: `postgresql://…` of a role that may only read the two queries' tables.
-        tenant_sql: of `:host`, one row: `schema_name`, and optionally `name` and `subdomain`.
+        tenant_sql: of `:host`, one row: `schema_name`, and optionally `name`, `subdomain` and `language`.
         token_sql: of `:token`, with `{schema}` for the tenant's schema, one row: `user_id`, `is_administrator`, and
             optionally `full_name` and `email`.
     """
@@ -102,6 +102,7 @@ def _principal(schema: str, tenant: RowMapping, user: RowMapping) -> Principal:
         full_name=str(user.get("full_name") or ""),
         email=str(user.get("email") or ""),
         subdomain=str(tenant.get("subdomain") or default_subdomain(schema)),
+        language=str(tenant.get("language") or ""),
     )
 
 

@@ -10,7 +10,7 @@ import structlog
 from attrs import evolve
 
 from echodesk_billing.application.errors import CustomerNotFound
-from echodesk_billing.domain.customers.customer import BillingProfile, Customer
+from echodesk_billing.domain.customers.customer import BillingProfile, Customer, known_language
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.customers.tenant import default_subdomain, id_of_subdomain
 from echodesk_billing.domain.customers.tenant import subdomain as check_subdomain
@@ -153,7 +153,7 @@ def customer_of(uow: UnitOfWork, order: Order, at: datetime, applicant: Applican
         subdomain=_own_subdomain(uow, order.tenant_id, applicant.host_label if applicant else order.request.subdomain),
         name=order.request.tenant_name or order.tenant_id,
         profile=BillingProfile(
-            language=applicant.language if applicant else order.request.language,
+            language=applicant.language if applicant else order.request.tenant_language or order.request.language,
             emails=(applicant.admin_email,) if applicant else (),
         ),
         created_at=at,
@@ -167,6 +167,7 @@ def _new(uow: UnitOfWork, who: Principal, at: datetime) -> Customer:
         tenant_id=who.tenant_id,
         subdomain=_own_subdomain(uow, who.tenant_id, who.subdomain),
         name=who.own_name or who.tenant_id,
+        profile=BillingProfile(language=known_language(who.language) or "ka"),
         created_at=at,
     )
 

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.customers.card import Card
+from echodesk_billing.domain.customers.customer import known_language
 from echodesk_billing.domain.errors import InvalidPaymentOption
 from echodesk_billing.domain.masking import mask_email, mask_name
 from echodesk_billing.domain.money import Money
@@ -132,6 +133,7 @@ class PaymentRequestBuilder:
             ttl_minutes=terms.ttl_minutes or self.ttl_minutes,
             tenant_name=buyer.tenant_name,
             subdomain=buyer.subdomain,
+            tenant_language=known_language(buyer.language),
             options=terms.options,
         )
 

@@ -25,7 +25,7 @@ def principal_of(request: HttpRequest, options: Options) -> Principal | None:
     user = _rest_user(request) if HAS_REST_FRAMEWORK else _session_user(request)
     if user is None or not user.is_authenticated or not user.is_active:
         return None
-    name, subdomain = options.names_of_tenant(request)
+    name, subdomain, language = options.names_of_tenant(request)
     may_change = options.is_administrator(user, request)
     return Principal(
         tenant_id=options.tenant_of_request(request) or "",
@@ -35,6 +35,7 @@ def principal_of(request: HttpRequest, options: Options) -> Principal | None:
         full_name=_full_name(user),
         email=getattr(user, "email", "") or "",
         subdomain=subdomain,
+        language=language,
     )
 
 

@@ -31,7 +31,7 @@ class Options:
     Args:
         tenant_of_request: the tenant's id, or None outside of tenants.
         is_administrator: whether a user may buy and change; of the user and the request.
-        names_of_tenant: display name and subdomain of the request's tenant; empty where not known.
+        names_of_tenant: display name, subdomain and language of the request's tenant; empty where not known.
         usage: how much of its plan a tenant uses; None for nothing.
         allow_atomic: whether billing may be called inside `atomic()`.
         access_cache_seconds: how long what a tenant may use is kept in a process.
@@ -39,7 +39,7 @@ class Options:
 
     tenant_of_request: Callable[[Any], str | None]
     is_administrator: Callable[[Any, Any], bool]
-    names_of_tenant: Callable[[Any], tuple[str, str]]
+    names_of_tenant: Callable[[Any], tuple[str, str, str]]
     usage: Any
     allow_atomic: bool
     access_cache_seconds: float

@@ -18,9 +18,13 @@ def is_administrator(user: Any, _request: Any) -> bool:
     return bool(user.is_staff or user.is_superuser)
 
 
-def names_of_tenant(request: Any) -> tuple[str, str]:
-    """Display name and subdomain of the request's tenant; the subdomain is the first label of its domain or host."""
+def names_of_tenant(request: Any) -> tuple[str, str, str]:
+    """Display name, subdomain and language of the request's tenant.
+
+    The subdomain is the first label of its domain or host, the language its `preferred_language`.
+    """
     tenant = getattr(request, "tenant", None)
     host = getattr(tenant, "domain_url", "") or request.get_host().partition(":")[0]
     label, _, rest = host.partition(".")
-    return str(getattr(tenant, "name", "") or ""), label if rest and not label.isdigit() else ""
+    subdomain = label if rest and not label.isdigit() else ""
+    return str(getattr(tenant, "name", "") or ""), subdomain, str(getattr(tenant, "preferred_language", "") or "")

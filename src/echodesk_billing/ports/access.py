@@ -28,6 +28,7 @@ class Principal:
         full_name: for the bank, sent masked.
         email: for the bank, sent masked.
         subdomain: of the tenant's pages, where it is not the tenant's id; empty where it is not known.
+        language: of the tenant, `ka`, `en` or `ru`; empty where it is not known.
     """
 
     tenant_id: str
@@ -37,6 +38,7 @@ class Principal:
     full_name: str = ""
     email: str = ""
     subdomain: str = ""
+    language: str = ""
 
     def allows(self, scope: Scope) -> bool:
         """Whether the user has `scope`: operators have every scope, and write includes read."""

@@ -35,6 +35,11 @@ def require_email(name: str, value: str) -> None:
         raise InvalidSelection(name, f"{value[:50]!r} is not an e-mail address")
 
 
+def known_language(value: str) -> str:
+    """A language of a tenant as its CRM has it; empty where it is none of ours."""
+    return value if value in LANGUAGES else ""
+
+
 def require_language(value: str) -> None:
     """Check a language.
 

@@ -231,6 +231,7 @@ class PaymentRequest:
         ttl_minutes: how long the order stays payable at the bank, 2 to 1440.
         tenant_name: the buyer, as on the invoice.
         subdomain: of the buyer; empty where it is not known.
+        tenant_language: of the buyer, for invoices and mails; empty where it is not known.
         wallet_digest: SHA-256 of the Google Pay token, to detect a repeated request; empty without one.
     """
 
@@ -251,5 +252,6 @@ class PaymentRequest:
     ttl_minutes: int = 15
     tenant_name: str = ""
     subdomain: str = ""
+    tenant_language: str = ""
     wallet_digest: str = ""
     options: PaymentOptions = PaymentOptions()
