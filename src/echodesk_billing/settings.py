@@ -187,6 +187,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return load_keys(self.callback_public_key or built_in_key(self.api_base_url))
 
 
+def process_environment() -> dict[str, str]:
+    """The variables of `.env`, under those of the process."""
+    file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**file, **os.environ}
+
+
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `environment`, or from `.env` and the process's environment where it is None.
 
@@ -194,8 +200,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         InvalidSettings: a variable is invalid or missing.
     """
     if environment is None:
-        file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-        environment = {**file, **os.environ}
+        environment = process_environment()
     names = set(Settings.__struct_encode_fields__)
     chosen = {name: value.strip() for name, value in environment.items() if name in names and value.strip()}
     _refuse_typing_errors(environment, names)

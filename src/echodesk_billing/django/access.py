@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from attrs import frozen
@@ -19,7 +20,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from echodesk_billing.django.runtime import runtime
 
 MOST_TENANTS = 10_000
-PAYMENT_REQUIRED = 402
 _View = Callable[..., HttpResponse]
 
 
@@ -68,7 +68,7 @@ def require_active_subscription(view: _View | None = None, *, feature: str = "")
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not _may(request, feature):
-            return JsonResponse({"error": _message(feature)}, status=PAYMENT_REQUIRED)
+            return JsonResponse({"error": _message(feature)}, status=HTTPStatus.PAYMENT_REQUIRED)
         return view(request, *args, **kwargs)
 
     return guarded

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
-from dotenv import dotenv_values
 
-from echodesk_billing.settings import InvalidSettings, Settings, load_settings
+from echodesk_billing.settings import InvalidSettings, Settings, load_settings, process_environment
 
 NAME = "ECHODESK_BILLING"
 DEFAULTS: Mapping[str, Any] = {
@@ -51,8 +49,7 @@ def billing_settings() -> Settings:
     Raises:
         InvalidSettings: a variable is invalid or missing.
     """
-    file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return load_settings({**file, **os.environ, **variables()})
+    return load_settings({**process_environment(), **variables()})
 
 
 def options() -> Options:

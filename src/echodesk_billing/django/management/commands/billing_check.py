@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from echodesk_billing.container import open_container
 from echodesk_billing.django.conf import billing_settings
-from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.django.management.base import BillingCommand
 
 
-class Command(BaseCommand):
+class Command(BillingCommand):
     """Check configuration, database and bank; `manage.py check` looks at the settings only."""
 
     help = "Check configuration, database and bank, and say how to fix problems."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run the command."""
-        try:
-            found = asyncio.run(_check())
-        except BillingError as error:
-            raise CommandError(str(error)) from None
+        found = asyncio.run(_check())
         for what, problem in found.items():
             self.stdout.write(f"{what}: {problem or 'good'}")
         if any(found.values()):

@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from echodesk_billing.container import open_container
 from echodesk_billing.django.conf import billing_settings
-from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.django.management.base import BillingCommand
 from echodesk_billing.entrypoints.server.serving import prepare_queue
 
 
-class Command(BaseCommand):
+class Command(BillingCommand):
     """Migrate the tables of billing, and those of its workers where the extra [worker] is installed."""
 
     help = "Create or migrate the tables of billing."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run the command."""
-        try:
-            applied = asyncio.run(_migrate())
-        except BillingError as error:
-            raise CommandError(str(error)) from None
+        applied = asyncio.run(_migrate())
         self.stdout.write(f"applied {', '.join(applied)}" if applied else "nothing to do")
 
 

@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from echodesk_billing.container import open_container
 from echodesk_billing.django.conf import billing_settings
+from echodesk_billing.django.management.base import BillingCommand
 from echodesk_billing.django.signals import send
-from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
 from echodesk_billing.entrypoints.server.serving import until_stopped, working
 
 
-class Command(BaseCommand):
+class Command(BillingCommand):
     """A worker: renews subscriptions, reconciles payments and delivers events until stopped. Run it beside Celery."""
 
     help = "Renew subscriptions, reconcile payments and deliver events until stopped."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run the command."""
-        try:
-            asyncio.run(self._work())
-        except BillingError as error:
-            raise CommandError(str(error)) from None
+        asyncio.run(self._work())
 
     async def _work(self) -> None:
         settings = billing_settings()

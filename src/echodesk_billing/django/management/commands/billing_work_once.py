@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
+from echodesk_billing.django.management.base import BillingCommand
 from echodesk_billing.django.runtime import Runtime
-from echodesk_billing.domain.errors import BillingError
 
 
-class Command(BaseCommand):
+class Command(BillingCommand):
     """What a worker does, once: for cron or Celery beat. Runs that overlap do nothing twice."""
 
     help = "Renew, reconcile and deliver what is due now, and stop."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run the command."""
-        try:
-            with Runtime().billing as library:  # its own: other threads may be using `billing()`
-                reconciled = library.reconcile()
-                renewed = library.renew()
-                delivered = library.deliver_events()
-        except BillingError as error:
-            raise CommandError(str(error)) from None
+        with Runtime().billing as library:  # its own: other threads may be using `billing()`
+            reconciled = library.reconcile()
+            renewed = library.renew()
+            delivered = library.deliver_events()
         self.stdout.write(f"{len(reconciled)} reconciled, {len(renewed)} renewed, {delivered} events delivered")
