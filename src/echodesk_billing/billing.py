@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from echodesk_billing.adapters.handlers import Handler
 from echodesk_billing.adapters.jobs.loop import keep
-from echodesk_billing.container import open_container
+from echodesk_billing.container import open_ready_container
 from echodesk_billing.domain.errors import BillingError, InvalidArgument
 from echodesk_billing.domain.events import Event
 from echodesk_billing.entrypoints.contract import contract
@@ -23,7 +23,6 @@ from echodesk_billing.face.payments import Payments
 from echodesk_billing.face.registrations import Registrations
 from echodesk_billing.face.subscriptions import Subscriptions
 from echodesk_billing.face.tokens import Tokens
-from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.ports.usage import UsageMeter
 from echodesk_billing.settings import Settings, load_settings
 
@@ -58,11 +57,9 @@ class Billing(Payments, Subscriptions, Cards, Registrations, Accounts, Operation
             StorageUnavailable: the database cannot be used; the message says why.
         """
         chosen = settings if isinstance(settings, Settings) else load_settings(settings)
-        async with open_container(chosen) as container:
+        async with open_ready_container(chosen) as container:
             if usage is not None:
                 container.usage.override(usage)
-            if problem := await container.storage().problem():
-                raise StorageUnavailable(problem)
             billing = cls(container)
             delivery = asyncio.create_task(keep("delivery", billing._deliver_for_ever))
             try:

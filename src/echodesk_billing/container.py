@@ -46,6 +46,7 @@ from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.ports.access import Access
 from echodesk_billing.ports.clock import Clock
+from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import Settings
 
 
@@ -206,3 +207,16 @@ async def open_container(settings: Settings, *, migrate: bool = True) -> AsyncIt
             await storage.close()
             if isinstance(access := container.access(), CrmAccess):
                 await access.close()
+
+
+@asynccontextmanager
+async def open_ready_container(settings: Settings) -> AsyncIterator[Container]:
+    """`open_container`, once the database has all its tables.
+
+    Raises:
+        StorageUnavailable: the database cannot be used; the message says why.
+    """
+    async with open_container(settings) as container:
+        if problem := await container.storage().problem():
+            raise StorageUnavailable(problem)
+        yield container

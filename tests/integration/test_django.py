@@ -301,6 +301,19 @@ async def test_the_commands_work(project: Project) -> None:
     assert billing()._running is running  # other threads of a Celery worker go on using it
 
 
+@pytest.mark.parametrize("command", ["work", "work_once", "migrate", "check", "reconcile"])
+async def test_a_command_without_its_database_ends_with_a_line(project: Project, command: str) -> None:
+    from django.core.management import CommandError, call_command
+    from django.test import override_settings
+
+    def run() -> None:
+        with override_settings(ECHODESK_BILLING={"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}):
+            call_command(f"billing_{command}", stdout=io.StringIO())
+
+    with pytest.raises(CommandError):
+        await project.do(run)
+
+
 async def test_the_command_line_runs_with_the_settings_of_the_project(project: Project, tmp_path: Path) -> None:
     project_settings = "from tests.integration.django_project.settings import *\nECHODESK_BILLING = "
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "DJANGO_SETTINGS_MODULE": "theirs"}

@@ -18,12 +18,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from echodesk_billing.container import Container, open_container
+from echodesk_billing.container import Container, open_ready_container
 from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.entrypoints.server.serving import fastest_loop
 from echodesk_billing.logs import configure_logs
 from echodesk_billing.ports.access import Principal, Scope
-from echodesk_billing.ports.storage import StorageUnavailable
 from echodesk_billing.settings import Settings, load_settings
 
 FAILED = 1
@@ -91,9 +90,7 @@ def run_command(work: Callable[[Container, Settings], Coroutine[Any, Any, int | 
     settings = configured_settings()
 
     async def run() -> int | None:
-        async with open_container(settings) as container:
-            if problem := await container.storage().problem():
-                raise StorageUnavailable(problem)
+        async with open_ready_container(settings) as container:
             return await work(container, settings)
 
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from echodesk_billing.container import open_container
+from echodesk_billing.container import open_ready_container
 from echodesk_billing.django.conf import billing_settings
 from echodesk_billing.django.management.base import BillingCommand
 from echodesk_billing.django.signals import send
@@ -24,7 +24,7 @@ class Command(BillingCommand):
 
     async def _work(self) -> None:
         settings = billing_settings()
-        async with open_container(settings) as container:
+        async with open_ready_container(settings) as container:
             container.delivery().on(Event, send)
             async with working(container, settings):
                 self.stdout.write("ready")
