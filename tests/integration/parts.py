@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 from attrs import Factory, define
+from playwright.async_api import Browser, Page
 
 from echodesk_billing import Settings
 from echodesk_billing.container import Container
@@ -77,6 +79,27 @@ class Process:
                 if self.process.returncode is not None:
                     raise AssertionError(f"it ended with {self.process.returncode}:\n{self.printed}")
                 await asyncio.sleep(0.02)
+
+    async def listening(self, port: int) -> None:
+        """Wait until it takes connections."""
+        async with asyncio.timeout(START_WITHIN_SECONDS):
+            while True:
+                with contextlib.suppress(ConnectionRefusedError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    return
+                if self.process.returncode is not None:
+                    raise AssertionError(f"it ended with {self.process.returncode}:\n{self.printed}")
+                await asyncio.sleep(0.05)
+
+
+async def start_shell(output: Path, environment: Mapping[str, str], command: str, folder: Path) -> Process:
+    """Start a command as a person would, with its output in a file."""
+    with output.open("wb") as file:
+        process = await asyncio.create_subprocess_shell(
+            f"exec {command}", cwd=folder, env=environment, stdout=file, stderr=file
+        )
+    return Process(process, output)
 
 
 async def start(output: Path, environment: Mapping[str, str], *arguments: str) -> Process:
@@ -293,6 +316,29 @@ class Client:
         """The tenant's subscription."""
         body: dict[str, Any] = (await self.get("/api/subscription/me/")).body
         return body
+
+
+@asynccontextmanager
+async def page_of_the_crm(browser: Browser, origin: str, html: str) -> AsyncIterator[Page]:
+    """A browser's page that is served at an origin, such as `http://localhost:8000`."""
+
+    async def serve(_request: web.Request) -> web.Response:
+        return web.Response(text=html, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    host, port = origin.removeprefix("http://").split(":")
+    await web.TCPSite(runner, host, int(port)).start()
+    context = await browser.new_context()
+    try:
+        page = await context.new_page()
+        await page.goto(origin)
+        yield page
+    finally:
+        await context.close()
+        await runner.cleanup()
 
 
 def find_chromium() -> str | None:

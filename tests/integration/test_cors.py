@@ -6,12 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from aiohttp import web
 from playwright.async_api import Browser
 
 from echodesk_billing import InvalidSettings, load_settings
 from tests.integration.conftest import Service
-from tests.integration.parts import Client
+from tests.integration.parts import Client, page_of_the_crm
 
 CRM = "https://acme.crm.example"
 ASKS = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization,idempotency-key"}
@@ -93,26 +92,11 @@ async def _bought_from(origin: str, client: Client, browser: Browser) -> dict[st
       } catch (problem) { return JSON.stringify({failed: String(problem)}) }
     }"""
 
-    async def page_of_the_crm(_request: web.Request) -> web.Response:
-        return web.Response(text="<!doctype html><title>CRM</title>", content_type="text/html")
-
-    app = web.Application()
-    app.router.add_get("/", page_of_the_crm)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    host, port = origin.removeprefix("http://").split(":")
-    await web.TCPSite(runner, host, int(port)).start()
-    context = await browser.new_context()
-    try:
-        page = await context.new_page()
-        await page.goto(origin)
+    async with page_of_the_crm(browser, origin, "<!doctype html><title>CRM</title>") as page:
         answer: dict[str, Any] = json.loads(await page.evaluate(script, [client.url, client.token]))
         if "failed" not in answer:
             assert (answer["status"], answer["missing"], bool(answer["error"])) == (200, 404, True)
         return answer
-    finally:
-        await context.close()
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(

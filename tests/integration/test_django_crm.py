@@ -11,14 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import asyncpg
 import pytest
 from attrs import Factory, define
 from cryptography.fernet import Fernet
 
-from tests.integration.parts import ROOT, Bank, Process, clean_environment, free_port, running_bank
-from tests.integration.test_docs import run
+from tests.integration.parts import ROOT, Bank, clean_environment, free_port, running_bank, start_shell
+from tests.integration.test_docs import blocks, commands_in, run
 
 SCRIPTS = Path(sys.executable).parent
 WITHIN_SECONDS = 30
@@ -63,11 +62,9 @@ class Crm:
 
 def manage_commands(readme: Path) -> list[str]:
     """The commands of the README from the first of `manage.py` to the worker, with this interpreter."""
-    console = readme.read_text().partition("```console\n")[2].partition("```")[0]
-    lines = [
-        line.removeprefix("$ ") for line in console.splitlines() if "pip install" not in line and "curl" not in line
-    ]
-    return [line.replace("python ", f"{sys.executable} -W ignore ", 1) for line in lines]
+    lines = commands_in(blocks(readme.read_text(), "console")[0])
+    ours = [line for line in lines if "pip install" not in line and "curl" not in line]
+    return [line.replace("python ", f"{sys.executable} -W ignore ", 1) for line in ours]
 
 
 @pytest.fixture(scope="module")
@@ -97,28 +94,15 @@ async def crm(workspace: Path, new_database: Callable[[], Awaitable[str]]) -> As
         crm = Crm(f"http://127.0.0.1:{port}", bank, database_url)
         crm.tokens = {f"{host.partition('.')[0]} {user}": token for host, user, token in tokens}
         serve = serve.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
-        processes = [await started(command, environment, folder) for command in (serve, work)]
+        server = await start_shell(folder / "server.log", environment, serve, folder)
+        worker = await start_shell(folder / "worker.log", environment, work, folder)
+        processes = (server, worker)
         try:
-            async with asyncio.timeout(WITHIN_SECONDS):
-                while True:
-                    with suppress(aiohttp.ClientConnectionError):
-                        await crm.call("acme", "/api/me/")
-                        break
-                    await asyncio.sleep(0.05)
+            await server.listening(port)
             yield crm
         finally:
             codes = [await asyncio.wait_for(process.stop(), 15) for process in processes]
         assert codes == [0, 0], [process.printed for process in processes]
-
-
-async def started(command: str, environment: dict[str, str], folder: Path) -> Process:
-    """Start a command, with its output in a file."""
-    output = folder / f"{Path(command.split(maxsplit=1)[0]).name}.log"
-    with output.open("wb") as log:
-        child = await asyncio.create_subprocess_shell(
-            f"exec {command}", cwd=folder, env=environment, stdout=log, stderr=log
-        )
-    return Process(child, output)
 
 
 async def test_a_tenant_buys_a_feature_is_suspended_and_comes_back(crm: Crm) -> None:

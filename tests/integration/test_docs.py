@@ -19,15 +19,24 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TOKEN = "demo-token-for-docs"
 
 
+def blocks(text: str, language: str) -> list[str]:
+    """The blocks of a language in a page's text."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands_in(block: str) -> list[str]:
+    """The lines after `$` in a console block."""
+    return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+
+
 def commands(page: Path) -> list[str]:
     """The lines after `$` in the console blocks of a page."""
-    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    return [line for block in blocks(page.read_text(), "console") for line in commands_in(block)]
 
 
 def programs(page: Path) -> list[str]:
     """The Python blocks of a page."""
-    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    return blocks(page.read_text(), "python")
 
 
 ELSEWHERE = {"django.md"}  # test_fresh_project.py

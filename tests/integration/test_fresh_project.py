@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import sys
 from pathlib import Path
 
-from tests.integration.parts import ROOT, Process, clean_environment, free_port, running_bank
-from tests.integration.test_docs import run
+from tests.integration.parts import ROOT, clean_environment, free_port, running_bank, start_shell
+from tests.integration.test_docs import blocks, commands_in, run
 
 PAGE = (ROOT / "docs" / "django.md").read_text().partition("## Try it in a new project")[2].partition("\n## ")[0]
 INSTALL_WITHIN_SECONDS = 300
 OLDEST_DJANGO = "django==4.2.*"  # other tests have the newest, and Django REST framework
-
-
-def blocks(language: str) -> list[str]:
-    """The page's blocks of a language."""
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-
-
-def lines(block: str) -> list[str]:
-    """The commands of a block."""
-    return [line.removeprefix("$ ") for line in block.splitlines()]
 
 
 async def build_and_install(folder: Path, command: str) -> dict[str, str]:
@@ -43,7 +32,7 @@ async def build_and_install(folder: Path, command: str) -> dict[str, str]:
 
 
 async def test_a_new_project_takes_a_payment_with_the_commands_of_the_page(tmp_path: Path) -> None:
-    (install, start_project, sandbox), prepare, (buy, look) = map(lines, blocks("console"))
+    (install, start_project, sandbox), prepare, (buy, look) = map(commands_in, blocks(PAGE, "console"))
     shell = await build_and_install(tmp_path, install)
     assert sandbox == "python -m bog_sandbox"
     async with running_bank(tmp_path / "bank.log") as bank:
@@ -53,20 +42,17 @@ async def test_a_new_project_takes_a_payment_with_the_commands_of_the_page(tmp_p
             return text.replace("http://127.0.0.1:8081", bank.url).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
 
         await run(start_project, shell, tmp_path)
-        for file, block in zip(("settings.py", "urls.py"), blocks("python"), strict=True):
+        for file, block in zip(("settings.py", "urls.py"), blocks(PAGE, "python"), strict=True):
             with (tmp_path / "crm" / file).open("a") as code:
                 code.write(here(block))
-        (tmp_path / "catalogue.toml").write_text(blocks("toml")[0])
+        (tmp_path / "catalogue.toml").write_text(blocks(PAGE, "toml")[0])
         printed = [await run(here(command), shell, tmp_path) for command in prepare[:-1]]
         shell["TOKEN"] = token_in(printed[-1])
         assert prepare[-1] == "python manage.py runserver"
-        with (tmp_path / "server.log").open("wb") as log:
-            child = await asyncio.create_subprocess_shell(
-                f"exec {prepare[-1]} --noreload 127.0.0.1:{port}", cwd=tmp_path, env=shell, stdout=log, stderr=log
-            )
-        server = Process(child, tmp_path / "server.log")
+        serve = f"{prepare[-1]} --noreload 127.0.0.1:{port}"
+        server = await start_shell(tmp_path / "server.log", shell, serve, tmp_path)
         try:
-            await listening(server, port)
+            await server.listening(port)
             order = json.loads(await run(here(buy), shell, tmp_path))
             assert order["amount"] == 147.0
             paid = await bank.orders(order["order_id"])
@@ -83,17 +69,3 @@ def token_in(printed: str) -> str:
     found = re.search(r"^(?:token: )?([\w-]{30,})$", printed, re.MULTILINE)
     assert found is not None, printed
     return found[1]
-
-
-async def listening(server: Process, port: int) -> None:
-    """Wait until a server takes connections."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                assert server.process.returncode is None, server.printed
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return

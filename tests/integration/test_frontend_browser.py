@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from attrs import define
 from playwright.async_api import Browser, Page
 
 from tests.integration.conftest import Service
-from tests.integration.parts import Bank, Client
+from tests.integration.parts import Bank, Client, page_of_the_crm
 from tests.integration.test_frontend import form
 
 pytestmark = pytest.mark.server
@@ -49,24 +48,8 @@ class Frontend:
 async def frontend(service: Service, bank: Bank, client: Client, browser: Browser) -> AsyncIterator[Frontend]:
     """The page, served at an allowed origin that is not the service's."""
     origin = service.environment["BILLING_CORS_ORIGINS"].split(", ")[1]
-
-    async def page_of_the_crm(_request: web.Request) -> web.Response:
-        return web.Response(text=PAGE, content_type="text/html")
-
-    app = web.Application()
-    app.router.add_get("/", page_of_the_crm)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    host, port = origin.removeprefix("http://").split(":")
-    await web.TCPSite(runner, host, int(port)).start()
-    context = await browser.new_context()
-    try:
-        page = await context.new_page()
-        await page.goto(origin)
+    async with page_of_the_crm(browser, origin, PAGE) as page:
         yield Frontend(page, client, bank)
-    finally:
-        await context.close()
-        await runner.cleanup()
 
 
 async def test_the_screens_of_a_customer(frontend: Frontend) -> None:
