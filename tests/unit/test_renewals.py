@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 
 from echodesk_billing import (
     GatewayRefused,
@@ -24,7 +25,7 @@ from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy, reminder
 from tests.builders import NOW, catalogue, gel, principal
-from tests.unit.conftest import World
+from tests.unit.conftest import POLICY, World
 
 AUTOMATIC = Terms(save_card=SaveCard.AUTOMATIC)
 ACME = principal("acme")
@@ -275,6 +276,31 @@ async def test_a_customer_without_a_card_is_asked_once_and_suspended_after_the_g
     assert (await state(world), await has_access(world)) == (SubscriptionState.SUSPENDED, False)
 
 
+async def test_a_customer_without_a_card_can_be_asked_before_the_period_begins() -> None:
+    world = World(policy=evolve(POLICY, ask_ahead=timedelta(days=1)))
+    await world.load_catalogue.load(catalogue())
+    await without_card(world)
+    world.clock.moment = FEBRUARY - timedelta(days=1, seconds=1)
+    assert [one.order_id for one in await world.renewals() if one.order_id] == []
+    world.clock.moment = FEBRUARY - timedelta(days=1)
+    assert (await world.subscription()).due_at == world.clock.moment
+    (asked,) = await world.renewals()
+    assert (asked.state, asked.obstacle) == (SubscriptionState.ACTIVE, "there is no saved card")
+    assert "PaymentActionRequired" in await world.names()
+    world.clock.moment = FEBRUARY
+    assert [(one.state, one.order_id) for one in await world.renewals()] == [(SubscriptionState.PAST_DUE, None)]
+
+
+async def test_a_card_that_can_be_charged_is_not_charged_earlier_for_that() -> None:
+    world = World(policy=evolve(POLICY, ask_ahead=timedelta(days=1)))
+    await world.load_catalogue.load(catalogue())
+    await with_card(world)
+    world.clock.moment = FEBRUARY - timedelta(hours=1)
+    assert [one.order_id for one in await world.renewals() if one.order_id] == []
+    world.clock.moment = FEBRUARY
+    assert (await world.charge_due()).period == 1
+
+
 async def test_a_worker_that_was_stopped_for_months_charges_one_period_that_begins_anew(world: World) -> None:
     await with_card(world)
     world.clock.moment = datetime(2026, 6, 10, tzinfo=UTC)
@@ -283,6 +309,16 @@ async def test_a_worker_that_was_stopped_for_months_charges_one_period_that_begi
     assert order.period == 1
     assert await world.renewals() == []
     assert (await world.subscription()).paid_until == datetime(2026, 7, 10, tzinfo=UTC)
+
+
+async def test_where_nobody_charged_for_longer_than_the_grace_a_retry_begins_anew_too(world: World) -> None:
+    await with_card(world)
+    world.clock.moment = FEBRUARY + timedelta(days=20)
+    await world.charge_due("107")
+    assert await has_access(world)
+    world.clock.advance(days=3)
+    await world.charge_due()
+    assert (await world.subscription()).paid_until == FEBRUARY + timedelta(days=23 + 31)
 
 
 async def test_a_worker_that_was_stopped_within_the_grace_charges_late_and_keeps_the_cycle(world: World) -> None:

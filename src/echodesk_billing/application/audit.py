@@ -72,9 +72,7 @@ class Audit:
 
     async def _receipt(self, order: Order) -> BankReport | None:
         """The bank's receipt of an order, by our id where the bank's is unknown; None where there is none."""
-        if order.bank_order_id is not None:
-            return await self._gateway.receipt(order.bank_order_id)
-        return await find_receipt(self._gateway, order.id)
+        return await find_receipt(self._gateway, order.bank_order_id or order.id)
 
     async def statement(self, tenant_id: str) -> Sequence[Entry]:
         """Every entry of a tenant's account, oldest first."""

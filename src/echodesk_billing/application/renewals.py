@@ -99,8 +99,9 @@ class Renew:
 
         def work(uow: UnitOfWork) -> tuple[Subscription, Charge | None]:
             subscription = uow.subscriptions.lock(tenant_id)
-            events = subscription.on_time(now, self._policy, chargeable=_hindrance(uow, subscription, now) is None)
-            charge, more = self._start(uow, subscription, now)
+            chargeable = _hindrance(uow, subscription, now) is None
+            events = subscription.on_time(now, self._policy, chargeable=chargeable)
+            charge, more = self._start(uow, subscription, now, chargeable=chargeable)
             renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
             uow.outbox.add([*events, *more])
@@ -140,8 +141,10 @@ class Renew:
             reminded += batch
         return reminded
 
-    def _start(self, uow: UnitOfWork, subscription: Subscription, now: datetime) -> tuple[Charge | None, list[Event]]:
-        owed = renewals.owed_purchase(subscription, now, self._policy)
+    def _start(
+        self, uow: UnitOfWork, subscription: Subscription, now: datetime, *, chargeable: bool
+    ) -> tuple[Charge | None, list[Event]]:
+        owed = renewals.owed_purchase(subscription, now, self._policy, chargeable=chargeable)
         if owed is None:
             return None, []
         return self._charging.start(uow, _tenant(subscription), subscription, owed, now)
@@ -149,7 +152,7 @@ class Renew:
     def _foresee(self, uow: UnitOfWork, subscription: Subscription, now: datetime) -> Renewed:
         hindrance = _hindrance(uow, subscription, now)
         subscription.on_time(now, self._policy, chargeable=hindrance is None)
-        owed = renewals.owed_purchase(subscription, now, self._policy)
+        owed = renewals.owed_purchase(subscription, now, self._policy, chargeable=hindrance is None)
         asks = owed is not None and owed.purpose is Purpose.MANUAL
         return Renewed(
             tenant_id=subscription.tenant_id,

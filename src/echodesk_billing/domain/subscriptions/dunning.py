@@ -32,6 +32,10 @@ class Dunning:
         """Whether the bank's or the customer's answer is pending for a period."""
         return period in (self.charged_period, self.asked_period)
 
+    def began_after(self, moment: datetime) -> bool:
+        """Whether nobody tried to collect the period before `moment`, and somebody has tried since."""
+        return self.first_failed_at is not None and self.first_failed_at >= moment
+
     def charging(self, period: int) -> Dunning:
         """An automatic charge of the period has started."""
         return evolve(self, charged_period=period, retry_at=None)

@@ -19,6 +19,7 @@ class RenewalPolicy:
 
     Args:
         ahead: how long before a period its charge starts.
+        ask_ahead: how long before a period its customer is asked to pay it, where no card can be charged.
         retries: when a charge is retried, counted from the first decline.
         grace: how long access lasts after the paid period while a payment is owed.
         reminders: how long before an expiry the customer is reminded.
@@ -28,12 +29,21 @@ class RenewalPolicy:
     """
 
     ahead: timedelta = timedelta(0)
+    ask_ahead: timedelta = timedelta(0)
     retries: tuple[timedelta, ...] = field(
         default=(timedelta(hours=4), timedelta(days=3), timedelta(days=7)), converter=_earliest_first
     )
     grace: timedelta = timedelta(days=7)
     reminders: tuple[timedelta, ...] = field(default=(timedelta(days=3), timedelta(days=7)), converter=_earliest_first)
     trial: timedelta = timedelta(0)
+
+    def begins(self, start: datetime, *, chargeable: bool) -> datetime:
+        """When the period that begins at `start` is charged, or its customer asked.
+
+        Args:
+            chargeable: whether the saved card may be charged for it.
+        """
+        return start - (self.ahead if chargeable else max(self.ahead, self.ask_ahead))
 
     def next_try(self, first_failed_at: datetime, failures: int, now: datetime, advice: RetryAdvice) -> datetime | None:
         """When a declined charge is retried: None where a retry cannot help, or no retries are left.

@@ -20,10 +20,15 @@ _S = SubscriptionState
 LOOK_AGAIN_AFTER = timedelta(hours=1)
 
 
-def owed_purchase(subscription: Subscription, now: datetime, policy: RenewalPolicy) -> Purchase | None:
+def owed_purchase(
+    subscription: Subscription, now: datetime, policy: RenewalPolicy, *, chargeable: bool = True
+) -> Purchase | None:
     """The period to charge now, or to ask the customer for; None where nothing is due.
 
-    Its purpose is `RENEWAL` where the card may be charged, `MANUAL` where the customer has to pay.
+    Its purpose is `RENEWAL` where the card may be tried, `MANUAL` where the customer has to pay.
+
+    Args:
+        chargeable: whether the saved card may be charged for it; where not, the customer is asked earlier.
     """
     if subscription.state not in (_S.ACTIVE, _S.PAST_DUE):
         return None
@@ -32,7 +37,7 @@ def owed_purchase(subscription: Subscription, now: datetime, policy: RenewalPoli
         return None
     plan, begins = subscription.plan_of(period), subscription.dunning.retry_at
     if subscription.state is _S.ACTIVE:
-        begins = subscription.term.period(period).start - policy.ahead
+        begins = policy.begins(subscription.term.period(period).start, chargeable=chargeable)
     if begins is None:
         return Purchase(purpose=Purpose.MANUAL, plan=plan, period=period)
     return Purchase(purpose=Purpose.RENEWAL, plan=plan, period=period) if now >= begins else None
@@ -80,7 +85,8 @@ def _next_due(subscription: Subscription, now: datetime, policy: RenewalPolicy) 
     until, retry_at = subscription.term.end, subscription.dunning.retry_at
     moments = [until, subscription.grace_until(), *(moment for moment, _ in policy.reminders_before(until))]
     moments += [subscription.term.period(change.period).start for change in subscription.changes]
-    moments += [until - policy.ahead] if subscription.state is _S.ACTIVE else []
+    if subscription.state is _S.ACTIVE:
+        moments += [policy.begins(until, chargeable=chargeable) for chargeable in (True, False)]
     moments += [retry_at] if retry_at else []
     done_until = subscription.tended_at or now
     return min((moment for moment in moments if moment > done_until), default=max(now, done_until) + LOOK_AGAIN_AFTER)

@@ -202,8 +202,8 @@ class Subscription:
             return True
         if self.has_never_paid:
             return not self.has_access(now)
-        lapsed = self.state is not _S.CANCELLED and not self.has_access(now)
-        return lapsed and now >= self.term.end + self.grace
+        over, lapsed = self.term.end + self.grace, self.state is not _S.CANCELLED and not self.has_access(now)
+        return now >= over and (lapsed or self.dunning.began_after(over))
 
     def new_anchor(self, now: datetime) -> datetime:
         """The start of newly bought time: unpaid use before the end counts."""
