@@ -32,6 +32,9 @@ from .application.errors import (
 from .application.errors import (
     OrderNotFound as OrderNotFound,
 )
+from .application.importing import (
+    ImportRefused as ImportRefused,
+)
 from .application.reconciliation import (
     Reconciled as Reconciled,
 )
@@ -231,6 +234,9 @@ from .domain.events import (
     SubscriptionEvent as SubscriptionEvent,
 )
 from .domain.events import (
+    SubscriptionImported as SubscriptionImported,
+)
+from .domain.events import (
     SubscriptionPastDue as SubscriptionPastDue,
 )
 from .domain.events import (
@@ -367,6 +373,9 @@ from .ports.gateway import (
 )
 from .ports.gateway import (
     MalformedCallback as MalformedCallback,
+)
+from .ports.old_tables import (
+    OldTablesUnreadable as OldTablesUnreadable,
 )
 from .ports.storage.inbox import (
     InboxEntry as InboxEntry,

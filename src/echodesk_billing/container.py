@@ -12,6 +12,7 @@ from dependency_injector import containers, providers
 from echodesk_billing.adapters.bog.client import BankAccess, BogGateway
 from echodesk_billing.adapters.clock import SandboxClock, SystemClock
 from echodesk_billing.adapters.crm_access import CrmAccess
+from echodesk_billing.adapters.echodesk_tables import EchodeskTables
 from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.jobs.tasks import BackgroundTasks
@@ -28,6 +29,7 @@ from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.checkup import CheckUp
 from echodesk_billing.application.customers import Customers
+from echodesk_billing.application.importing import ImportTenants
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder
@@ -83,6 +85,7 @@ def _request_builder(settings: Settings) -> PaymentRequestBuilder:
 def _policy(settings: Settings) -> RenewalPolicy:
     return RenewalPolicy(
         ahead=timedelta(hours=settings.renew_ahead_hours),
+        ask_ahead=timedelta(hours=settings.ask_ahead_hours),
         retries=settings.retries(),
         grace=timedelta(days=settings.grace_days),
         reminders=settings.reminders(),
@@ -182,6 +185,18 @@ class Container(containers.DeclarativeContainer):
         settings.provided.bank_calls_per_second,
     )
     load_catalogue = providers.Singleton(LoadCatalogue, storage, clock)
+    old_tables = providers.Factory(EchodeskTables)
+    import_tenants = providers.Singleton(
+        ImportTenants,
+        storage,
+        gateway,
+        clock,
+        vault,
+        policy,
+        settings.provided.time_zone,
+        settings.provided.callback_url,
+        settings.provided.import_pause,
+    )
 
 
 @asynccontextmanager

@@ -82,9 +82,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     breaker_seconds: Annotated[float, Meta(gt=0)] = field(default=15.0, name="BILLING_BREAKER_SECONDS")
     card_check_amount: str = field(default="1.00", name="BILLING_CARD_CHECK_AMOUNT")
     renew_ahead_hours: Annotated[float, Meta(ge=0, le=336)] = field(default=0.0, name="BILLING_RENEW_AHEAD_HOURS")
+    ask_ahead_hours: Annotated[float, Meta(ge=0, le=336)] = field(default=24.0, name="BILLING_ASK_AHEAD_HOURS")
     retry_after: str = field(default="4h, 3d, 7d", name="BILLING_RETRY_AFTER")
     grace_days: Annotated[float, Meta(ge=0, le=28)] = field(default=7.0, name="BILLING_GRACE_DAYS")
     remind_before: str = field(default="7d, 3d", name="BILLING_REMIND_BEFORE")
+    import_pause_hours: Annotated[float, Meta(ge=0, le=336)] = field(default=24.0, name="BILLING_IMPORT_PAUSE_HOURS")
     trial_days: Annotated[int, Meta(ge=0, le=366)] = field(default=0, name="BILLING_TRIAL_DAYS")
     registration_minutes: Annotated[int, Meta(ge=15, le=525_600)] = field(
         default=60, name="BILLING_REGISTRATION_MINUTES"
@@ -155,6 +157,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def registration_time(self) -> timedelta:
         """How long a name stays reserved for an unpaid registration."""
         return timedelta(minutes=self.registration_minutes)
+
+    @property
+    def import_pause(self) -> timedelta:
+        """How long after an import nothing is due."""
+        return timedelta(hours=self.import_pause_hours)
 
     def retries(self) -> tuple[timedelta, ...]:
         """When a charge is retried, counted from the first decline."""

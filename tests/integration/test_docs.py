@@ -26,7 +26,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def commands_in(block: str) -> list[str]:
     """The lines after `$` in a console block."""
-    return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+    return [line.removeprefix("$ ") for line in map(str.strip, block.splitlines()) if line.startswith("$ ")]
 
 
 def commands(page: Path) -> list[str]:
@@ -39,7 +39,7 @@ def programs(page: Path) -> list[str]:
     return blocks(page.read_text(), "python")
 
 
-ELSEWHERE = {"django.md"}  # test_fresh_project.py
+ELSEWHERE = {"django.md", "moving.md"}  # test_fresh_project.py, test_import.py
 COMMANDS = [(page.name, commands(page)) for page in PAGES if commands(page) and page.name not in ELSEWHERE]
 PROGRAMS = [
     pytest.param(program, id=f"{page.name}-{number}")

@@ -32,7 +32,7 @@ from echodesk_billing.domain.orders.history import CallOutcome
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
-from echodesk_billing.domain.orders.report import BankReport, ReportedCard
+from echodesk_billing.domain.orders.report import BankReport, ReportedCard, Source
 from echodesk_billing.domain.orders.response_codes import RetryAdvice, response_code
 from echodesk_billing.domain.subscriptions import payments, renewals
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
@@ -43,6 +43,8 @@ from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import InboxEntry, Storage, StorageUnavailable, UnitOfWork
 
 log = structlog.get_logger()
+
+BUYS_NOTHING = "it was paid after its import and buys nothing here: refund it, or give its days"
 
 
 class Outcome(enum.StrEnum):
@@ -252,6 +254,8 @@ class Settlement:
             events += _on_registration(uow, order, now)
         elif order.plan is not None and not order.is_given_back:
             customer_of(uow, order, now)
+        elif order.plan is None and order.purpose is not Purpose.CARD:
+            events += order.mark(BUYS_NOTHING, Source.REQUEST, now)
         if reported is not None and not order.is_given_back:
             events += self._keep_card(uow, order, reported, now)
         elif reported is not None:  # no card is kept, here or at the bank, from a payment that is refunded

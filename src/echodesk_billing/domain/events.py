@@ -153,6 +153,23 @@ class SubscriptionActivated(SubscriptionEvent):
 
 
 @frozen(kw_only=True)
+class SubscriptionImported(SubscriptionEvent):
+    """A subscription was taken over from another billing system.
+
+    Args:
+        state: its state here.
+        plan_name: of its plan; empty where it has none.
+        price: per month; None where it has no plan.
+        paid_until: None where that is not known.
+    """
+
+    state: str
+    plan_name: str
+    price: Money | None
+    paid_until: datetime | None
+
+
+@frozen(kw_only=True)
 class SubscriptionRenewed(SubscriptionEvent):
     """One more period is paid."""
 
@@ -298,6 +315,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         InvoiceIssued,
         PaymentActionRequired,
         SubscriptionActivated,
+        SubscriptionImported,
         SubscriptionRenewed,
         SubscriptionPastDue,
         SubscriptionSuspended,

@@ -30,6 +30,14 @@ DATABASES = {
         "ATOMIC_REQUESTS": True,
     }
 }
+if "CRM_POSTGRES" in os.environ:  # the socket's folder and the name of a database
+    folder, name = os.environ["CRM_POSTGRES"].split(":")
+    DATABASES["default"] |= {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": folder,
+        "NAME": name,
+        "USER": "postgres",
+    }
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

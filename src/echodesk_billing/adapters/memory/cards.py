@@ -17,7 +17,9 @@ class MemoryCards:
         for known in self._cards:
             if known.order_id == card.order_id:
                 return known
-        card.id, card.version = len(self._cards) + 1, 1
+        taken = {one.id for one in self._cards}
+        free = card.id if card.id not in taken else 0
+        card.id, card.version = free or max(taken, default=0) + 1, 1
         self._cards.append(card)
         return card
 
@@ -41,7 +43,7 @@ class MemoryCards:
 
     def save(self, card: Card) -> None:
         card.version += 1
-        self._cards[card.id - 1] = card
+        self._cards[[one.id for one in self._cards].index(card.id)] = card
 
     def forgetting(self, now: datetime, limit: int) -> Sequence[Card]:
         waiting = [(one.forget_at, one) for one in self._cards if one.state is CardState.FORGETTING and one.forget_at]

@@ -69,6 +69,8 @@ invoices = Table(
     Column("seats", Integer, nullable=False),
     Column("issued_at", UtcDateTime, nullable=False),
     Column("buyer", Text, nullable=False, server_default=""),
+    Column("external_number", Text, nullable=False, server_default=""),
+    Column("external_url", Text, nullable=False, server_default=""),
     UniqueConstraint("series", "serial"),
 )
 
@@ -116,6 +118,8 @@ def invoice_values(invoice: Invoice) -> Values:
         "seats": invoice.seats,
         "issued_at": invoice.issued_at,
         "buyer": invoice.buyer,
+        "external_number": invoice.external_number,
+        "external_url": invoice.external_url,
     }
 
 
@@ -133,6 +137,8 @@ def to_invoice(row: Row[Any]) -> Invoice:
         seats=row.seats,
         issued_at=row.issued_at,
         buyer=row.buyer,
+        external_number=row.external_number,
+        external_url=row.external_url,
     )
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     false,
+    func,
     select,
     text,
 )
@@ -120,6 +121,13 @@ _ACTIVE_CARDS = (
 )
 
 
+_IDS = func.pg_get_serial_sequence("cards", "id")
+
+
+_NEXT_ID = select(func.setval(_IDS, func.greatest(select(func.max(cards.c.id)).scalar_subquery(), func.nextval(_IDS))))
+"""Further ids come after those that were given."""
+
+
 class SqlCards:
     """Saved cards."""
 
@@ -127,8 +135,16 @@ class SqlCards:
         self._session = session
 
     def add(self, card: Card) -> Card:
-        """Insert, unless the order already saved one; read back by the unique index on order_id."""
-        self._session.insert_new(cards, card_values(evolve(card, version=1)))
+        """Insert, unless the order already saved one; read back by the unique index on order_id.
+
+        Where its id is taken, it gets another.
+        """
+        new = evolve(card, version=1)
+        is_new = self._session.insert_new(cards, card_values(new))
+        if card.id and not is_new:
+            self._session.insert_new(cards, card_values(evolve(new, id=0)))
+        elif card.id and self._session.is_postgres:
+            self._session.execute(_NEXT_ID)
         stored = self.of_order(card.order_id)
         if stored is None:
             raise AssertionError(f"the card of order {card.order_id} was inserted and is gone")

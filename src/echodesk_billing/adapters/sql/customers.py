@@ -20,6 +20,7 @@ customers = Table(
     Column("name", Text, nullable=False),
     Column("profile", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("imported_at", UtcDateTime),
     Column("version", Integer, nullable=False),
 )
 
@@ -36,6 +37,7 @@ def customer_values(customer: Customer) -> Values:
         "name": customer.name,
         "profile": document(customer.profile),
         "created_at": customer.created_at,
+        "imported_at": customer.imported_at,
         "version": customer.version,
     }
 
@@ -48,6 +50,7 @@ def to_customer(row: Row[Any]) -> Customer:
         name=row.name,
         profile=value(row.profile, BillingProfile),
         created_at=row.created_at,
+        imported_at=row.imported_at,
         version=row.version,
     )
 

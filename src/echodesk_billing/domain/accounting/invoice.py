@@ -10,6 +10,9 @@ from attrs import frozen
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.order import Order
 
+IMPORTED = "imported"
+"""The series of invoices that another billing system issued; their serials are that system's ids."""
+
 
 def series_of(moment: datetime, time_zone: str) -> str:
     """The series of invoices issued at `moment`: one a year, by the calendar of `time_zone`."""
@@ -26,6 +29,8 @@ class Invoice:
         serial: counts up from 1 within the series.
         amount: the amount charged to the card.
         buyer: the customer's name when the invoice was issued; empty on invoices of older versions.
+        external_number: of an invoice that another billing system issued; it is never renumbered.
+        external_url: where that system keeps its PDF; empty where it has none.
 
     Source: docs/books.md.
     """
@@ -41,11 +46,13 @@ class Invoice:
     seats: int
     issued_at: datetime
     buyer: str = ""
+    external_number: str = ""
+    external_url: str = ""
 
     @property
     def number(self) -> str:
         """As printed: `INV-2026-000123`."""
-        return f"{self.series}-{self.serial:06}"
+        return self.external_number or f"{self.series}-{self.serial:06}"
 
     @classmethod
     def of(cls, order: Order, captured: Money, at: datetime, *, series: str, serial: int, buyer: str) -> Invoice:

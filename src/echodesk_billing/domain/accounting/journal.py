@@ -12,15 +12,20 @@ from echodesk_billing.domain.money import Money, positive
 
 BANK = "bank"
 REVENUE = "revenue"
+OPENING_BALANCE = "opening balance"
 
 
 class EntryKind(enum.StrEnum):
-    """Why money moved. A `correction` reverses revenue that was refunded."""
+    """Why money moved.
+
+    A `correction` reverses revenue that was refunded; an `opening` takes over a payment of another billing system.
+    """
 
     PAYMENT = "payment"
     INVOICE = "invoice"
     REFUND = "refund"
     CORRECTION = "correction"
+    OPENING = "opening"
 
 
 def tenant_account(tenant_id: str) -> str:
@@ -37,7 +42,7 @@ class Entry:
     """One amount, debited to one account and credited to another. Entries are immutable.
 
     Args:
-        debit: the debited account: `bank`, `revenue` or a `tenant_account`.
+        debit: the debited account: `bank`, `revenue`, `opening balance` or a `tenant_account`.
         credit: the credited account.
         amount: above zero.
 
@@ -62,6 +67,19 @@ def entries(event: Event) -> tuple[Entry, ...]:
             return _both(event, event.amount, paid=False)
         case _:
             return ()
+
+
+def opening(tenant_id: str, order_id: str, at: datetime, balance: Money) -> Entry:
+    """The entry of an imported payment: what the bank holds of it. Its revenue is in the books it comes from."""
+    return Entry(
+        kind=EntryKind.OPENING,
+        tenant_id=tenant_id,
+        order_id=order_id,
+        at=at,
+        debit=BANK,
+        credit=OPENING_BALANCE,
+        amount=balance,
+    )
 
 
 def _both(event: OrderCompleted | OrderCorrected | OrderRefunded, amount: Money, *, paid: bool) -> tuple[Entry, Entry]:

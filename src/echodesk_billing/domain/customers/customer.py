@@ -114,6 +114,7 @@ class Customer:
         subdomain: of its pages, which need not be the id; empty where it is not known.
         name: display name, on the payment page.
         created_at: when it first paid, or filled in its profile.
+        imported_at: when it was imported from another billing system; None where it was not.
         version: incremented with every stored change.
 
     Source: docs/customers.md.
@@ -124,6 +125,7 @@ class Customer:
     name: str
     profile: BillingProfile = field(factory=BillingProfile)
     created_at: datetime
+    imported_at: datetime | None = None
     version: int = 0
 
     @property

@@ -36,12 +36,13 @@ _CLAIM_MONEY = {_S.COMPLETED, _S.PARTIAL_COMPLETED, _S.BLOCKED, *_FOLLOW_PAYMENT
 
 
 class Source(enum.StrEnum):
-    """The source of a report; `request` marks our own requests."""
+    """The source of a report; `request` marks our own requests, `import` the tables of another billing system."""
 
     CALLBACK = "callback"
     RECEIPT = "receipt"
     ANSWER = "answer"
     REQUEST = "request"
+    IMPORT = "import"
 
 
 @frozen(kw_only=True)

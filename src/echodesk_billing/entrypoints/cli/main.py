@@ -20,6 +20,7 @@ from echodesk_billing.entrypoints.cli import (
     catalogue,
     customers,
     events,
+    importing,
     operations,
     orders,
     service,
@@ -42,6 +43,7 @@ cli.add_typer(subscriptions.commands, name="subscription")
 cli.add_typer(customers.commands, name="customer")
 cli.add_typer(catalogue.commands, name="catalogue")
 cli.add_typer(events.commands, name="events")
+cli.add_typer(importing.commands, name="import")
 cli.add_typer(tokens.commands, name="token")
 
 UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # it has no public name

@@ -80,6 +80,8 @@ async def listed(call: Call[Nothing]) -> Invoices:
 
 
 async def _pdf_url(call: Call[Nothing], invoice: Invoice) -> str | None:
+    if invoice.external_url:
+        return invoice.external_url
     if not call.uses.views.prints_invoices:
         return None
     link = await call.uses.views.invoice_link(invoice)

@@ -13,7 +13,10 @@ class Cards(Protocol):
     """Saved cards."""
 
     def add(self, card: Card) -> Card:
-        """Store a card, unless its order already saved one; returns it with its id."""
+        """Store a card, unless its order already saved one; returns it with its id.
+
+        A card that has an id keeps it, where it is free.
+        """
         ...
 
     def active_of(self, tenant_id: str) -> Sequence[Card]:
