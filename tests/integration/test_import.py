@@ -475,7 +475,16 @@ async def test_what_cannot_be_imported_is_refused_by_name(moving: Moving, new_da
             moving.folder / "wrong.log", moving.environment, "import", "echodesk", *arguments
         )
         assert (code in (1, 2), said in printed, "Traceback" in printed) == (True, True, False), printed
+    await moving.bank.fault("/receipt", "status", status=503, times=100)
+    assert "bank" in (await moving.command("--ask-bank", code=1))["error"]
+    await moving.bank.control("DELETE", "faults")
+    assert (await moving.command("--tenant", "acme", "--tenant", "nobody", code=1))["error"].startswith(
+        "The CRM has no"
+    )
     assert (await moving.dump())["customers"] == []
+    found = await moving.command("--tenant", "acme", "--tenant", "vip")
+    assert [one["tenant"] for one in found["tenants"]] == ["acme", "vip"]
+    assert found["registrations"] == []
 
 
 async def test_somebody_who_already_buys_here_is_not_overwritten(moving: Moving) -> None:
@@ -499,7 +508,8 @@ async def test_the_commands_of_the_docs_move_a_crm(moving: Moving) -> None:
     (decisions,) = blocks(page, "toml")
     (moving.folder / "decisions.toml").write_text(decisions)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = clean_environment({**moving.environment, "OLD_DATABASE": moving.crm.url, "PATH": path})
+    on_file = {"DATABASE_URL": f"sqlite:///{moving.folder}/ours.sqlite3"}
+    environment = clean_environment({**moving.environment, **on_file, "OLD_DATABASE": moving.crm.url, "PATH": path})
     lines = [line for block in blocks(page, "console") for line in commands_in(block)]
     printed = [await run(" && ".join([lines[0], line]), environment, moving.folder) for line in lines[1:]]
     shown = blocks(page, "text")[0].splitlines()

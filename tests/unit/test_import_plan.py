@@ -641,6 +641,15 @@ def test_an_order_that_is_still_open_pays_the_next_period_at_its_own_amount() ->
     assert (orders[check.order_id].plan, orders[single.order_id].plan) == (None, None)
 
 
+def test_an_open_order_that_names_features_and_seats_buys_those() -> None:
+    metadata = {"feature_ids": [1, 2, 99], "agent_count": 20}
+    going = paid("SUB-000000000002", -0.1, "90.00", status="pending", paid_at=None, metadata=metadata)
+    order = next(one for one in planned(tables(going)).orders if one.is_open)
+    assert order.plan is not None
+    assert (order.plan.features, order.plan.selection.seats) == (("core", "tickets"), 20)
+    assert (order.plan.price, order.plan.items[1].unit_price) == (gel("90.00"), gel("4.50"))
+
+
 def test_a_single_feature_shows_by_its_key_or_its_id() -> None:
     for metadata, shows in (
         ({"feature_key": "calls"}, True),

@@ -106,11 +106,15 @@ class ImportTenants:
 
         Raises:
             OldTablesUnreadable: the tables cannot be read.
+            ImportRefused: the CRM has no tenant of a name in `only`.
             GatewayError: the bank did not answer.
         """
         if ask_bank:
             require_configured(self._gateway)
         tables = self._with_responses(await source.read())
+        names = [one.schema_name for one in tables.tenants]
+        if unknown := sorted(set(only) - set(names)):
+            raise ImportRefused(f"The CRM has no tenant {', '.join(unknown)}: give a schema name")
         receipts = await self._ask(tables, only, progress) if ask_bank else NOT_ASKED
         rules = ImportRules(
             now=await self._clock.now(),
@@ -121,7 +125,6 @@ class ImportTenants:
             callback_url=self._callback_url,
             by=by,
         )
-        names = [one.schema_name for one in tables.tenants]
         catalogue, imported = await self._storage.read(lambda uow: (uow.catalogues.current(), _imported(uow, names)))
         plan = plan_import(
             tables,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import evolve
 
@@ -11,7 +11,7 @@ from echodesk_billing.domain.catalogue.limits import MOST_SEATS, Limits
 from echodesk_billing.domain.catalogue.pricing import Item, Plan, Selection
 from echodesk_billing.domain.errors import InvalidCatalogue, InvalidMoney
 from echodesk_billing.domain.importing.findings import Finding, Kind
-from echodesk_billing.domain.importing.records import OldFeature
+from echodesk_billing.domain.importing.records import OldFeature, OldOrder
 from echodesk_billing.domain.money import Currency, Money
 
 
@@ -64,6 +64,19 @@ def plan(chosen: Sequence[OldFeature], seats: int, version: int) -> Plan | None:
         features=tuple(item.key for item in items),
         pricing_model=PricingModel.AGENT,
     )
+
+
+def bought(order: OldOrder, features: Mapping[int, OldFeature], seats: int, version: int) -> Plan | None:
+    """What an order says that it buys, at its own amount; None where it does not say it.
+
+    Args:
+        features: all of them, by id.
+        seats: where the order does not say how many.
+    """
+    named = order.metadata.get("feature_ids")
+    chosen = [features[one] for one in named if one in features] if isinstance(named, list) else []
+    told = order.metadata.get("agent_count")
+    return plan(chosen, told if isinstance(told, int) else seats, version)
 
 
 def _item(old: OldFeature) -> Item:

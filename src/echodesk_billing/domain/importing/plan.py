@@ -18,7 +18,7 @@ from echodesk_billing.domain.importing import orders as old_orders
 from echodesk_billing.domain.importing.evidence import Evidence
 from echodesk_billing.domain.importing.findings import UNDECIDED, Decision, Finding, Kind
 from echodesk_billing.domain.importing.payment import Buyer, Payment
-from echodesk_billing.domain.importing.records import OldRegistration, OldTables, OldTenant
+from echodesk_billing.domain.importing.records import OldOrder, OldRegistration, OldTables, OldTenant
 from echodesk_billing.domain.importing.rows import registrations_of, rows_of
 from echodesk_billing.domain.importing.rules import ImportRules, Receipts
 from echodesk_billing.domain.importing.tenants import TenantPlan, plan_tenant
@@ -188,6 +188,9 @@ def _of_nobody(
     if registration is not None and known is not None:
         order.purpose, order.period = Purpose.REGISTRATION, 0
         plan = agreed.plan([one for one in tables.features if one.id in known.features], known.agent_count, version)
+        if plan is None and isinstance(payment.old, OldOrder):
+            features = {one.id: one for one in tables.features}
+            plan = agreed.bought(payment.old, features, known.agent_count, version)
         order.plan = agreed.fitted(plan, order.amount) if plan is not None else None
     can_apply = registration is not None and order.plan is not None and order.bank_order_id is not None
     if order.is_paid and payment.order_id in decision.apply and can_apply:

@@ -8,9 +8,10 @@ from attrs import evolve, frozen
 
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.customers import card as saved_cards
+from echodesk_billing.domain.importing import agreed
 from echodesk_billing.domain.importing.cards import Cards
 from echodesk_billing.domain.importing.findings import Decision, Finding, Kind
-from echodesk_billing.domain.importing.records import OldSubscription
+from echodesk_billing.domain.importing.records import OldOrder, OldSubscription
 from echodesk_billing.domain.importing.rows import TenantRows
 from echodesk_billing.domain.importing.rules import ImportRules
 from echodesk_billing.domain.money import Money
@@ -86,7 +87,7 @@ def _ends(plan: Plan, until: datetime, rules: ImportRules, decision: Decision) -
 
 
 def _open_orders(rows: TenantRows, made: Subscription, rules: ImportRules) -> None:
-    """Give orders that can still be paid what they buy: the next period, at their own amount.
+    """Give orders that can still be paid what they buy: the next period, at their own amount, of what they name.
 
     An automatic charge that is under way is the charge of the next period, so that there is no second one.
     """
@@ -99,7 +100,10 @@ def _open_orders(rows: TenantRows, made: Subscription, rules: ImportRules) -> No
             if made.dunning.charged_period is not None:
                 continue
             renewals.start_charge(made, period)
-        order.plan, order.period = evolve(plan, price=order.amount), period
+        old, seats = payment.old, plan.selection.seats
+        other = agreed.bought(old, rows.features, seats, plan.catalogue_version) if isinstance(old, OldOrder) else None
+        order.plan = evolve(plan, price=order.amount) if other is None else agreed.fitted(other, order.amount)
+        order.period = period
 
 
 @frozen(kw_only=True)
