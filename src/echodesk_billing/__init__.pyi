@@ -174,6 +174,9 @@ from .domain.events import (
     CardSaved as CardSaved,
 )
 from .domain.events import (
+    DaysGiven as DaysGiven,
+)
+from .domain.events import (
     DefaultCardChosen as DefaultCardChosen,
 )
 from .domain.events import (

@@ -30,6 +30,8 @@ from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.checkup import CheckUp
 from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.importing import ImportTenants
+from echodesk_billing.application.lists import Lists
+from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder
@@ -128,6 +130,7 @@ class Container(containers.DeclarativeContainer):
     charging = providers.Singleton(
         ChargeSavedCard, storage, gateway, clock, order_factory, submission, requests, policy
     )
+    operator_acts = providers.Singleton(OperatorActs, storage, gateway, clock, charging, policy)
     renew = providers.Singleton(Renew, storage, clock, charging, policy)
     register = providers.Singleton(
         Register,
@@ -149,6 +152,7 @@ class Container(containers.DeclarativeContainer):
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
     links = providers.Singleton(FernetVault, settings.provided.link_keys)
     views = providers.Singleton(Views, storage, clock, usage, printer, links)
+    lists = providers.Singleton(Lists, storage)
     checkup = providers.Singleton(CheckUp, storage, gateway)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)

@@ -131,6 +131,8 @@ class Billing:
     capture = _blocking(billing.Billing.capture)
     release = _blocking(billing.Billing.release)
     resolve = _blocking(billing.Billing.resolve)
+    give_days = _blocking(billing.Billing.give_days)
+    retry_charge = _blocking(billing.Billing.retry_charge)
     renew = _blocking(billing.Billing.renew)
     due = _blocking(billing.Billing.due)
     reconcile = _blocking(billing.Billing.reconcile)

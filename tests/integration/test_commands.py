@@ -8,6 +8,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -369,3 +370,23 @@ async def test_customers_are_listed_shown_and_changed_from_the_terminal(
     ):
         code, printed = await service.command(*arguments)
         assert (code, "Traceback" in printed) == (wrong, False), printed
+
+
+async def test_days_are_given_and_a_charge_is_tried_from_the_terminal(
+    service: Service, client: Client, bank: Bank
+) -> None:
+    payment = await client.buy(package_id=2, seats=3)
+    await bank.pay(payment["bank_order_id"])
+    assert await bank.answered(payment["bank_order_id"]) == [200]
+    (event,) = [
+        one for one in (await client.get("/api/events/")).body["events"] if one["type"] == "SubscriptionActivated"
+    ]
+    tenant, until = event["data"]["tenant_id"], datetime.fromisoformat(event["data"]["paid_until"])
+    code, printed = await service.command("subscription", "give-days", tenant, "10", "--reason", "an outage", "--json")
+    assert code == 0, printed
+    given = json.loads(printed)
+    assert (given["state"], datetime.fromisoformat(given["paid_until"]) - until) == ("active", timedelta(days=10))
+    code, printed = await service.command("subscription", "retry", tenant)
+    assert (code, "Nothing is owed" in printed, "Traceback" in printed) == (1, True, False)
+    code, printed = await service.command("subscription", "give-days", tenant, "0", "--reason", "x")
+    assert (code, "Traceback" in printed) == (2, False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -16,11 +19,12 @@ from echodesk_billing.domain.orders import refunding
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
-from tests.builders import BANK_ID, NOW, a_plan, an_order, catalogue, gel, principal, refund, report
+from tests.builders import BANK_ID, NOW, a_plan, an_order, catalogue, gel, principal, refund, report, running
 
 LATER = NOW + timedelta(hours=1)
 
@@ -327,3 +331,98 @@ async def test_a_number_taken_in_a_transaction_that_fails_is_taken_again(storage
     assert await storage.transact(lambda uow: uow.books.next_serial("INV-2026")) == 1
     assert await storage.transact(lambda uow: uow.books.next_serial("INV-2026")) == 2
     assert await storage.transact(lambda uow: uow.books.next_serial("INV-2027")) == 1
+
+
+def _swapped(page: Callable[[UnitOfWork, Any], Sequence[Any]], last: Any, uow: UnitOfWork) -> Sequence[Any]:
+    return page(uow, last)
+
+
+async def test_every_list_has_pages(storage: Storage) -> None:
+    names = [f"tenant{number}" for number in range(7)]
+
+    def fill(uow: UnitOfWork) -> None:
+        for number, name in enumerate(names):
+            uow.subscriptions.add(
+                evolve(
+                    running(), tenant_id=name, state=SubscriptionState.ENDED if number % 2 else SubscriptionState.ACTIVE
+                )
+            )
+            order = an_order(order_id=f"SUB-{number:012}", tenant_id=name, idempotency_key=f"key-{number}")
+            order.created_at = NOW + timedelta(days=number // 2)
+            order.attention = ("odd",) if number > 3 else ()
+            uow.orders.add(order)
+            card = Card(
+                tenant_id=name,
+                order_id=order.id,
+                bank_order_id=order.id,
+                kind=SaveCard.AUTOMATIC,
+                mandate=gel("1.00"),
+                masked_number="4***1",
+                brand="visa",
+                expiry="12/30",
+                saved_at=NOW,
+            )
+            uow.cards.add(card)
+            issued = Invoice.of(order, gel("1.00"), NOW, series="INV-2026", serial=number + 1, buyer="Acme")
+            uow.books.issue(issued)
+            at = NOW + timedelta(seconds=number)
+            uow.inbox.record(InboxEntry(digest=f"{number}", verdict="valid", outcome="unknown order", at=at))
+        uow.inbox.record(InboxEntry(digest="x", verdict="valid", outcome="applied", at=NOW))
+
+    await storage.transact(fill)
+
+    async def walk(
+        page: Callable[[UnitOfWork, Any], Sequence[Any]], cursor: Callable[[Any], Any], start: Any
+    ) -> list[Any]:
+        """All of a list, three at a time."""
+        found: list[Any] = []
+        last = start
+        while batch := await storage.read(partial(_swapped, page, last)):
+            found += batch
+            last = cursor(found[-1])
+        return found
+
+    subscriptions = await walk(lambda uow, last: uow.subscriptions.listed(last, None, 3), lambda one: one.tenant_id, "")
+    assert [one.tenant_id for one in subscriptions] == names
+    ended = await storage.read(lambda uow: uow.subscriptions.listed("tenant1", SubscriptionState.ENDED, 3))
+    assert [one.tenant_id for one in ended] == ["tenant3", "tenant5"]
+    orders = await walk(lambda uow, last: uow.orders.listed(None, None, 3, before=last), lambda one: one.id, "")
+    assert [one.tenant_id for one in orders] == names[::-1]
+    odd = await walk(
+        lambda uow, last: uow.orders.listed(None, None, 2, before=last, attention=True), lambda one: one.id, ""
+    )
+    assert [one.tenant_id for one in odd] == names[:3:-1]
+    for page in (
+        lambda uow, last: uow.cards.listed(None, last, 3),
+        lambda uow, last: uow.books.invoices_of(None, 3, before=last),
+    ):
+        assert [one.tenant_id for one in await walk(page, lambda one: one.id, 0)] == names[::-1]
+    assert [one.tenant_id for one in await storage.read(lambda uow: uow.cards.listed("tenant2", 0, 3))] == ["tenant2"]
+    assert await storage.read(lambda uow: uow.books.invoices_of("tenant2", 3, before=1)) == []
+    callbacks = await walk(lambda uow, last: uow.inbox.unapplied(last, 3), lambda one: one.at, None)
+    assert [one.digest for one in callbacks] == [str(number) for number in range(6, -1, -1)]
+
+
+async def test_a_card_keeps_the_id_that_it_is_given_where_that_is_free(storage: Storage) -> None:
+    def a_card(order_id: str, number: int = 0) -> Card:
+        return Card(
+            id=number,
+            tenant_id="acme",
+            order_id=order_id,
+            bank_order_id=order_id,
+            kind=SaveCard.AUTOMATIC,
+            mandate=gel("1.00"),
+            masked_number="4***1",
+            brand="visa",
+            expiry="12/30",
+            saved_at=NOW,
+        )
+
+    async def add(card: Card) -> int:
+        return (await storage.transact(lambda uow: uow.cards.add(evolve(card)))).id
+
+    assert [await add(a_card("one", 70)), await add(a_card("two", 5)), await add(a_card("one", 8))] == [70, 5, 70]
+    later = await add(a_card("three"))
+    taken = await add(a_card("four", 70))
+    assert later > 70
+    assert taken > later

@@ -23,6 +23,7 @@ from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.customers import Customers
+from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
@@ -84,6 +85,7 @@ class World:
         self.refunds = RefundPayment(*bank, self.ids, self.settlement)
         self.cards = SavedCards(*bank, self.ordering, self.placement, SHOP, self.checkout)
         self.charging = ChargeSavedCard(*bank, self.ordering, self.placement, SHOP, self.policy)
+        self.acts = OperatorActs(*bank, self.charging, self.policy)
         self.renew = Renew(self.storage, self.clock, self.charging, self.policy)
         self.vault = FernetVault([Fernet.generate_key().decode()])
         self.register_parts = (*bank, self.ordering, self.placement, SHOP, self.vault, timedelta(hours=1))

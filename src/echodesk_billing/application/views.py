@@ -162,7 +162,7 @@ class Views:
 
     async def refunds(self, invoices: Sequence[Invoice]) -> dict[str, Money]:
         """How much of each invoice was refunded, by its order; those without a refund are left out."""
-        return await self._storage.read(lambda uow: uow.books.refunded([one.order_id for one in invoices]))
+        return await self._storage.read(lambda uow: _refunds(uow, invoices))
 
     async def invoice_link(self, invoice: Invoice) -> str | None:
         """A token that opens one invoice without signing in, for `LINK_LIFETIME`; None where none can be made."""
@@ -240,6 +240,16 @@ class Views:
         )
         usage = await self._usage.usage(who.tenant_id)
         return SubscriptionView(subscription=subscription, catalogue=catalogue, usage=usage, now=now)
+
+
+def _refunds(uow: UnitOfWork, invoices: Sequence[Invoice]) -> dict[str, Money]:
+    """By the journal; of imported payments, whose earlier refunds are not in it, by their orders."""
+    found = uow.books.refunded([one.order_id for one in invoices])
+    for one in invoices:
+        order = uow.orders.get(one.order_id, one.tenant_id) if one.external_number else None
+        if order is not None and order.refunded:
+            found[one.order_id] = order.refunded
+    return found
 
 
 def _billed(uow: UnitOfWork, tenant_id: str | None, invoice_id: int) -> tuple[Invoice | None, Customer | None]:

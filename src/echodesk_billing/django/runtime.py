@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 
 from echodesk_billing import sync
 from echodesk_billing.billing import Billing as AsyncBilling
+from echodesk_billing.container import Container
 from echodesk_billing.django.conf import Options, billing_settings, options
 from echodesk_billing.django.signals import send
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.events import Event
 from echodesk_billing.entrypoints.http.contract import Contract
 from echodesk_billing.entrypoints.http.message import Request, Response
+
+T = TypeVar("T")
 
 
 class CalledInTransaction(BillingError):
@@ -79,6 +84,10 @@ class Runtime:
         """
         await sync_to_async(self.billing.require_no_transaction)()
         return await asyncio.wrap_future(self.billing._submit(lambda face: self._contract(face).handle(request)))
+
+    def use(self, work: Callable[[Container], Coroutine[Any, Any, T]]) -> T:
+        """Run a use case that only reads, on the event loop of billing."""
+        return self.billing._submit(lambda face: work(face._container)).result()
 
     def _contract(self, face: AsyncBilling) -> Contract:
         if self._served is None or self._served[0] is not face:

@@ -146,7 +146,7 @@ class SubscriptionEvent(Event):
 
 @frozen(kw_only=True)
 class SubscriptionActivated(SubscriptionEvent):
-    """A tenant has access now."""
+    """A tenant has access now; `order_id` is empty where an operator gave days."""
 
     order_id: str
     paid_until: datetime
@@ -167,6 +167,20 @@ class SubscriptionImported(SubscriptionEvent):
     plan_name: str
     price: Money | None
     paid_until: datetime | None
+
+
+@frozen(kw_only=True)
+class DaysGiven(SubscriptionEvent):
+    """An operator gave days of access; `by` says who.
+
+    Args:
+        days: how many.
+        paid_until: the end of access because of them.
+    """
+
+    days: int
+    reason: str
+    paid_until: datetime
 
 
 @frozen(kw_only=True)
@@ -316,6 +330,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         PaymentActionRequired,
         SubscriptionActivated,
         SubscriptionImported,
+        DaysGiven,
         SubscriptionRenewed,
         SubscriptionPastDue,
         SubscriptionSuspended,

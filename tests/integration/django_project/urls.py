@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
@@ -25,4 +26,5 @@ urlpatterns = [
     path("api/payments/<int:number>/", other_app),
     path("api/payments/payment_summary/", other_app),
     path("tickets/", tickets),
+    path("admin/", admin.site.urls),
 ]

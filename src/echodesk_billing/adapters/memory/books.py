@@ -55,5 +55,7 @@ class MemoryBooks:
                 return invoice
         return None
 
-    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
-        return [invoice for invoice in reversed(self._memory.invoices) if invoice.tenant_id == tenant_id][:limit]
+    def invoices_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[Invoice]:
+        newest_first = reversed(self._memory.invoices)
+        chosen = [one for one in newest_first if tenant_id in (None, one.tenant_id) and (not before or one.id < before)]
+        return chosen[:limit]

@@ -38,6 +38,10 @@ class MemoryCards:
         chosen = [card for card in self._cards if card.tenant_id == tenant_id and card.state is CardState.ACTIVE]
         return sorted(chosen, key=lambda card: (card.is_default, card.id), reverse=True)
 
+    def listed(self, tenant_id: str | None, before: int, limit: int) -> Sequence[Card]:
+        chosen = [one for one in self._cards if tenant_id in (None, one.tenant_id) and (not before or one.id < before)]
+        return sorted(chosen, key=lambda card: card.id, reverse=True)[:limit]
+
     def lock(self, card_id: int, tenant_id: str) -> Card | None:
         return next((card for card in self._cards if (card.id, card.tenant_id) == (card_id, tenant_id)), None)
 

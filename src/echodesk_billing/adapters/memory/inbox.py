@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from echodesk_billing.adapters.memory.contents import Contents
 from echodesk_billing.ports.storage import InboxEntry
@@ -20,6 +21,13 @@ class MemoryInbox:
 
     def add(self, entry: InboxEntry) -> None:
         self.record(entry)
+
+    def unapplied(self, before: datetime | None, limit: int) -> Sequence[InboxEntry]:
+        chosen = [one for one in self._inbox if one.outcome != "applied" and (before is None or one.at < before)]
+        return sorted(chosen, key=lambda entry: entry.at, reverse=True)[:limit]
+
+    def of_digest(self, digest: str) -> Sequence[InboxEntry]:
+        return [entry for entry in self._inbox if entry.digest == digest]
 
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:
         return [entry for entry in self._inbox if entry.order_id == order_id]

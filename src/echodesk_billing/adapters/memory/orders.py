@@ -64,11 +64,22 @@ class MemoryOrders:
         due = sorted((pair for pair in waiting if pair[0] <= now), key=lambda pair: pair[0])
         return [order for _, order in due[:limit]]
 
-    def listed(self, tenant_id: str | None, state: OrderState | None, limit: int) -> Sequence[Order]:
+    def listed(
+        self,
+        tenant_id: str | None,
+        state: OrderState | None,
+        limit: int,
+        *,
+        before: str = "",
+        attention: bool = False,
+    ) -> Sequence[Order]:
+        last = self._orders.get(before)
         chosen = [
             order
             for order in self._orders.values()
             if tenant_id in (None, order.tenant_id) and state in (None, order.state)
+            if last is None or (order.created_at, order.id) < (last.created_at, last.id)
+            if order.attention or not attention
         ]
         return _newest_first(chosen)[:limit]
 

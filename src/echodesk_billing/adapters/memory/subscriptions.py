@@ -32,6 +32,10 @@ class MemorySubscriptions:
         subscription.version += 1
         self._subscriptions[subscription.tenant_id] = subscription
 
+    def listed(self, after: str, state: SubscriptionState | None, limit: int) -> Sequence[Subscription]:
+        chosen = [one for key, one in sorted(self._subscriptions.items()) if key > after and state in (None, one.state)]
+        return chosen[:limit]
+
     def due(self, now: datetime, limit: int) -> Sequence[Subscription]:
         waiting = [(one.due_at, one) for one in self._subscriptions.values() if one.due_at is not None]
         due = sorted((pair for pair in waiting if pair[0] <= now), key=lambda pair: pair[0])

@@ -209,7 +209,11 @@ class SqlBooks:
         row = self._session.execute(query).first()
         return None if row is None else to_invoice(row)
 
-    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
-        """By ix_invoices_tenant."""
-        query = select(invoices).where(invoices.c.tenant_id == tenant_id).order_by(invoices.c.id.desc()).limit(limit)
-        return [to_invoice(row) for row in self._session.execute(query)]
+    def invoices_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[Invoice]:
+        """By ix_invoices_tenant, or by primary key for all tenants."""
+        query = select(invoices)
+        if tenant_id is not None:
+            query = query.where(invoices.c.tenant_id == tenant_id)
+        if before:
+            query = query.where(invoices.c.id < before)
+        return [to_invoice(row) for row in self._session.execute(query.order_by(invoices.c.id.desc()).limit(limit))]

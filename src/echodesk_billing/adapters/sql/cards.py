@@ -171,6 +171,15 @@ class SqlCards:
         """By the index on tenant_id."""
         return [to_card(row) for row in self._session.execute(_ACTIVE_CARDS, {"of_tenant": tenant_id})]
 
+    def listed(self, tenant_id: str | None, before: int, limit: int) -> Sequence[Card]:
+        """By primary key, or by the index on tenant_id."""
+        query = select(cards)
+        if before:
+            query = query.where(cards.c.id < before)
+        if tenant_id is not None:
+            query = query.where(cards.c.tenant_id == tenant_id)
+        return [to_card(row) for row in self._session.execute(query.order_by(cards.c.id.desc()).limit(limit))]
+
     def lock(self, card_id: int, tenant_id: str) -> Card | None:
         """By primary key, filtered by tenant; the row is locked."""
         query = select(cards).where(cards.c.id == card_id, cards.c.tenant_id == tenant_id).with_for_update()

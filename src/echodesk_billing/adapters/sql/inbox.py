@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -63,6 +64,18 @@ class SqlInbox:
     def add(self, entry: InboxEntry) -> None:
         """Insert, unless the primary key exists."""
         self._session.insert(inbox, [inbox_values(entry)], or_nothing=True)
+
+    def unapplied(self, before: datetime | None, limit: int) -> Sequence[InboxEntry]:
+        """By the partial index ix_inbox_refused."""
+        query = select(inbox).where(REFUSED)
+        if before is not None:
+            query = query.where(inbox.c.at < before)
+        return [to_inbox_entry(row) for row in self._session.execute(query.order_by(inbox.c.at.desc()).limit(limit))]
+
+    def of_digest(self, digest: str) -> Sequence[InboxEntry]:
+        """By primary key."""
+        query = select(inbox).where(inbox.c.digest == digest).order_by(inbox.c.at)
+        return [to_inbox_entry(row) for row in self._session.execute(query)]
 
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:
         """By the index on order_id."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
     text,
     true,
+    tuple_,
 )
 
 from echodesk_billing.adapters.sql.customers import customers
@@ -329,9 +330,22 @@ class SqlOrders:
         query = select(orders).where(orders.c.check_at <= now).order_by(orders.c.check_at).limit(limit)
         return [to_order(row) for row in self._session.execute(query)]
 
-    def listed(self, tenant_id: str | None, state: OrderState | None, limit: int) -> Sequence[Order]:
-        """By ix_orders_tenant_created, or ix_orders_created for all tenants."""
+    def listed(
+        self,
+        tenant_id: str | None,
+        state: OrderState | None,
+        limit: int,
+        *,
+        before: str = "",
+        attention: bool = False,
+    ) -> Sequence[Order]:
+        """By ix_orders_tenant_created, ix_orders_attention, or ix_orders_created for all."""
         query = select(orders)
+        if before:
+            last = select(orders.c.created_at, orders.c.id).where(orders.c.id == before).subquery()
+            query = query.where(tuple_(orders.c.created_at, orders.c.id) < select(last).scalar_subquery())
+        if attention:
+            query = query.where(orders.c.needs_attention)
         if tenant_id is not None:
             query = query.where(orders.c.tenant_id == tenant_id)
         if state is not None:

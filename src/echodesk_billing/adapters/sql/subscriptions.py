@@ -64,6 +64,8 @@ _DUE = text("due_at IS NOT NULL")
 
 Index("ix_subscriptions_due", subscriptions.c.due_at, postgresql_where=_DUE, sqlite_where=_DUE)
 
+Index("ix_subscriptions_state", subscriptions.c.state, subscriptions.c.tenant_id)
+
 NEVER_DUE = text("due_at IS NULL AND state IN ('trialing', 'active', 'past_due', 'cancelled')")
 
 Index(
@@ -171,6 +173,14 @@ class SqlSubscriptions:
         """Update by primary key; its version must be unchanged since it was loaded."""
         subscription.version += 1
         self._session.update(subscriptions, subscription_values(subscription))
+
+    def listed(self, after: str, state: SubscriptionState | None, limit: int) -> Sequence[Subscription]:
+        """By primary key, or by ix_subscriptions_state."""
+        query = select(subscriptions).where(subscriptions.c.tenant_id > after)
+        if state is not None:
+            query = query.where(subscriptions.c.state == state.value)
+        query = query.order_by(subscriptions.c.tenant_id).limit(limit)
+        return [to_subscription(row) for row in self._session.execute(query)]
 
     def due(self, now: datetime, limit: int) -> Sequence[Subscription]:
         """By the partial index ix_subscriptions_due."""

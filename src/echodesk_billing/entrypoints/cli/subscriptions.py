@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,8 +13,9 @@ from echodesk_billing.container import Container
 from echodesk_billing.domain.errors import (
     NoActiveSubscription,
 )
+from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS
 from echodesk_billing.domain.subscriptions.subscription import Subscription
-from echodesk_billing.entrypoints.cli.terminal import AsJson, TenantId, run_command, show, table_of
+from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, TenantId, run_command, show, table_of
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.settings import Settings
 
@@ -82,6 +84,36 @@ def subscription_statement(tenant: TenantId, as_json: AsJson = False) -> None:
             return table
 
         show(entries, table, as_json=as_json)
+
+    run_command(work)
+
+
+@commands.command("give-days")
+def subscription_give_days(
+    tenant: TenantId,
+    days: Annotated[int, typer.Argument(min=1, max=MOST_DAYS, help="How many.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give days of access after the paid time, or from now; nothing is charged for them."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        subscription = await container.operator_acts().give_days(OPERATOR, tenant, days, reason)
+        value = {"tenant_id": tenant, "state": subscription.state, "paid_until": subscription.paid_until}
+        until = subscription.paid_until
+        show(value, lambda: f"{tenant} is {subscription.state}, until {until:%Y-%m-%d %H:%M} UTC", as_json=as_json)
+
+    run_command(work)
+
+
+@commands.command("retry")
+def subscription_retry(tenant: TenantId, as_json: AsJson = False) -> None:
+    """Charge the saved card for the owed period now."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        order = await container.operator_acts().retry(OPERATOR, tenant)
+        value = {"tenant_id": tenant, "order_id": order.id, "amount": order.amount, "state": order.state}
+        show(value, lambda: f"{order.id} charges {order.amount}: it is {order.state}", as_json=as_json)
 
     run_command(work)
 

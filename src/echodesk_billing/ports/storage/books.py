@@ -45,6 +45,10 @@ class Books(Protocol):
         """The invoice with this id, if it belongs to the tenant; of any tenant where that is None."""
         ...
 
-    def invoices_of(self, tenant_id: str, limit: int) -> Sequence[Invoice]:
-        """The invoices of a tenant, newest first."""
+    def invoices_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[Invoice]:
+        """The invoices of a tenant, newest first; of any tenant where that is None.
+
+        Args:
+            before: only those below this id.
+        """
         ...

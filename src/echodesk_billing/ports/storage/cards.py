@@ -23,6 +23,10 @@ class Cards(Protocol):
         """The usable cards of a tenant, the default first, then newest first."""
         ...
 
+    def listed(self, tenant_id: str | None, before: int, limit: int) -> Sequence[Card]:
+        """Cards in any state, newest first, of any tenant where that is None; those below the id `before`, if given."""
+        ...
+
     def lock(self, card_id: int, tenant_id: str) -> Card | None:
         """The card with this id, locked, if it belongs to the tenant."""
         ...

@@ -38,6 +38,14 @@ class Inbox(Protocol):
         """Record a callback; does nothing where it was recorded before."""
         ...
 
+    def unapplied(self, before: datetime | None, limit: int) -> Sequence[InboxEntry]:
+        """Callbacks that changed nothing, newest first; those received before `before`, if given."""
+        ...
+
+    def of_digest(self, digest: str) -> Sequence[InboxEntry]:
+        """What was recorded about one body."""
+        ...
+
     def of_order(self, order_id: str) -> Sequence[InboxEntry]:
         """The callbacks of an order, oldest first."""
         ...

@@ -46,8 +46,21 @@ class Orders(Protocol):
         """Unsettled orders whose next check is due, longest due first."""
         ...
 
-    def listed(self, tenant_id: str | None, state: OrderState | None, limit: int) -> Sequence[Order]:
-        """List orders, newest first."""
+    def listed(
+        self,
+        tenant_id: str | None,
+        state: OrderState | None,
+        limit: int,
+        *,
+        before: str = "",
+        attention: bool = False,
+    ) -> Sequence[Order]:
+        """List orders, newest first.
+
+        Args:
+            before: only those listed after the order with this id.
+            attention: only those that need attention.
+        """
         ...
 
     def changed_between(self, start: datetime, end: datetime, after: str, limit: int) -> Sequence[Order]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 
 
@@ -26,6 +27,10 @@ class Subscriptions(Protocol):
 
     def save(self, subscription: Subscription) -> None:
         """Store the changes of a locked subscription."""
+        ...
+
+    def listed(self, after: str, state: SubscriptionState | None, limit: int) -> Sequence[Subscription]:
+        """Subscriptions by tenant, those after `after`, of one state where it is given."""
         ...
 
     def due(self, now: datetime, limit: int) -> Sequence[Subscription]:

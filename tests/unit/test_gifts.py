@@ -1,0 +1,150 @@
+"""What an operator may do about a subscription: days that are given, and a charge that is tried now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from attrs import evolve
+
+from echodesk_billing import ChangeRefused, DaysGiven, InvalidSelection, NoActiveSubscription
+from echodesk_billing.application.payment_requests import Terms
+from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS, give_days
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+from echodesk_billing.domain.subscriptions.term import Term
+from echodesk_billing.ports.access import Scope
+from tests.builders import NOW, principal, running, trial
+from tests.unit.conftest import World
+
+S = SubscriptionState
+FEBRUARY = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)
+AUTOMATIC = Terms(save_card=SaveCard.AUTOMATIC)
+OPERATOR = "operator"
+
+
+def given(subscription: Subscription, days: int, at: datetime) -> list[str]:
+    return [event.name for event in give_days(subscription, days, "an outage", OPERATOR, at)]
+
+
+def test_days_come_after_the_paid_time_and_the_next_period_after_them() -> None:
+    subscription = running()
+    assert given(subscription, 10, NOW) == ["DaysGiven"]
+    assert subscription.paid_until == FEBRUARY + timedelta(days=10)
+    assert subscription.next_period == 1
+    assert subscription.term.period(1).end == datetime(2026, 4, 10, 9, 30, tzinfo=UTC)
+    assert subscription.state is S.ACTIVE
+
+
+def test_who_owes_a_period_owes_it_no_more_and_has_the_days_from_now() -> None:
+    subscription = running()
+    late = FEBRUARY + timedelta(days=3)
+    subscription.on_time(late)
+    subscription.fall_due("107", late)
+    assert given(subscription, 5, late) == ["DaysGiven"]
+    assert (subscription.state, subscription.paid_until) == (S.ACTIVE, late + timedelta(days=5))
+    assert (subscription.dunning.failures, subscription.dunning.retry_at) == (0, None)
+
+
+def test_a_suspended_one_comes_back() -> None:
+    subscription = running()
+    late = FEBRUARY + timedelta(days=30)
+    subscription.fall_due(None, late)
+    subscription.suspend(late)
+    assert given(subscription, 5, late) == ["DaysGiven", "SubscriptionActivated"]
+    assert (subscription.state, subscription.paid_until) == (S.ACTIVE, late + timedelta(days=5))
+
+
+def test_a_cancelled_one_keeps_access_longer_and_does_not_renew() -> None:
+    subscription = running()
+    subscription.cancel(NOW, immediately=False)
+    assert given(subscription, 5, NOW) == ["DaysGiven"]
+    assert (subscription.state, subscription.access_until) == (S.CANCELLED, FEBRUARY + timedelta(days=5))
+
+
+def test_one_that_has_ended_has_access_again_and_does_not_renew() -> None:
+    subscription = running()
+    subscription.cancel(NOW, immediately=True)
+    assert given(subscription, 5, NOW + timedelta(days=60)) == ["DaysGiven", "SubscriptionActivated"]
+    assert (subscription.state, subscription.access_until) == (S.CANCELLED, NOW + timedelta(days=65))
+    assert subscription.upcoming is None
+
+
+def test_a_trial_lasts_longer_and_stays_a_trial() -> None:
+    subscription = trial()
+    ends = subscription.term.end
+    given(subscription, 5, NOW)
+    assert (subscription.state, subscription.trial_ends_at) == (S.TRIALING, ends + timedelta(days=5))
+    assert subscription.has_never_paid
+
+
+def test_a_charge_under_way_still_pays_the_period_that_follows() -> None:
+    subscription = running()
+    subscription.dunning = subscription.dunning.charging(1)
+    given(subscription, 5, FEBRUARY)
+    assert subscription.dunning.charged_period == 1
+
+
+def test_periods_of_several_months_keep_their_length() -> None:
+    subscription = running()
+    plan = subscription.plan_of(0)
+    subscription.start_plan(evolve(plan, selection=evolve(plan.selection, interval=3)), NOW)
+    end = subscription.term.end
+    given(subscription, 5, NOW)
+    period = subscription.term.period(1)
+    assert (period.start, (period.end - period.start).days > 85) == (end + timedelta(days=5), True)
+
+
+@pytest.mark.parametrize(("days", "reason"), [(0, "why"), (-1, "why"), (MOST_DAYS + 1, "why"), (5, " ")])
+def test_what_cannot_be_given_changes_nothing(days: int, reason: str) -> None:
+    subscription = running()
+    before = evolve(subscription)
+    with pytest.raises(InvalidSelection):
+        give_days(subscription, days, reason, OPERATOR, NOW)
+    assert subscription == before
+
+
+def test_who_never_had_a_subscription_gets_no_days() -> None:
+    with pytest.raises(NoActiveSubscription):
+        given(Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi")), 5, NOW)
+
+
+OPERATORS = principal("", Scope.OPERATOR)
+
+
+async def test_a_gift_is_given_once_by_its_key_and_says_who_gave_it(world: World) -> None:
+    await world.buy_and_pay()
+    for key in ("one", "one", "two", None, None):
+        await world.acts.give_days(OPERATORS, "acme", 2, "an outage", key=key)
+    assert (await world.subscription()).paid_until == FEBRUARY + timedelta(days=8)
+    gifts = [event for event in await world.events() if isinstance(event, DaysGiven)]
+    assert {(one.by, one.reason, one.days) for one in gifts} == {(OPERATORS.name, "an outage", 2)}
+    assert len(gifts) == 4
+    with pytest.raises(NoActiveSubscription):
+        await world.acts.give_days(OPERATORS, "nobody", 2, "an outage")
+
+
+async def test_a_declined_charge_is_tried_now_and_once(world: World) -> None:
+    await world.buy_and_pay(terms=AUTOMATIC)
+    with pytest.raises(ChangeRefused, match="Nothing is owed: it is paid until 2026-02-28"):
+        await world.acts.retry(OPERATORS, "acme")
+    world.clock.moment = FEBRUARY
+    await world.charge_due("107")
+    order = await world.acts.retry(OPERATORS, "acme")
+    again = await world.acts.retry(OPERATORS, "acme")
+    assert (order.id, order.period) == (again.id, 1)
+    await world.answer(order)
+    assert (await world.subscription()).state is S.ACTIVE
+    steps = await world.storage.read(lambda uow: uow.orders.history(order.id))
+    assert OPERATORS.name in steps[0].by
+
+
+async def test_a_card_that_cannot_be_charged_is_not_tried(world: World) -> None:
+    await world.buy_and_pay()
+    world.clock.moment = FEBRUARY
+    with pytest.raises(ChangeRefused, match="there is no saved card"):
+        await world.acts.retry(OPERATORS, "acme")
+    assert len(world.bank.created) == 1
+    with pytest.raises(NoActiveSubscription):
+        await world.acts.retry(OPERATORS, "nobody")
