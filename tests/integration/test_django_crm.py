@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from attrs import Factory, define
+from attrs import Factory, define, evolve
 from cryptography.fernet import Fernet
 
 from tests.integration.parts import ROOT, Bank, clean_environment, free_port, running_bank, start_shell
@@ -30,6 +30,8 @@ class Crm:
     url: str
     bank: Bank
     database_url: str
+    folder: Path
+    environment: dict[str, str]
     tokens: dict[str, str] = Factory(dict)
 
     async def call(self, host: str, path: str, user: str = "", body: Any = None) -> tuple[int, Any]:
@@ -91,7 +93,7 @@ async def crm(workspace: Path, new_database: Callable[[], Awaitable[str]]) -> As
         *prepare, serve, work = manage_commands(folder / "README.md")
         printed = [await run(command, environment, folder) for command in prepare][-1]
         tokens = [line.split() for line in printed.splitlines() if ".crm.localhost " in line]
-        crm = Crm(f"http://127.0.0.1:{port}", bank, database_url)
+        crm = Crm(f"http://127.0.0.1:{port}", bank, database_url, folder, environment)
         crm.tokens = {f"{host.partition('.')[0]} {user}": token for host, user, token in tokens}
         serve = serve.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
         server = await start_shell(folder / "server.log", environment, serve, folder)
@@ -161,3 +163,20 @@ async def test_a_tenant_that_registers_and_pays_is_provisioned_with_its_administ
         await connection.close()
     assert found["password"] == form["admin_password"]
     await crm.wait_for((200, {"calls": []}), "new-shop", "/api/calls/", found["key"])
+
+
+async def test_it_sells_under_djangos_own_server_too(crm: Crm) -> None:
+    """The order is made by one server; the bank calls the other, at the public host."""
+    port = free_port()
+    command = f"{sys.executable} -W ignore manage.py runserver --noreload 127.0.0.1:{port}"
+    server = await start_shell(crm.folder / "runserver.log", crm.environment, command, crm.folder)
+    try:
+        await server.listening(port)
+        there = evolve(crm, url=f"http://127.0.0.1:{port}")
+        wanted = {"features": ["telephony"], "agent_count": 1, "save_card": False}
+        status, order = await there.call("tea-house", "/api/payments/create/", "admin", wanted)
+        assert status == 200, order
+        await there.pay(order["order_id"])
+        await there.wait_for((200, {"calls": []}), "tea-house", "/api/calls/", "member")
+    finally:
+        assert await asyncio.wait_for(server.stop(), 15) in (0, -15)

@@ -1,9 +1,11 @@
 """Events reach those who listen; tokens open what they may."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from echodesk_billing import Event, OrderCompleted, OrderCreated
+from echodesk_billing.adapters.bog.tokens import TokenSource, _Token
 from tests.builders import principal
+from tests.fake_bank import FakeClock
 from tests.unit.conftest import World
 
 
@@ -81,3 +83,20 @@ async def test_a_token_is_valid_until_it_is_revoked_or_expires(world: World) -> 
     assert token not in repr(stored)
     assert await world.tokens.revoke(stored.prefix) >= 1
     assert await world.tokens.authenticate(token) is None
+
+
+async def test_a_token_that_another_call_drops_meanwhile_is_fetched_anew() -> None:
+    class Dropping(FakeClock):
+        """A clock that is asked elsewhere, so that other calls go on while it is waited for."""
+
+        async def now(self) -> datetime:
+            tokens.drop("old")
+            return self.moment
+
+    async def fetched() -> _Token:
+        return _Token("new", FakeClock().moment + timedelta(hours=1))
+
+    tokens = TokenSource(None, "https://bank.example", "id", "secret", Dropping())  # type: ignore[arg-type] - not called
+    tokens._token = _Token("old", FakeClock().moment + timedelta(hours=1))
+    tokens._fetch = fetched  # type: ignore[method-assign]
+    assert await tokens.get() == "new"

@@ -101,8 +101,10 @@ class TokenSource:
             GatewayUnavailable: the bank cannot be reached, or rejects our credentials.
             GatewayNonsense: its answer has no token.
         """
-        if self._token is not None and await self._clock.now() < self._token.usable_until:
-            return self._token.value
+        now = await self._clock.now()
+        token = self._token  # read after the wait, in which another call may have dropped it
+        if token is not None and now < token.usable_until:
+            return token.value
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch())
             self._fetching.add_done_callback(self._fetched)
