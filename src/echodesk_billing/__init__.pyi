@@ -60,7 +60,16 @@ from .domain.accounting.audit import (
     Comparison as Comparison,
 )
 from .domain.accounting.invoice import (
+    CreditNote as CreditNote,
+)
+from .domain.accounting.invoice import (
     Invoice as Invoice,
+)
+from .domain.accounting.invoice import (
+    InvoiceDetails as InvoiceDetails,
+)
+from .domain.accounting.invoice import (
+    InvoiceLine as InvoiceLine,
 )
 from .domain.accounting.journal import (
     Entry as Entry,
@@ -172,6 +181,9 @@ from .domain.events import (
 )
 from .domain.events import (
     CardSaved as CardSaved,
+)
+from .domain.events import (
+    CreditNoteIssued as CreditNoteIssued,
 )
 from .domain.events import (
     DaysGiven as DaysGiven,

@@ -118,9 +118,13 @@ class Container(containers.DeclarativeContainer):
     vault = providers.Singleton(FernetVault, settings.provided.encryption_keys)
     policy = providers.Singleton(_policy, settings)
     requests = providers.Singleton(_request_builder, settings)
-    printer = providers.Singleton(PdfPrinter, settings.provided.seller_lines, settings.provided.time_zone)
+    printer = providers.Singleton(
+        PdfPrinter, settings.provided.seller_lines, settings.provided.time_zone, settings.provided.logo_file
+    )
     order_factory = providers.Singleton(OrderFactory, ids)
-    settlement = providers.Singleton(Settlement, storage, clock, settings.provided.time_zone, policy)
+    settlement = providers.Singleton(
+        Settlement, storage, clock, settings.provided.time_zone, policy, settings.provided.selling
+    )
     submission = providers.Singleton(OrderSubmission, storage, gateway, settlement)
     customers = providers.Singleton(Customers, storage, clock, settings.provided.reserved_tenants)
     checkout = providers.Singleton(Checkout, storage, gateway, clock, order_factory, submission, settlement, requests)

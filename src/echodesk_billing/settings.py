@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from msgspec import Meta, field
 from echodesk_billing.adapters.bog.signature import built_in_key, load_keys
 from echodesk_billing.adapters.crm_access import CrmTokens, WrongQuery, require_queries
 from echodesk_billing.adapters.vault import FernetVault
+from echodesk_billing.domain.accounting.invoice import Seller
 from echodesk_billing.domain.errors import BillingError, InvalidArgument, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
 from echodesk_billing.domain.orders.return_pages import ReturnPages
@@ -29,6 +31,8 @@ from echodesk_billing.setting_values import durations, is_local, origin, parts, 
 
 PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-connect/token"
 PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
+
+LARGEST_VAT_PERCENT = 100
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -73,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clock_url: str = field(default="", name="BILLING_CLOCK_URL")
     product_name: str = field(default="EchoDesk", name="BILLING_PRODUCT_NAME")
     seller: str = field(default="EchoDesk", name="BILLING_SELLER")
+    vat_percent: str = field(default="", name="BILLING_VAT_PERCENT")
+    logo: str = field(default="", name="BILLING_LOGO")
     time_zone: str = field(default="Asia/Tbilisi", name="BILLING_TIME_ZONE")
     order_ttl_minutes: Annotated[int, Meta(ge=2, le=1440)] = field(default=15, name="BILLING_ORDER_TTL_MINUTES")
     bank_timeout_seconds: Annotated[float, Meta(gt=0, le=120)] = field(
@@ -129,6 +135,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def seller_lines(self) -> tuple[str, ...]:
         """The seller, as printed on invoices."""
         return parts(self.seller, ";")
+
+    @property
+    def selling(self) -> Seller:
+        """The seller and its VAT."""
+        percent = Decimal(self.vat_percent or 0)
+        return Seller(lines=self.seller_lines, vat_percent=percent or None)
+
+    @property
+    def logo_file(self) -> Path | None:
+        """The image at the top of invoices."""
+        return Path(self.logo) if self.logo else None
 
     @property
     def encryption_keys(self) -> tuple[str, ...]:
@@ -327,6 +344,7 @@ def _check_others(settings: Settings, *, local_bank: bool) -> None:
         positive(Money.parse(settings.card_check_amount), "it")
     except InvalidMoney as error:
         raise InvalidSettings(f"BILLING_CARD_CHECK_AMOUNT is {settings.card_check_amount!r}: {error}") from None
+    _check_invoices(settings)
     for name, value in (
         ("BILLING_RATE_LIMIT_PER_TOKEN", settings.token_rate_limit),
         ("BILLING_RATE_LIMIT_PER_ADDRESS", settings.address_rate_limit),
@@ -343,6 +361,17 @@ def _check_others(settings: Settings, *, local_bank: bool) -> None:
                 "BILLING_CLOCK_URL is set while BOG_API_BASE_URL is not on this machine: "
                 "a simulated clock never goes with a real bank"
             )
+
+
+def _check_invoices(settings: Settings) -> None:
+    try:
+        fits = 0 <= Decimal(settings.vat_percent or 0) < LARGEST_VAT_PERCENT
+    except InvalidOperation:
+        fits = False
+    if not fits:
+        raise InvalidSettings(f"BILLING_VAT_PERCENT is {settings.vat_percent!r}: it must be a number such as 18")
+    if settings.logo and not Path(settings.logo).is_file():
+        raise InvalidSettings(f"BILLING_LOGO is {settings.logo!r}: there is no such file")
 
 
 def _check_crm(settings: Settings) -> None:

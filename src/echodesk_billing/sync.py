@@ -122,6 +122,8 @@ class Billing:
     registration_payload = _blocking(billing.Billing.registration_payload)
     invoices = _blocking(billing.Billing.invoices)
     invoice_pdf = _blocking(billing.Billing.invoice_pdf)
+    credit_notes = _blocking(billing.Billing.credit_notes)
+    credit_note_pdf = _blocking(billing.Billing.credit_note_pdf)
     customer = _blocking(billing.Billing.customer)
     change_billing_profile = _blocking(billing.Billing.change_billing_profile)
     set_customer = _blocking(billing.Billing.set_customer)

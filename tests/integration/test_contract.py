@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -141,6 +142,31 @@ async def invoice_pdf(stage: Stage) -> Answer:
         pdf = await response.read()
         assert response.content_type == "application/pdf"
     assert invoice["invoice_number"] in text_of(pdf)
+    return Answer(200, pdf, response.headers, pdf)
+
+
+@call("GET", "/api/payments/credit-notes/{credit_note_id}/pdf/")
+async def credit_note_pdf(stage: Stage) -> Answer:
+    order_id = (await stage.subscribed())["order_id"]
+    bank_order_id = (await stage.bank.orders(order_id))[0]["order_id"]
+    asked = await stage.operator.post(f"/api/payments/{order_id}/refund/", {"amount": "7.00", "reason": "x"})
+    assert asked.status < 300, asked.body
+    assert [Decimal(amount) for amount in await stage.bank.refunded(order_id)] == [7]
+    assert await stage.bank.answered(bank_order_id, 2) == [200, 200]
+    (invoice,) = (await stage.client.get("/api/payments/invoices/")).body["invoices"]
+    (note,) = invoice["credit_notes"]
+    assert (invoice["status"], invoice["refunded"], note["amount"]) == ("partially_refunded", 7.0, 7.0)
+    path = f"/api/payments/credit-notes/{note['id']}/pdf/"
+    stranger = await stage.service.client()
+    assert (await stranger.get(path)).status == 404
+    for url, headers in (
+        (stage.client.url + path, {"Authorization": f"Token {stage.client.token}"}),
+        (note["pdf_url"], {}),
+    ):
+        async with stage.client.http.get(url, headers=headers) as response:
+            pdf = await response.read()
+            assert response.content_type == "application/pdf"
+        assert note["credit_note_number"] in text_of(pdf)
     return Answer(200, pdf, response.headers, pdf)
 
 

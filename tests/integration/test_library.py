@@ -73,6 +73,8 @@ USUAL = {
     "package_id": 1,
     "when": "later",
     "invoice_id": 1,
+    "note_id": 1,
+    "days": 5,
     "raw_body": b"{}",
     "signature": None,
     "catalogue": catalogue(),

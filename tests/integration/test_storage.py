@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -12,8 +13,9 @@ from attrs import evolve
 
 from echodesk_billing import Currency, Event, OrderCompleted, OrderCreated, SaveCard, StorageUnavailable
 from echodesk_billing.adapters.memory import MemoryStorage
-from echodesk_billing.domain.accounting.invoice import Invoice
-from echodesk_billing.domain.accounting.journal import BANK, entries
+from echodesk_billing.domain.accounting.invoice import Buyer, CreditNote, Invoice, Seller
+from echodesk_billing.domain.accounting.journal import BANK, invoice_entries, payment_entries
+from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.orders import refunding
 from echodesk_billing.domain.orders.lifecycle import OrderState
@@ -301,13 +303,20 @@ async def test_refunds_come_back_as_they_were(storage: Storage) -> None:
 
 async def test_the_journal_adds_up_and_invoices_come_back(storage: Storage) -> None:
     paid = OrderCompleted(tenant_id="acme", at=NOW, order_id="SUB-1", amount=gel("9.00"), captured=gel("9.00"))
-    posted = entries(paid)
+    posted = [*payment_entries(paid), *invoice_entries(paid, gel("1.37"))]
 
     def work(uow: UnitOfWork) -> Invoice:
         uow.books.post(posted)
         serial = uow.books.next_serial("INV-2026")
         invoice = Invoice.of(
-            an_order(order_id="SUB-1"), gel("9.00"), NOW, series="INV-2026", serial=serial, buyer="Acme"
+            an_order(order_id="SUB-1"),
+            gel("9.00"),
+            NOW,
+            series="INV-2026",
+            serial=serial,
+            buyer=Buyer(name="Acme", identification_code="404123456", address="Tbilisi"),
+            seller=Seller(lines=("EchoDesk", "Tbilisi"), vat_percent=Decimal(18)),
+            period=Period(number=0, start=NOW, end=LATER),
         )
         uow.books.issue(invoice)
         return invoice
@@ -318,6 +327,31 @@ async def test_the_journal_adds_up_and_invoices_come_back(storage: Storage) -> N
     assert await storage.read(lambda uow: uow.books.balance("tenant:acme")) == {Currency.GEL: gel("0.00")}
     (found,) = await storage.read(lambda uow: uow.books.invoices_of("acme", 9))
     assert (evolve(found, id=0), found.number) == (issued, "INV-2026-000001")
+    assert found.details.vat == gel("1.37")
+    assert await storage.read(lambda uow: uow.books.invoice_of_order("SUB-1")) == found
+    assert await storage.read(lambda uow: uow.books.invoice_of_order("SUB-2")) is None
+
+
+async def test_credit_notes_come_back_by_tenant(storage: Storage) -> None:
+    issued = Invoice.of(
+        an_order(), gel("9.00"), NOW, series="INV-2026", serial=1, buyer=Buyer(name="Acme"), seller=Seller()
+    )
+    notes = [
+        CreditNote.of(issued, gel("1.00"), gel("1.00"), NOW, series="CN-2026", serial=serial, reason="unhappy")
+        for serial in (1, 2)
+    ]
+
+    def work(uow: UnitOfWork) -> None:
+        for note in notes:
+            uow.books.issue_credit_note(note)
+
+    await storage.transact(work)
+    newest, oldest = await storage.read(lambda uow: uow.books.credit_notes_of("acme", 9))
+    assert [evolve(one, id=0) for one in (oldest, newest)] == notes
+    assert await storage.read(lambda uow: uow.books.credit_notes_of(None, 9, before=newest.id)) == [oldest]
+    assert await storage.read(lambda uow: uow.books.credit_notes_of("other", 9)) == []
+    assert await storage.read(lambda uow: uow.books.credit_note(newest.id, "acme")) == newest
+    assert await storage.read(lambda uow: uow.books.credit_note(newest.id, "other")) is None
     assert await storage.read(lambda uow: list(uow.books.invoices_of("globex", 9))) == []
 
 
@@ -363,7 +397,8 @@ async def test_every_list_has_pages(storage: Storage) -> None:
                 saved_at=NOW,
             )
             uow.cards.add(card)
-            issued = Invoice.of(order, gel("1.00"), NOW, series="INV-2026", serial=number + 1, buyer="Acme")
+            whole = {"series": "INV-2026", "serial": number + 1, "buyer": Buyer(name="Acme"), "seller": Seller()}
+            issued = Invoice.of(order, gel("1.00"), NOW, **whole)  # type: ignore[arg-type]
             uow.books.issue(issued)
             at = NOW + timedelta(seconds=number)
             uow.inbox.record(InboxEntry(digest=f"{number}", verdict="valid", outcome="unknown order", at=at))

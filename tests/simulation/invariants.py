@@ -145,17 +145,24 @@ def _books(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
     held = simulation.database.read(lambda uow: uow.books.balance(books.BANK)).get(Currency.GEL, _ZERO)
     if ours != held:
         yield f"1: orders hold {ours}, the books {held}"
-    invoices = [
-        invoice
-        for tenant in {order.tenant_id for order in orders}
-        for invoice in simulation.database.read(lambda uow, tenant=tenant: uow.books.invoices_of(tenant, 10_000))
-    ]
-    for series in {invoice.series for invoice in invoices}:
-        serials = sorted(invoice.serial for invoice in invoices if invoice.series == series)
+    invoices = simulation.database.read(lambda uow: uow.books.invoices_of(None, 10_000))
+    notes = simulation.database.read(lambda uow: uow.books.credit_notes_of(None, 10_000))
+    documents = [*invoices, *notes]
+    for series in {one.series for one in documents}:
+        serials = sorted(one.serial for one in documents if one.series == series)
         if serials != list(range(1, len(serials) + 1)):
             yield f"6: {series} has {serials}"
-    if Counter(invoice.order_id for invoice in invoices) != Counter(o.id for o in orders if o.captured is not None):
+    bought = [order for order in orders if order.captured is not None and order.purpose is not Purpose.CARD]
+    if Counter(invoice.order_id for invoice in invoices) != Counter(order.id for order in bought):
         yield "6: invoices are not of the paid orders"
+    for order in bought:
+        returned = sum((note.amount for note in notes if note.order_id == order.id), _ZERO)
+        if returned != order.refunded:
+            yield f"6: {order.refunded} of {order.id} was refunded, the credit notes say {returned}"
+    vat = sum((one.details.vat or _ZERO for one in invoices), _ZERO) - sum((one.vat or _ZERO for one in notes), _ZERO)
+    booked = simulation.database.read(lambda uow: uow.books.balance(books.VAT)).get(Currency.GEL, _ZERO)
+    if _ZERO - booked != vat:
+        yield f"6: the documents hold {vat} of VAT, the books {booked}"
 
 
 def _money_agrees(simulation: Simulation, orders: list[Order]) -> Iterator[str]:

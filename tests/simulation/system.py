@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
 from attrs import define, field
@@ -30,6 +31,7 @@ from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.views import Views
+from echodesk_billing.domain.accounting.invoice import Seller
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
@@ -171,7 +173,7 @@ class Process:
     ) -> None:
         self.name = name
         connection = Connection(database)
-        settlement = Settlement(connection, clock, ZONE, POLICY)
+        settlement = Settlement(connection, clock, ZONE, POLICY, Seller(vat_percent=Decimal(18)))
         submission = OrderSubmission(connection, bank, settlement)
         order_factory = OrderFactory(ids)
         parts = (connection, bank, clock)

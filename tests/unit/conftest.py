@@ -36,6 +36,7 @@ from echodesk_billing.application.renewals import Renew, Renewed
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
+from echodesk_billing.domain.accounting.invoice import Seller
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.events import Event
@@ -73,10 +74,11 @@ class World:
     handlers: Handlers = Factory(Handlers)
     policy: RenewalPolicy = POLICY
     kept_in: Storage | None = None
+    seller: Seller | None = None
 
     def __attrs_post_init__(self) -> None:
         self.storage = self.kept_in or MemoryStorage(self.ids)
-        self.settlement = Settlement(self.storage, self.clock, "Asia/Tbilisi", self.policy)
+        self.settlement = Settlement(self.storage, self.clock, "Asia/Tbilisi", self.policy, self.seller)
         self.placement = OrderSubmission(self.storage, self.bank, self.settlement)
         self.ordering = OrderFactory(self.ids)
         bank = (self.storage, self.bank, self.clock)

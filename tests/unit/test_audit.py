@@ -9,7 +9,7 @@ from attrs import evolve
 
 from echodesk_billing.application.audit import Audit
 from echodesk_billing.domain.accounting.audit import Comparison, compare
-from echodesk_billing.domain.accounting.journal import entries
+from echodesk_billing.domain.accounting.journal import payment_entries
 from echodesk_billing.domain.events import OrderCompleted
 from echodesk_billing.domain.orders.report import BankStatus, Source
 from tests.builders import NOW, an_order, gel, principal, report
@@ -65,7 +65,7 @@ def test_every_kind_of_difference(status: BankStatus, changes: dict[str, object]
     order.observe(report(BankStatus.COMPLETED), NOW)
     paid = OrderCompleted(tenant_id="acme", at=NOW, order_id=order.id, amount=gel("145.00"), captured=gel("145.00"))
     receipt = evolve(report(status, **changes), source=Source.RECEIPT)
-    assert compare(order, receipt, entries(paid)).differences == difference
+    assert compare(order, receipt, payment_entries(paid)).differences == difference
 
 
 def test_a_movement_missing_in_the_journal_is_shown() -> None:

@@ -7,8 +7,19 @@ import pytest
 
 from echodesk_billing import Currency, InvalidMoney, Money
 from echodesk_billing.domain.accounting.invoice import series_of
-from echodesk_billing.domain.accounting.journal import BANK, REVENUE, Entry, EntryKind, entries, tenant_account
-from echodesk_billing.domain.events import OrderCompleted, OrderCreated
+from echodesk_billing.domain.accounting.journal import (
+    BANK,
+    REVENUE,
+    VAT,
+    Entry,
+    EntryKind,
+    credit_entries,
+    invoice_entries,
+    payment_entries,
+    refund_entries,
+    tenant_account,
+)
+from echodesk_billing.domain.events import OrderCompleted, OrderRefunded
 from echodesk_billing.ports.access import Scope
 from tests.builders import NOW, gel, principal
 from tests.unit.conftest import World
@@ -74,10 +85,17 @@ def test_a_series_is_a_year_of_the_time_zone() -> None:
 
 def test_an_entry_has_two_accounts_and_a_positive_amount() -> None:
     event = OrderCompleted(tenant_id="acme", at=NOW, order_id="SUB-1", amount=gel("2.00"), captured=gel("2.00"))
-    payment, invoice = entries(event)
+    (payment,) = payment_entries(event)
     assert (payment.debit, payment.credit) == (BANK, "tenant:acme")
-    assert (invoice.debit, invoice.credit) == ("tenant:acme", REVENUE)
-    assert entries(OrderCreated(tenant_id="acme", at=NOW, order_id="SUB-1", amount=gel("2.00"))) == ()
+    (invoice,) = invoice_entries(event, gel("0.00"))
+    assert (invoice.debit, invoice.credit, invoice.amount) == ("tenant:acme", REVENUE, gel("2.00"))
+    net, vat = invoice_entries(event, gel("0.31"))
+    assert (net.credit, net.amount, vat.credit, vat.amount) == (REVENUE, gel("1.69"), VAT, gel("0.31"))
+    back = OrderRefunded(tenant_id="acme", at=NOW, order_id="SUB-1", amount=gel("2.00"), refunded=gel("2.00"))
+    (refund,) = refund_entries(back)
+    assert (refund.debit, refund.credit) == ("tenant:acme", BANK)
+    net, vat = credit_entries(back, gel("0.31"))
+    assert (net.debit, net.amount, vat.debit, vat.amount) == (REVENUE, gel("1.69"), VAT, gel("0.31"))
     with pytest.raises(InvalidMoney, match="the amount of an entry"):
         Entry(
             kind=EntryKind.PAYMENT,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from echodesk_billing.domain.accounting import audit
-from echodesk_billing.domain.accounting import journal as books
+from echodesk_billing.domain.accounting import audit, journal
+from echodesk_billing.domain.events import OrderRefunded
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.report import BankReport, BankStatus, Source
@@ -70,7 +70,9 @@ def test_a_captured_part_that_is_refunded_in_part(stated: str) -> None:
 def test_the_daily_report_finds_no_difference_in_a_net_amount() -> None:
     order = paid()
     said = refunded(S.REFUNDED_PARTIALLY, "105.00", "40.00", "40.00")
-    entries = [entry for event in order.observe(said, NOW) for entry in books.entries(event)]
+    (refunded_now,) = order.observe(said, NOW)
+    assert isinstance(refunded_now, OrderRefunded)
+    entries = journal.refund_entries(refunded_now)
     compared = audit.compare(order, said, entries)
     assert (compared.at_the_bank, compared.refunded) == (gel("105.00"), gel("40.00"))
     assert [one for one in compared.differences if "at the bank" in one] == []

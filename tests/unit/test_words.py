@@ -24,7 +24,7 @@ from echodesk_billing import (
     TenantRegistered,
 )
 from echodesk_billing.domain.accounting.audit import Comparison, compare
-from echodesk_billing.domain.accounting.journal import entries
+from echodesk_billing.domain.accounting.journal import payment_entries
 from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.catalogue.pricing import Selection, feature_item, plan
 from echodesk_billing.domain.customers.registration import Applicant, Registration, RegistrationState
@@ -162,7 +162,7 @@ NOTHING = gel("0.00")
     [
         (lambda: an_order(amount=NOTHING), "the amount of an order is 0.00 GEL: it must be more than zero"),
         (
-            lambda: evolve(entries(paid_event())[0], amount=NOTHING),
+            lambda: evolve(payment_entries(paid_event())[0], amount=NOTHING),
             "the amount of an entry is 0.00 GEL: it must be more than zero",
         ),
         (
@@ -406,7 +406,9 @@ def test_a_registered_tenant_has_all_data_of_its_registration() -> None:
 def test_a_comparison_shows_all_three_sides() -> None:
     order = an_order()
     events = order.observe(report(BankStatus.COMPLETED), NOW)
-    booked = [entry for event in events for entry in entries(event)]
+    (completed,) = events
+    assert isinstance(completed, OrderCompleted)
+    booked = payment_entries(completed)
     assert compare(order, report(BankStatus.COMPLETED), booked) == Comparison(
         order_id=order.id,
         tenant_id=order.tenant_id,

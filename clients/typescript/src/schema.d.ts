@@ -209,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/payments/credit-notes/{credit_note_id}/pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One credit note as a PDF, in Georgian or English */
+        get: operations["getCreditNotePdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/payments/invoices/": {
         parameters: {
             query?: never;
@@ -1233,6 +1250,42 @@ export interface components {
             theme?: components["schemas"]["Theme"];
         };
         /**
+         * CreditNoteView
+         * @description A credit note: what was refunded of an invoice. `pdf_url` is as that of the invoice.
+         */
+        CreditNoteView: {
+            /**
+             * @description An amount of money in `currency`.
+             * @example 145
+             */
+            amount: number;
+            /**
+             * @description Its number, gapless per year.
+             * @example CN-2026-000012
+             */
+            credit_note_number: string;
+            /**
+             * @description Its id.
+             * @example 2
+             */
+            id: number;
+            /**
+             * @description When it was issued.
+             * @example 2026-12-31T09:30:00Z
+             */
+            issued_at: string;
+            /**
+             * @description Opens in a browser without a token, for 15 minutes.
+             * @example https://billing.example/api/…/pdf/gA…/
+             */
+            pdf_url: string | null;
+            /**
+             * @description The VAT in the amount; null where there is none.
+             * @example 22.12
+             */
+            vat_amount: number | null;
+        };
+        /**
          * Currency
          * @description The currencies the bank takes. Each has two minor digits.
          * @enum {string}
@@ -1514,6 +1567,11 @@ export interface components {
              */
             amount: number;
             /**
+             * @description What was given back of it, newest first.
+             * @example []
+             */
+            credit_notes: components["schemas"]["CreditNoteView"][];
+            /**
              * @description Of all amounts here.
              * @example GEL
              */
@@ -1564,6 +1622,16 @@ export interface components {
              */
             pdf_url: string | null;
             /**
+             * @description When it ends.
+             * @example 2026-12-31T09:30:00Z
+             */
+            period_end: string | null;
+            /**
+             * @description When the period of service begins; null where it is not known.
+             * @example 2026-12-31T09:30:00Z
+             */
+            period_start: string | null;
+            /**
              * @description How much was refunded.
              * @example 0
              */
@@ -1574,6 +1642,16 @@ export interface components {
              * @enum {string}
              */
             status: "paid" | "partially_refunded" | "refunded";
+            /**
+             * @description The VAT in the amount; null where there is none.
+             * @example 22.12
+             */
+            vat_amount: number | null;
+            /**
+             * @description The percent of VAT; null where there is none.
+             * @example 18
+             */
+            vat_percent: number | null;
         };
         /**
          * MaybeCard
@@ -3564,6 +3642,46 @@ export interface operations {
             502: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
             504: components["responses"]["Problem"];
+        };
+    };
+    getCreditNotePdf: {
+        parameters: {
+            query?: {
+                /** @description of the document; Accept-Language where absent */
+                language?: "en" | "ka";
+            };
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the credit note id */
+                credit_note_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
         };
     };
     listInvoices: {

@@ -1,111 +1,209 @@
-"""Invoices as PDF, in Georgian and English, with a font that covers both."""
+"""Invoices and credit notes as PDF, in Georgian and English, with a font that covers both."""
 
 from __future__ import annotations
 
 import importlib.util
 import unicodedata
 from collections.abc import Container, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.adapters.pdf_words import WORDS
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, InvoiceLine
+from echodesk_billing.domain.money import Money
 
 _FONTS = Path(__file__).parent.parent / "data" / "fonts"
-_WORDS = {
-    "en": {
-        "title": "Invoice",
-        "date": "Date",
-        "seller": "Seller",
-        "buyer": "Bill to",
-        "what": "Description",
-        "seats": "Seats",
-        "amount": "Amount",
-        "total": "Total, paid",
-        "order": "Payment",
-        "paid": "Paid by card through the Bank of Georgia on {date}.",
-    },
-    "ka": {
-        "title": "ინვოისი",
-        "date": "თარიღი",
-        "seller": "გამყიდველი",
-        "buyer": "მყიდველი",
-        "what": "აღწერა",
-        "seats": "რაოდენობა",
-        "amount": "თანხა",
-        "total": "სულ, გადახდილია",
-        "order": "გადახდა",
-        "paid": "გადახდილია ბარათით, საქართველოს ბანკის მეშვეობით, {date}.",
-    },
-}
+_MARGIN, _COLUMN, _SECOND = 20, 80, 110
+_LOGO_HEIGHT, _LOGO_WIDTH = 16, 60
+_SUMS, _SUM_HEIGHT = 130, 7
+_GREY, _LINE, _BLACK = (110, 110, 110), (200, 200, 200), (0, 0, 0)
 
 
 class PdfPrinter:
     """Prints with fpdf2, the extra `[pdf]`.
 
     Args:
-        seller: lines of the seller's details: name, address, number.
+        seller: lines of the seller's details, for invoices that do not keep their own.
         time_zone: IANA name of the time zone of the dates.
+        logo: an image file, printed at the top; none where it is None.
     """
 
-    def __init__(self, seller: Sequence[str], time_zone: str) -> None:
+    def __init__(self, seller: Sequence[str], time_zone: str, logo: Path | None = None) -> None:
         self._seller = seller
         self._zone = ZoneInfo(time_zone)
+        self._logo = logo
 
     @property
     def is_available(self) -> bool:
         """Whether the extra is installed."""
         return importlib.util.find_spec("fpdf") is not None
 
-    def print(self, invoice: Invoice, buyer: str, language: str) -> bytes:
-        """One page, A4."""
+    def print(self, document: Invoice | CreditNote, buyer: str, language: str) -> bytes:
+        """Pages of A4."""
+        page = _Page("ka" if language == "ka" else "en", document, self._zone)
+        page.head(self._logo)
+        page.parties(document.details.seller or self._seller, buyer)
+        page.period()
+        page.lines()
+        page.foot()
+        return page.finished()
+
+
+class _Page:
+    """One document while it is printed."""
+
+    def __init__(self, language: str, document: Invoice | CreditNote, zone: ZoneInfo) -> None:
         from fpdf import FPDF  # noqa: PLC0415 - the extra [pdf] is optional
         from fpdf.fonts import TTFFont  # noqa: PLC0415
 
-        words = _WORDS["ka" if language == "ka" else "en"]
-        day = f"{invoice.issued_at.astimezone(self._zone):%Y-%m-%d}"
-        amount = f"{_grouped(invoice.amount.amount)} {invoice.amount.currency}"
-        pdf = FPDF(format="A4")
-        pdf.set_creation_date(invoice.issued_at)
-        pdf.set_title(f"{words['title']} {invoice.number}")
-        pdf.set_lang("ka" if language == "ka" else "en")
-        pdf.add_font("body", "", _FONTS / "DejaVuSans.ttf")
-        pdf.add_font("body", "B", _FONTS / "DejaVuSans-Bold.ttf")
-        pdf.set_margins(20, 20)
-        pdf.add_page()
+        self._words, self._document, self._zone = WORDS[language], document, zone
+        page_word = self._words["page"]
 
-        pdf.set_font("body", "B", 20)
-        pdf.cell(0, 12, f"{words['title']} {invoice.number}", new_x="LMARGIN", new_y="NEXT")
-        pdf.set_font("body", "", 10)
-        pdf.cell(0, 6, f"{words['date']}: {day}", new_x="LMARGIN", new_y="NEXT")
-        pdf.cell(0, 6, f"{words['order']}: {invoice.order_id}", new_x="LMARGIN", new_y="NEXT")
-        pdf.ln(8)
+        class Document(FPDF):
+            """With the number of the page below it."""
 
-        font = pdf.fonts["body"]
-        printable = _Printable(font.cmap if isinstance(font, TTFFont) else {})
-        top = bottom = pdf.get_y()
-        for left, title, lines in ((20, words["seller"], self._seller), (110, words["buyer"], [buyer])):
-            pdf.set_xy(left, top)
-            pdf.set_font("body", "B", 10)
-            pdf.cell(80, 6, title, new_x="LEFT", new_y="NEXT")
-            pdf.set_font("body", "", 10)
-            pdf.multi_cell(80, 6, printable("\n".join(lines)), align="L", new_x="LEFT", new_y="NEXT")
-            bottom = max(bottom, pdf.get_y())
-        pdf.set_y(bottom)
-        pdf.ln(8)
+            def footer(self) -> None:
+                """The number of the page, where there are several."""
+                self.set_y(-15)
+                self.set_font("body", "", 8)
+                self.set_text_color(*_GREY)
+                self.cell(0, 6, f"{page_word} {self.page_no()} / {{nb}}", align="R")
+                self.set_text_color(*_BLACK)
 
-        with pdf.table(
-            col_widths=(100, 30, 40),
-            text_align=("LEFT", "RIGHT", "RIGHT"),
-            line_height=8,
+        self._pdf: Any = Document(format="A4")
+        self._pdf.set_creation_date(document.issued_at)
+        self._pdf.set_title(self._title)
+        self._pdf.set_lang(language)
+        self._pdf.add_font("body", "", _FONTS / "DejaVuSans.ttf")
+        self._pdf.add_font("body", "B", _FONTS / "DejaVuSans-Bold.ttf")
+        self._pdf.set_margins(_MARGIN, _MARGIN)
+        self._pdf.set_auto_page_break(auto=True, margin=22)
+        self._pdf.add_page()
+        font = self._pdf.fonts["body"]
+        self._printable = _Printable(font.cmap if isinstance(font, TTFFont) else {})
+
+    @property
+    def _is_credit(self) -> bool:
+        return isinstance(self._document, CreditNote)
+
+    @property
+    def _title(self) -> str:
+        return f"{self._words['credit_note' if self._is_credit else 'title']} {self._document.number}"
+
+    def head(self, logo: Path | None) -> None:
+        """Logo, title, date, and which payment or invoice it is about."""
+        if logo is not None and logo.is_file():
+            self._pdf.image(logo, x=_MARGIN, y=12, h=_LOGO_HEIGHT, w=_LOGO_WIDTH, keep_aspect_ratio=True)
+            self._pdf.set_y(12 + _LOGO_HEIGHT + 6)
+        self._write(self._title, size=18, height=11, bold=True)
+        self._write(f"{self._words['date']}: {self._day(self._document.issued_at)}")
+        if isinstance(self._document, CreditNote):
+            self._write(f"{self._words['of_invoice']}: {self._document.invoice_number}")
+        self._write(f"{self._words['order']}: {self._document.order_id}")
+        self._pdf.ln(7)
+
+    def parties(self, seller: Sequence[str], buyer: str) -> None:
+        """Seller and buyer beside each other."""
+        details = self._document.details
+        code = f"{self._words['code']}: {details.identification_code}" if details.identification_code else ""
+        bought = [buyer, code, details.address]
+        top = bottom = self._pdf.get_y()
+        for left, title, lines in (
+            (_MARGIN, self._words["seller"], seller),
+            (_SECOND, self._words["buyer"], [line for line in bought if line]),
+        ):
+            self._pdf.set_xy(left, top)
+            self._pdf.set_font("body", "", 8)
+            self._pdf.set_text_color(*_GREY)
+            self._pdf.cell(_COLUMN, 5, title.upper() if title.isascii() else title, new_x="LEFT", new_y="NEXT")
+            self._pdf.set_text_color(*_BLACK)
+            for number, line in enumerate(lines):
+                self._pdf.set_x(left)
+                self._pdf.set_font("body", "" if number else "B", 10)
+                self._pdf.multi_cell(
+                    _COLUMN, 5.5, self._printable(line), align="L", new_x="LEFT", new_y="NEXT", wrapmode="WORD"
+                )
+            bottom = max(bottom, self._pdf.get_y())
+        self._pdf.set_y(bottom)
+        self._pdf.ln(7)
+
+    def period(self) -> None:
+        """The period of service, where it is known."""
+        details = self._document.details
+        if details.begins is not None and details.ends is not None:
+            self._write(f"{self._words['period']}: {self._day(details.begins)} – {self._day(details.ends)}")
+            self._pdf.ln(3)
+
+    def lines(self) -> None:
+        """What was bought or given back, and the sums."""
+        self._pdf.set_font("body", "", 10)
+        self._pdf.set_draw_color(*_LINE)
+        with self._pdf.table(
+            col_widths=(82, 28, 30, 30),
+            text_align=("LEFT", "RIGHT", "RIGHT", "RIGHT"),
+            line_height=6,
+            padding=(1.2, 1),
             borders_layout="HORIZONTAL_LINES",
         ) as table:
-            table.row((words["what"], words["seats"], words["amount"]))
-            table.row((printable(invoice.description), str(invoice.seats or ""), amount))
-            table.row((words["total"], "", amount))
-        pdf.ln(8)
-        pdf.multi_cell(0, 6, words["paid"].format(date=day))
-        return bytes(pdf.output())
+            table.row([self._words[name] for name in ("what", "quantity", "unit_price", "amount")])
+            for line in self._rows():
+                name = self._words["discount"] if line.is_discount else self._printable(line.description)
+                table.row((name, str(line.quantity), _number(line.unit_price), _money(line.amount)))
+        self._pdf.set_draw_color(*_BLACK)
+        sums = self._sums()
+        if self._pdf.will_page_break(_SUM_HEIGHT * (len(sums) + 1)):  # they stay together
+            self._pdf.add_page()
+        self._pdf.ln(2)
+        for number, (name, amount) in enumerate(sums, 1):
+            self._pdf.set_font("body", "B" if number == len(sums) else "", 10)
+            self._pdf.cell(_SUMS, _SUM_HEIGHT, name, align="R")
+            self._pdf.cell(0, _SUM_HEIGHT, _money(amount), align="R", new_x="LMARGIN", new_y="NEXT")
+        self._pdf.ln(6)
+
+    def _rows(self) -> Sequence[InvoiceLine]:
+        document = self._document
+        if isinstance(document, CreditNote):
+            about = f"{self._words['refund_of']} {document.invoice_number}"
+            reason = f": {document.reason}" if document.reason else ""
+            return [InvoiceLine(description=about + reason, unit_price=document.amount, amount=document.amount)]
+        if document.details.lines:
+            return document.details.lines
+        return [InvoiceLine(description=document.description, unit_price=document.amount, amount=document.amount)]
+
+    def _sums(self) -> Sequence[tuple[str, Money]]:
+        document = self._document
+        vat = document.vat if isinstance(document, CreditNote) else document.details.vat
+        total = (self._words["total_refunded" if self._is_credit else "total"], document.amount)
+        if vat is None:
+            return [total]
+        percent = document.details.vat_percent or Decimal(0)
+        return [
+            (self._words["without_vat"], document.amount - vat),
+            (f"{self._words['vat']} {percent.normalize():f} %", vat),
+            total,
+        ]
+
+    def foot(self) -> None:
+        """How it was paid or given back."""
+        words = "refunded" if self._is_credit else "paid"
+        method = self._words.get(f"by_{self._document.details.method}") or self._words["by_card"]
+        day = self._day(self._document.issued_at)
+        self._pdf.set_font("body", "", 9)
+        self._pdf.multi_cell(0, 5.5, self._words[words].format(date=day, method=method))
+
+    def finished(self) -> bytes:
+        """The document."""
+        return bytes(self._pdf.output())
+
+    def _write(self, text: str, *, size: int = 10, height: float = 6, bold: bool = False) -> None:
+        self._pdf.set_font("body", "B" if bold else "", size)
+        self._pdf.cell(0, height, text, new_x="LMARGIN", new_y="NEXT")
+
+    def _day(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self._zone):%Y-%m-%d}"
 
 
 class _Printable:
@@ -125,5 +223,9 @@ class _Printable:
         return lower if len(lower) == 1 and ord(lower) in self._letters else "?"
 
 
-def _grouped(amount: Decimal) -> str:
-    return f"{amount:,.2f}".replace(",", " ")
+def _number(amount: Money) -> str:
+    return f"{amount.amount:,.2f}".replace(",", " ")
+
+
+def _money(amount: Money) -> str:
+    return f"{_number(amount)} {amount.currency}"

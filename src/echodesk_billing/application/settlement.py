@@ -12,14 +12,14 @@ from attrs import evolve, frozen
 
 from echodesk_billing.application.customers import customer_of, holder_of
 from echodesk_billing.application.errors import OrderNotFound
-from echodesk_billing.domain.accounting import invoice
-from echodesk_billing.domain.accounting import journal as books
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.application.invoicing import Invoicing
+from echodesk_billing.domain.accounting import journal
+from echodesk_billing.domain.accounting.invoice import Buyer, Seller
+from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.customers.registration import Registration, RegistrationState
 from echodesk_billing.domain.events import (
     Event,
-    InvoiceIssued,
     OrderCompleted,
     OrderCorrected,
     OrderMismatch,
@@ -78,11 +78,14 @@ class Settlement:
     Callback, receipt, the answer to a call, reconciliation: the same code, lock, books and events for all.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, time_zone: str, policy: RenewalPolicy) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock, time_zone: str, policy: RenewalPolicy, seller: Seller | None = None
+    ) -> None:
         self._storage = storage
         self._clock = clock
         self._time_zone = time_zone
         self._policy = policy
+        self._invoicing = Invoicing(time_zone=time_zone, seller=seller or Seller())
 
     async def apply(self, report: BankReport, callback: InboxEntry | None = None) -> Settled:
         """Merge `report`, in one transaction with the record of its callback.
@@ -225,23 +228,29 @@ class Settlement:
         all_events: list[Event] = []
         for event in events:
             all_events.append(event)
-            uow.books.post(books.entries(event))
             match event:
                 case OrderCompleted() | OrderCorrected():
+                    uow.books.post(journal.payment_entries(event))
                     buyer = _buyer(uow, order)
-                    all_events += self._on_payment(uow, order, card, now)
-                    all_events.append(self._issue_invoice(uow, order, event, buyer))
+                    followed, period = self._on_payment(uow, order, card, now)
+                    all_events += followed
+                    if order.purpose is not Purpose.CARD:  # its money goes back at once
+                        all_events.append(self._invoicing.invoice(uow, order, event, buyer, period))
                 case OrderRejected():
                     all_events += self._on_rejection(uow, order, event, now)
-                case OrderRefunded() if event.refunded == order.captured and order.purpose is not Purpose.CARD:
-                    all_events += _forget_card(uow, order, now)
+                case OrderRefunded():
+                    uow.books.post(journal.refund_entries(event))
+                    all_events += self._invoicing.credit_note(uow, order, event)
+                    if event.refunded == order.captured and order.purpose is not Purpose.CARD:
+                        all_events += _forget_card(uow, order, now)
         return all_events
 
     def _on_payment(
         self, uow: UnitOfWork, order: Order, reported: ReportedCard | None, now: datetime
-    ) -> Sequence[Event]:
-        """Apply a payment: what it buys, and the card it saved."""
+    ) -> tuple[Sequence[Event], Period | None]:
+        """Apply a payment: what it buys, and the card it saved; gives the period that it pays too."""
         events: list[Event] = []
+        period: Period | None = None
         if order.purpose is Purpose.REGISTRATION and (reason := self._prepare_tenant(uow, order)):
             events += payments.give_back(order, reason, now)
         elif order.plan is not None:
@@ -250,6 +259,7 @@ class Settlement:
             events += payments.take_payment(subscription, order, now, catalogue)
             renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
+            period = payments.paid_period(subscription, order, now)
         if order.purpose is Purpose.REGISTRATION and not order.is_given_back:
             events += _on_registration(uow, order, now)
         elif order.plan is not None and not order.is_given_back:
@@ -262,7 +272,7 @@ class Settlement:
             uow.cards.add(Card.unwanted(order, reported, now))
         if order.purpose is Purpose.CARD:
             refunding.give_back_card_check(order, now)
-        return events
+        return events, period
 
     def _prepare_tenant(self, uow: UnitOfWork, order: Order) -> str | None:
         """Apply a paid registration: the tenant's subscription exists from now on, under the registered name.
@@ -314,22 +324,11 @@ class Settlement:
         uow.cards.add(card)
         return events
 
-    def _issue_invoice(
-        self, uow: UnitOfWork, order: Order, paid: OrderCompleted | OrderCorrected, buyer: str
-    ) -> InvoiceIssued:
-        series = invoice.series_of(paid.at, self._time_zone)
-        serial = uow.books.next_serial(series)
-        issued = Invoice.of(order, paid.captured, paid.at, series=series, serial=serial, buyer=buyer)
-        uow.books.issue(issued)
-        return InvoiceIssued(
-            tenant_id=order.tenant_id, at=paid.at, order_id=order.id, number=issued.number, amount=issued.amount
-        )
 
-
-def _buyer(uow: UnitOfWork, order: Order) -> str:
-    """The customer's name on the invoice of an order; of a registration what its applicant said."""
+def _buyer(uow: UnitOfWork, order: Order) -> Buyer:
+    """The customer on the invoice of an order; of a registration what its applicant said."""
     customer = uow.customers.get(order.tenant_id) if order.purpose is not Purpose.REGISTRATION else None
-    return (customer and customer.profile.legal_name) or order.request.tenant_name
+    return Buyer.of(customer, order.request.tenant_name)
 
 
 def _on_registration(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:

@@ -13,7 +13,7 @@ from attrs import frozen
 from echodesk_billing.application.errors import InvoiceNotFound, LinkExpired, OrderNotFound
 from echodesk_billing.application.reconciliation import FAR_FUTURE
 from echodesk_billing.domain.accounting import journal as books
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Plan
@@ -33,6 +33,7 @@ from echodesk_billing.ports.vault import Vault, VaultClosed
 
 log = structlog.get_logger()
 
+INVOICE, CREDIT_NOTE = "invoice", "credit note"
 MOST_INVOICES = 500
 MOST_EVENTS = 100
 MOST_DUE = 1000
@@ -160,19 +161,23 @@ class Views:
         """The tenant's invoices, newest first."""
         return await self._storage.read(lambda uow: uow.books.invoices_of(who.tenant_id, MOST_INVOICES))
 
+    async def credit_notes(self, who: Principal) -> Sequence[CreditNote]:
+        """The tenant's credit notes, newest first."""
+        return await self._storage.read(lambda uow: uow.books.credit_notes_of(who.tenant_id, MOST_INVOICES))
+
     async def refunds(self, invoices: Sequence[Invoice]) -> dict[str, Money]:
         """How much of each invoice was refunded, by its order; those without a refund are left out."""
         return await self._storage.read(lambda uow: _refunds(uow, invoices))
 
-    async def invoice_link(self, invoice: Invoice) -> str | None:
-        """A token that opens one invoice without signing in, for `LINK_LIFETIME`; None where none can be made."""
+    async def invoice_link(self, document: Invoice | CreditNote) -> str | None:
+        """A token that opens one document without signing in, for `LINK_LIFETIME`; None where none can be made."""
         if not (self._links.is_open and self._printer.is_available):
             return None
         until = await self._clock.now() + LINK_LIFETIME
-        return self._links.seal(json.dumps(["invoice", invoice.id, until.timestamp()]).encode()).decode()
+        return self._links.seal(json.dumps([_kind(document), document.id, until.timestamp()]).encode()).decode()
 
-    async def linked_invoice_pdf(self, link: str, language: str) -> tuple[Invoice, bytes]:
-        """The invoice that a token opens, as a PDF.
+    async def linked_invoice_pdf(self, link: str, language: str) -> tuple[Invoice | CreditNote, bytes]:
+        """The invoice or credit note that a token opens, as a PDF.
 
         Raises:
             InvoiceNotFound: the token was not made here.
@@ -182,32 +187,42 @@ class Views:
             kind, invoice_id, until = json.loads(self._links.open(link.encode()))
         except (VaultClosed, ValueError, TypeError):
             raise InvoiceNotFound from None
-        if kind != "invoice":
+        if kind not in (INVOICE, CREDIT_NOTE):
             raise InvoiceNotFound
         if (await self._clock.now()).timestamp() >= until:
             raise LinkExpired
-        return await self._print(None, invoice_id, language)
+        return await self._print(None, kind, invoice_id, language)
 
     @property
     def prints_invoices(self) -> bool:
         """Whether invoices are available as PDF."""
         return self._printer.is_available
 
-    async def invoice_pdf(self, who: Principal, invoice_id: int, language: str) -> tuple[Invoice, bytes]:
+    async def invoice_pdf(self, who: Principal, invoice_id: int, language: str) -> tuple[Invoice | CreditNote, bytes]:
         """One invoice of the tenant as a PDF.
 
         Raises:
             InvoiceNotFound: it does not exist, belongs to another tenant, or PDFs are not available.
         """
-        return await self._print(who.tenant_filter, invoice_id, language)
+        return await self._print(who.tenant_filter, INVOICE, invoice_id, language)
 
-    async def _print(self, tenant_id: str | None, invoice_id: int, language: str) -> tuple[Invoice, bytes]:
-        invoice, customer = await self._storage.read(lambda uow: _billed(uow, tenant_id, invoice_id))
-        if invoice is None or not self._printer.is_available:
+    async def credit_note_pdf(self, who: Principal, note_id: int, language: str) -> tuple[Invoice | CreditNote, bytes]:
+        """One credit note of the tenant as a PDF.
+
+        Raises:
+            InvoiceNotFound: it does not exist, belongs to another tenant, or PDFs are not available.
+        """
+        return await self._print(who.tenant_filter, CREDIT_NOTE, note_id, language)
+
+    async def _print(
+        self, tenant_id: str | None, kind: str, number: int, language: str
+    ) -> tuple[Invoice | CreditNote, bytes]:
+        document, customer = await self._storage.read(lambda uow: _billed(uow, tenant_id, kind, number))
+        if document is None or not self._printer.is_available:
             raise InvoiceNotFound
-        buyer = invoice.buyer or (customer.name if customer else invoice.tenant_id)
-        pdf = await asyncio.to_thread(self._printer.print, invoice, buyer, language)
-        return invoice, pdf
+        buyer = document.buyer or (customer.name if customer else document.tenant_id)
+        pdf = await asyncio.to_thread(self._printer.print, document, buyer, language)
+        return document, pdf
 
     async def events(
         self, who: Principal, after: str | None, wait: timedelta, is_gone: Callable[[], bool] = lambda: False
@@ -252,6 +267,13 @@ def _refunds(uow: UnitOfWork, invoices: Sequence[Invoice]) -> dict[str, Money]:
     return found
 
 
-def _billed(uow: UnitOfWork, tenant_id: str | None, invoice_id: int) -> tuple[Invoice | None, Customer | None]:
-    invoice = uow.books.invoice(invoice_id, tenant_id)
-    return invoice, uow.customers.get(invoice.tenant_id) if invoice else None
+def _kind(document: Invoice | CreditNote) -> str:
+    return INVOICE if isinstance(document, Invoice) else CREDIT_NOTE
+
+
+def _billed(
+    uow: UnitOfWork, tenant_id: str | None, kind: str, number: int
+) -> tuple[Invoice | CreditNote | None, Customer | None]:
+    find = uow.books.invoice if kind == INVOICE else uow.books.credit_note
+    document = find(number, tenant_id)
+    return document, uow.customers.get(document.tenant_id) if document else None

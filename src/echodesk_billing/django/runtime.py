@@ -39,7 +39,19 @@ class CalledInTransaction(BillingError):
 
 READS = frozenset(
     {
-        *("subscription", "status", "cards", "invoices", "invoice_pdf", "customer", "statement", "timeline", "events"),
+        *(
+            "subscription",
+            "status",
+            "cards",
+            "invoices",
+            "invoice_pdf",
+            "credit_notes",
+            "credit_note_pdf",
+            "customer",
+            "statement",
+            "timeline",
+            "events",
+        ),
         *("tokens", "catalogue", "due", "preview_change", "registration_payload"),
     }
 )

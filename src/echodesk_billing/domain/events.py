@@ -132,6 +132,15 @@ class InvoiceIssued(OrderEvent):
 
 
 @frozen(kw_only=True)
+class CreditNoteIssued(OrderEvent):
+    """The credit note of a refund was issued; it reduces the invoice `invoice_number`."""
+
+    number: str
+    invoice_number: str
+    amount: Money
+
+
+@frozen(kw_only=True)
 class PaymentActionRequired(OrderEvent):
     """The next period cannot be charged automatically; the customer has to pay at `payment_url`."""
 
@@ -327,6 +336,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         CardForgotten,
         DefaultCardChosen,
         InvoiceIssued,
+        CreditNoteIssued,
         PaymentActionRequired,
         SubscriptionActivated,
         SubscriptionImported,

@@ -8,7 +8,7 @@ from datetime import date
 from echodesk_billing.application.errors import InvoiceNotFound
 from echodesk_billing.application.views import OrderTimeline
 from echodesk_billing.domain.accounting.audit import Comparison
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID
 from echodesk_billing.domain.customers.customer import Customer
@@ -32,6 +32,21 @@ class Accounts(Face):
         if not 0 < invoice_id <= LARGEST_ID:
             raise InvoiceNotFound
         _, pdf = await self._container.views().invoice_pdf(self._reader(tenant_id), invoice_id, language)
+        return pdf
+
+    async def credit_notes(self, tenant_id: str) -> Sequence[CreditNote]:
+        """A tenant's credit notes, newest first."""
+        return await self._container.views().credit_notes(self._reader(tenant_id))
+
+    async def credit_note_pdf(self, tenant_id: str, note_id: int, *, language: str = "ka") -> bytes:
+        """One credit note as a PDF, in Georgian (`ka`) or English (`en`).
+
+        Raises:
+            InvoiceNotFound: it does not exist, or the extra [pdf] is not installed.
+        """
+        if not 0 < note_id <= LARGEST_ID:
+            raise InvoiceNotFound
+        _, pdf = await self._container.views().credit_note_pdf(self._reader(tenant_id), note_id, language)
         return pdf
 
     async def customer(self, tenant_id: str) -> Customer:

@@ -1,22 +1,22 @@
-"""Printing of invoices."""
+"""Printing of invoices and credit notes."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 
 
 class InvoicePrinter(Protocol):
-    """Makes a PDF of an invoice."""
+    """Makes a PDF of an invoice or a credit note."""
 
     @property
     def is_available(self) -> bool:
         """Whether PDFs are available."""
         ...
 
-    def print(self, invoice: Invoice, buyer: str, language: str) -> bytes:
-        """The invoice as a PDF, the same bytes every time.
+    def print(self, document: Invoice | CreditNote, buyer: str, language: str) -> bytes:
+        """The document as a PDF, the same bytes every time.
 
         Args:
             buyer: its name.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from echodesk_billing.adapters.memory.contents import Contents
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry, EntryKind
 from echodesk_billing.domain.money import Currency, Money
 
@@ -48,6 +48,21 @@ class MemoryBooks:
 
     def issue(self, invoice: Invoice) -> None:
         self._memory.invoices.append(evolve(invoice, id=len(self._memory.invoices) + 1))
+
+    def invoice_of_order(self, order_id: str) -> Invoice | None:
+        return next((one for one in self._memory.invoices if one.order_id == order_id), None)
+
+    def issue_credit_note(self, note: CreditNote) -> None:
+        self._memory.credit_notes.append(evolve(note, id=len(self._memory.credit_notes) + 1))
+
+    def credit_note(self, note_id: int, tenant_id: str | None) -> CreditNote | None:
+        found = (one for one in self._memory.credit_notes if one.id == note_id and tenant_id in (None, one.tenant_id))
+        return next(found, None)
+
+    def credit_notes_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[CreditNote]:
+        newest_first = reversed(self._memory.credit_notes)
+        chosen = [one for one in newest_first if tenant_id in (None, one.tenant_id) and (not before or one.id < before)]
+        return chosen[:limit]
 
     def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
         for invoice in self._memory.invoices:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from attrs import Factory, define, evolve, frozen
 
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.customers.card import Card
@@ -40,6 +40,7 @@ class Contents:
     entries: list[Entry] = Factory(list)
     serials: dict[str, int] = Factory(dict)
     invoices: list[Invoice] = Factory(list)
+    credit_notes: list[CreditNote] = Factory(list)
     catalogues: list[Catalogue] = Factory(list)
     inbox: list[InboxEntry] = Factory(list)
     outbox: list[Sent] = Factory(list)
@@ -59,6 +60,7 @@ class Contents:
             entries=list(self.entries),
             serials=dict(self.serials),
             invoices=list(self.invoices),
+            credit_notes=list(self.credit_notes),
             catalogues=list(self.catalogues),
             inbox=list(self.inbox),
             outbox=list(self.outbox),

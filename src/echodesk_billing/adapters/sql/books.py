@@ -25,9 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, metadata
+from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, InvoiceDetails
 from echodesk_billing.domain.accounting.journal import Entry, EntryKind
 from echodesk_billing.domain.money import Currency, Money
 
@@ -71,10 +71,32 @@ invoices = Table(
     Column("buyer", Text, nullable=False, server_default=""),
     Column("external_number", Text, nullable=False, server_default=""),
     Column("external_url", Text, nullable=False, server_default=""),
+    Column("details", Text, nullable=False, server_default="{}"),
     UniqueConstraint("series", "serial"),
 )
 
 Index("ix_invoices_tenant", invoices.c.tenant_id, invoices.c.id)
+
+credit_notes = Table(
+    "credit_notes",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("series", String(16), nullable=False),
+    Column("serial", Integer, nullable=False),
+    Column("tenant_id", String(63), nullable=False),
+    Column("order_id", String(25), nullable=False, index=True),
+    Column("invoice_number", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("vat_minor", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    Column("buyer", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    UniqueConstraint("series", "serial"),
+)
+
+Index("ix_credit_notes_tenant", credit_notes.c.tenant_id, credit_notes.c.id)
 
 
 def entry_values(entry: Entry) -> Values:
@@ -120,6 +142,7 @@ def invoice_values(invoice: Invoice) -> Values:
         "buyer": invoice.buyer,
         "external_number": invoice.external_number,
         "external_url": invoice.external_url,
+        "details": document(invoice.details),
     }
 
 
@@ -139,6 +162,44 @@ def to_invoice(row: Row[Any]) -> Invoice:
         buyer=row.buyer,
         external_number=row.external_number,
         external_url=row.external_url,
+        details=value(row.details, InvoiceDetails),
+    )
+
+
+def credit_note_values(note: CreditNote) -> Values:
+    """The columns of a new credit note; the database assigns its numeric id."""
+    return {
+        "series": note.series,
+        "serial": note.serial,
+        "tenant_id": note.tenant_id,
+        "order_id": note.order_id,
+        "invoice_number": note.invoice_number,
+        "currency": note.amount.currency.value,
+        "amount_minor": note.amount.minor,
+        "vat_minor": None if note.vat is None else note.vat.minor,
+        "reason": note.reason,
+        "issued_at": note.issued_at,
+        "buyer": note.buyer,
+        "details": document(note.details),
+    }
+
+
+def to_credit_note(row: Row[Any]) -> CreditNote:
+    """A credit note from its row."""
+    currency = Currency(row.currency)
+    return CreditNote(
+        id=row.id,
+        series=row.series,
+        serial=row.serial,
+        tenant_id=row.tenant_id,
+        order_id=row.order_id,
+        invoice_number=row.invoice_number,
+        amount=Money.from_minor(row.amount_minor, currency),
+        vat=None if row.vat_minor is None else Money.from_minor(row.vat_minor, currency),
+        reason=row.reason,
+        issued_at=row.issued_at,
+        buyer=row.buyer,
+        details=value(row.details, InvoiceDetails),
     )
 
 
@@ -200,6 +261,33 @@ class SqlBooks:
     def issue(self, invoice: Invoice) -> None:
         """Insert."""
         self._session.insert(invoices, [invoice_values(invoice)])
+
+    def invoice_of_order(self, order_id: str) -> Invoice | None:
+        """By the unique index on order_id."""
+        row = self._session.execute(select(invoices).where(invoices.c.order_id == order_id)).first()
+        return None if row is None else to_invoice(row)
+
+    def issue_credit_note(self, note: CreditNote) -> None:
+        """Insert."""
+        self._session.insert(credit_notes, [credit_note_values(note)])
+
+    def credit_note(self, note_id: int, tenant_id: str | None) -> CreditNote | None:
+        """By primary key, filtered by tenant."""
+        query = select(credit_notes).where(credit_notes.c.id == note_id)
+        if tenant_id is not None:
+            query = query.where(credit_notes.c.tenant_id == tenant_id)
+        row = self._session.execute(query).first()
+        return None if row is None else to_credit_note(row)
+
+    def credit_notes_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[CreditNote]:
+        """By ix_credit_notes_tenant, or by primary key for all tenants."""
+        table = credit_notes
+        query = select(table)
+        if tenant_id is not None:
+            query = query.where(table.c.tenant_id == tenant_id)
+        if before:
+            query = query.where(table.c.id < before)
+        return [to_credit_note(row) for row in self._session.execute(query.order_by(table.c.id.desc()).limit(limit))]
 
     def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
         """By primary key, filtered by tenant."""

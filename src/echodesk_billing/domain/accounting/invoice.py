@@ -1,22 +1,94 @@
-"""Invoices: one for every completed payment, numbered without a gap per series."""
+"""Invoices: one for every completed payment of a plan, numbered without a gap per series."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
+from attrs import field, frozen
 
+from echodesk_billing.domain.accounting.vat import vat_in
+from echodesk_billing.domain.calendar import Period
+from echodesk_billing.domain.catalogue.pricing import Item, Plan
+from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.orders.payment_request import Wallet
 
 IMPORTED = "imported"
 """The series of invoices that another billing system issued; their serials are that system's ids."""
 
 
-def series_of(moment: datetime, time_zone: str) -> str:
-    """The series of invoices issued at `moment`: one a year, by the calendar of `time_zone`."""
-    return f"INV-{moment.astimezone(ZoneInfo(time_zone)).year}"
+def series_of(moment: datetime, time_zone: str, prefix: str = "INV") -> str:
+    """The series of what is issued at `moment`: one a year, by the calendar of `time_zone`."""
+    return f"{prefix}-{moment.astimezone(ZoneInfo(time_zone)).year}"
+
+
+@frozen(kw_only=True)
+class Seller:
+    """Who sells, as it is printed.
+
+    Args:
+        lines: name, identification code, address, and the like.
+        vat_percent: of prices, which include it; None where the seller pays none.
+    """
+
+    lines: tuple[str, ...] = ()
+    vat_percent: Decimal | None = None
+
+
+@frozen(kw_only=True)
+class Buyer:
+    """Who buys, as it was when the invoice was issued."""
+
+    name: str = ""
+    identification_code: str = ""
+    address: str = ""
+
+    @classmethod
+    def of(cls, customer: Customer | None, name: str) -> Buyer:
+        """A customer, or somebody of whom only the name is known."""
+        if customer is None:
+            return cls(name=name)
+        profile = customer.profile
+        return cls(
+            name=profile.legal_name or name,
+            identification_code=profile.identification_code,
+            address=profile.address,
+        )
+
+
+@frozen(kw_only=True)
+class InvoiceLine:
+    """A line of an invoice. A discount has no description of its own, and a negative amount."""
+
+    description: str
+    quantity: int = 1
+    unit_price: Money
+    amount: Money
+    is_discount: bool = False
+
+
+@frozen(kw_only=True)
+class InvoiceDetails:
+    """What is printed besides the sum; empty on invoices of older versions and of other systems.
+
+    Args:
+        begins: of the period that is paid; None where the payment bought none.
+        ends: of the same.
+        method: `card`, `saved_card`, `google_pay` or `apple_pay`.
+    """
+
+    seller: tuple[str, ...] = ()
+    identification_code: str = ""
+    address: str = ""
+    lines: tuple[InvoiceLine, ...] = ()
+    begins: datetime | None = None
+    ends: datetime | None = None
+    vat_percent: Decimal | None = None
+    vat: Money | None = None
+    method: str = ""
 
 
 @frozen(kw_only=True)
@@ -27,7 +99,7 @@ class Invoice:
         id: numeric id for the frontend, 0 before it is stored.
         series: for example `INV-2026`.
         serial: counts up from 1 within the series.
-        amount: the amount charged to the card.
+        amount: the amount charged to the card; VAT is included.
         buyer: the customer's name when the invoice was issued; empty on invoices of older versions.
         external_number: of an invoice that another billing system issued; it is never renumbered.
         external_url: where that system keeps its PDF; empty where it has none.
@@ -48,6 +120,7 @@ class Invoice:
     buyer: str = ""
     external_number: str = ""
     external_url: str = ""
+    details: InvoiceDetails = field(factory=InvoiceDetails)
 
     @property
     def number(self) -> str:
@@ -55,8 +128,25 @@ class Invoice:
         return self.external_number or f"{self.series}-{self.serial:06}"
 
     @classmethod
-    def of(cls, order: Order, captured: Money, at: datetime, *, series: str, serial: int, buyer: str) -> Invoice:
-        """The invoice of an order that was just paid."""
+    def of(
+        cls,
+        order: Order,
+        captured: Money,
+        at: datetime,
+        *,
+        series: str,
+        serial: int,
+        buyer: Buyer,
+        seller: Seller,
+        period: Period | None = None,
+    ) -> Invoice:
+        """The invoice of an order that was just paid.
+
+        Args:
+            captured: what was charged.
+            period: that it pays; None where it bought none.
+        """
+        percent = seller.vat_percent
         return cls(
             series=series,
             serial=serial,
@@ -67,5 +157,109 @@ class Invoice:
             package_name=order.plan.name if order.plan else "",
             seats=order.plan.selection.seats if order.plan else 0,
             issued_at=at,
-            buyer=buyer,
+            buyer=buyer.name,
+            details=InvoiceDetails(
+                seller=seller.lines,
+                identification_code=buyer.identification_code,
+                address=buyer.address,
+                lines=lines(order, captured),
+                begins=period.start if period else None,
+                ends=period.end if period else None,
+                vat_percent=percent or None,
+                vat=vat_in(captured, percent) if percent else None,
+                method=_method(order),
+            ),
+        )
+
+
+def _method(order: Order) -> str:
+    if order.request.is_automatic:
+        return "saved_card"
+    return "card" if order.request.wallet is Wallet.NONE else order.request.wallet.value
+
+
+def lines(order: Order, captured: Money) -> tuple[InvoiceLine, ...]:
+    """The lines of an order's invoice; they always add up to what was charged."""
+    plan = order.plan
+    found = _lines_of(plan) if plan is not None else ()
+    if sum((line.amount for line in found), Money.zero(captured.currency)) != order.amount:
+        name = plan.name if plan else order.request.description
+        found = (InvoiceLine(description=name, unit_price=order.amount, amount=order.amount),)
+    discount = captured - order.amount
+    if not discount:
+        return found
+    return (*found, InvoiceLine(description="", unit_price=discount, amount=discount, is_discount=True))
+
+
+def _lines_of(plan: Plan) -> tuple[InvoiceLine, ...]:
+    """A line for each item that costs something."""
+    return tuple(_line(plan, item) for item in plan.items if item.price(plan.selection.seats))
+
+
+def _line(plan: Plan, item: Item) -> InvoiceLine:
+    is_flat = plan.pricing_model == "crm" and not item.key
+    seats = 1 if is_flat else plan.selection.seats
+    amount = item.price(seats)
+    if amount == item.unit_price * seats:
+        return InvoiceLine(description=item.name, quantity=seats, unit_price=item.unit_price, amount=amount)
+    return InvoiceLine(description=item.name, unit_price=amount, amount=amount)
+
+
+@frozen(kw_only=True)
+class CreditNote:
+    """What was given back of an invoice.
+
+    Args:
+        id: numeric id for the frontend, 0 before it is stored.
+        series: for example `CN-2026`.
+        invoice_number: of the invoice that it reduces.
+        amount: given back; VAT is included.
+        vat: the part of the invoice's VAT that is given back; None where that had none.
+        reason: why it was refunded; empty where it is not known.
+
+    Source: docs/books.md.
+    """
+
+    id: int = 0
+    series: str
+    serial: int
+    tenant_id: str
+    order_id: str
+    invoice_number: str
+    amount: Money
+    vat: Money | None = None
+    reason: str = ""
+    issued_at: datetime
+    buyer: str = ""
+    details: InvoiceDetails = field(factory=InvoiceDetails)
+
+    @property
+    def number(self) -> str:
+        """As printed: `CN-2026-000012`."""
+        return f"{self.series}-{self.serial:06}"
+
+    @classmethod
+    def of(
+        cls, invoice: Invoice, amount: Money, refunded: Money, at: datetime, *, series: str, serial: int, reason: str
+    ) -> CreditNote:
+        """The credit note of a refund.
+
+        Args:
+            amount: refunded now.
+            refunded: in total, `amount` included, so that the parts of VAT add up to that of the invoice.
+        """
+        percent = invoice.details.vat_percent
+        vat = vat_in(refunded, percent) - vat_in(refunded - amount, percent)
+        return cls(
+            series=series,
+            serial=serial,
+            tenant_id=invoice.tenant_id,
+            order_id=invoice.order_id,
+            invoice_number=invoice.number,
+            amount=amount,
+            vat=vat if percent else None,
+            reason=reason,
+            issued_at=at,
+            buyer=invoice.buyer,
+            details=invoice.details,
         )

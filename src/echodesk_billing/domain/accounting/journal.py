@@ -7,11 +7,12 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from echodesk_billing.domain.events import Event, OrderCompleted, OrderCorrected, OrderRefunded
+from echodesk_billing.domain.events import OrderCompleted, OrderCorrected, OrderEvent, OrderRefunded
 from echodesk_billing.domain.money import Money, positive
 
 BANK = "bank"
 REVENUE = "revenue"
+VAT = "vat"
 OPENING_BALANCE = "opening balance"
 
 
@@ -42,7 +43,7 @@ class Entry:
     """One amount, debited to one account and credited to another. Entries are immutable.
 
     Args:
-        debit: the debited account: `bank`, `revenue`, `opening balance` or a `tenant_account`.
+        debit: the debited account: `bank`, `revenue`, `vat`, `opening balance` or a `tenant_account`.
         credit: the credited account.
         amount: above zero.
 
@@ -58,17 +59,6 @@ class Entry:
     amount: Money = field(validator=_positive_amount)
 
 
-def entries(event: Event) -> tuple[Entry, ...]:
-    """The journal entries of an event; none for events that move no money."""
-    match event:
-        case OrderCompleted() | OrderCorrected():
-            return _both(event, event.captured, paid=True)
-        case OrderRefunded():
-            return _both(event, event.amount, paid=False)
-        case _:
-            return ()
-
-
 def opening(tenant_id: str, order_id: str, at: datetime, balance: Money) -> Entry:
     """The entry of an imported payment: what the bank holds of it. Its revenue is in the books it comes from."""
     return Entry(
@@ -82,21 +72,45 @@ def opening(tenant_id: str, order_id: str, at: datetime, balance: Money) -> Entr
     )
 
 
-def _both(event: OrderCompleted | OrderCorrected | OrderRefunded, amount: Money, *, paid: bool) -> tuple[Entry, Entry]:
-    """The movement at the bank, and its effect on revenue."""
+def payment_entries(event: OrderCompleted | OrderCorrected) -> list[Entry]:
+    """The entry of money that was taken."""
+    return [_entry(event, EntryKind.PAYMENT, BANK, tenant_account(event.tenant_id), event.captured)]
+
+
+def invoice_entries(event: OrderCompleted | OrderCorrected, vat: Money) -> list[Entry]:
+    """The entries of an invoice: what was paid becomes revenue, and VAT that is owed.
+
+    Args:
+        vat: in the amount; zero for none.
+    """
     tenant = tenant_account(event.tenant_id)
-    taken = ((EntryKind.PAYMENT, BANK, tenant), (EntryKind.INVOICE, tenant, REVENUE))
-    returned = ((EntryKind.REFUND, tenant, BANK), (EntryKind.CORRECTION, REVENUE, tenant))
-    first, second = (
-        Entry(
-            kind=kind,
-            tenant_id=event.tenant_id,
-            order_id=event.order_id,
-            at=event.at,
-            debit=debit,
-            credit=credit,
-            amount=amount,
-        )
-        for kind, debit, credit in (taken if paid else returned)
+    parts = ((REVENUE, event.captured - vat), (VAT, vat))
+    return [_entry(event, EntryKind.INVOICE, tenant, account, part) for account, part in parts if part]
+
+
+def refund_entries(event: OrderRefunded) -> list[Entry]:
+    """The entry of money that went back."""
+    return [_entry(event, EntryKind.REFUND, tenant_account(event.tenant_id), BANK, event.amount)]
+
+
+def credit_entries(event: OrderRefunded, vat: Money) -> list[Entry]:
+    """The entries of a credit note, which reverse those of the invoice.
+
+    Args:
+        vat: in the amount; zero for none.
+    """
+    tenant = tenant_account(event.tenant_id)
+    parts = ((REVENUE, event.amount - vat), (VAT, vat))
+    return [_entry(event, EntryKind.CORRECTION, account, tenant, part) for account, part in parts if part]
+
+
+def _entry(event: OrderEvent, kind: EntryKind, debit: str, credit: str, amount: Money) -> Entry:
+    return Entry(
+        kind=kind,
+        tenant_id=event.tenant_id,
+        order_id=event.order_id,
+        at=event.at,
+        debit=debit,
+        credit=credit,
+        amount=amount,
     )
-    return first, second

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from attrs import evolve
+
+from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Plan
@@ -64,6 +67,14 @@ def take_payment(
     kind = SubscriptionActivated if activates else SubscriptionRenewed
     until = subscription.term.end
     return [*events, kind(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until)]
+
+
+def paid_period(subscription: Subscription, order: Order, at: datetime) -> Period | None:
+    """The period that a payment, just taken, pays; an upgrade begins at once. None where it buys nothing."""
+    if order.is_given_back or order.period is None:
+        return None
+    period = subscription.term.period(order.period)
+    return evolve(period, start=min(at, period.start)) if order.purpose is Purpose.UPGRADE else period
 
 
 def give_back(order: Order, reason: str, at: datetime) -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -9,12 +10,35 @@ from typing import Literal
 from msgspec import Struct
 
 from echodesk_billing.application.errors import InvoiceNotFound
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.money import Money
 from echodesk_billing.entrypoints.http.calls import LANGUAGE, Call, Route
 from echodesk_billing.entrypoints.http.common import Nothing
 from echodesk_billing.entrypoints.http.message import Response
 from echodesk_billing.ports.access import Scope
+
+
+class CreditNoteView(Struct, frozen=True, kw_only=True):
+    """A credit note: what was refunded of an invoice. `pdf_url` is as that of the invoice."""
+
+    id: int
+    credit_note_number: str
+    amount: Decimal
+    vat_amount: Decimal | None
+    issued_at: datetime
+    pdf_url: str | None
+
+    @classmethod
+    def of(cls, note: CreditNote, pdf_url: str | None) -> CreditNoteView:
+        """From a credit note."""
+        return cls(
+            id=note.id,
+            credit_note_number=note.number,
+            amount=note.amount.amount,
+            vat_amount=note.vat.amount if note.vat else None,
+            issued_at=note.issued_at,
+            pdf_url=pdf_url,
+        )
 
 
 class InvoiceView(Struct, frozen=True, kw_only=True):
@@ -35,12 +59,20 @@ class InvoiceView(Struct, frozen=True, kw_only=True):
     due_date: datetime
     status: Literal["paid", "partially_refunded", "refunded"]
     refunded: Decimal
+    vat_percent: Decimal | None
+    vat_amount: Decimal | None
+    period_start: datetime | None
+    period_end: datetime | None
     pdf_url: str | None
     pdf_generated: bool
+    credit_notes: list[CreditNoteView]
 
     @classmethod
-    def of(cls, invoice: Invoice, refunded: Money | None, pdf_url: str | None) -> InvoiceView:
+    def of(
+        cls, invoice: Invoice, refunded: Money | None, pdf_url: str | None, notes: list[CreditNoteView]
+    ) -> InvoiceView:
         """From an invoice; it is issued when paid, so its three dates are equal."""
+        details = invoice.details
         status: Literal["paid", "partially_refunded", "refunded"] = "paid"
         if refunded is not None:
             status = "refunded" if refunded >= invoice.amount else "partially_refunded"
@@ -57,8 +89,13 @@ class InvoiceView(Struct, frozen=True, kw_only=True):
             due_date=invoice.issued_at,
             status=status,
             refunded=refunded.amount if refunded else Decimal("0.00"),
+            vat_percent=details.vat_percent,
+            vat_amount=details.vat.amount if details.vat else None,
+            period_start=details.begins,
+            period_end=details.ends,
             pdf_url=pdf_url,
             pdf_generated=pdf_url is not None,
+            credit_notes=notes,
         )
 
 
@@ -69,32 +106,49 @@ class Invoices(Struct, frozen=True, kw_only=True):
 
 
 INVOICES = "/api/payments/invoices/"
+CREDIT_NOTES = "/api/payments/credit-notes/"
 
 
 async def listed(call: Call[Nothing]) -> Invoices:
     """`GET /api/payments/invoices/`."""
     found = await call.uses.views.invoices(call.who)
     refunds = await call.uses.views.refunds(found)
-    views = [InvoiceView.of(one, refunds.get(one.order_id), await _pdf_url(call, one)) for one in found]
+    notes: dict[str, list[CreditNoteView]] = defaultdict(list)
+    for note in await call.uses.views.credit_notes(call.who):
+        notes[note.order_id].append(CreditNoteView.of(note, await _pdf_url(call, note)))
+    views = [
+        InvoiceView.of(one, refunds.get(one.order_id), await _pdf_url(call, one), notes[one.order_id]) for one in found
+    ]
     return Invoices(invoices=views)
 
 
-async def _pdf_url(call: Call[Nothing], invoice: Invoice) -> str | None:
-    if invoice.external_url:
-        return invoice.external_url
+async def _pdf_url(call: Call[Nothing], document: Invoice | CreditNote) -> str | None:
+    if isinstance(document, Invoice) and document.external_url:
+        return document.external_url
     if not call.uses.views.prints_invoices:
         return None
-    link = await call.uses.views.invoice_link(invoice)
-    path = f"{INVOICES}pdf/{link}/" if link else f"{INVOICES}{invoice.id}/pdf/"
+    link = await call.uses.views.invoice_link(document)
+    own = INVOICES if isinstance(document, Invoice) else CREDIT_NOTES
+    path = f"{INVOICES}pdf/{link}/" if link else f"{own}{document.id}/pdf/"
     return call.uses.api_domain + path
 
 
 async def pdf(call: Call[Nothing]) -> Response:
     """`GET /api/payments/invoices/<invoice_id>/pdf/`."""
-    number = call.request.parameters["invoice_id"]
-    if not number.isdecimal() or len(number) > 18:
+    number = _number(call.request.parameters["invoice_id"])
+    return _document(*await call.uses.views.invoice_pdf(call.who, number, _language(call)))
+
+
+async def credit_note_pdf(call: Call[Nothing]) -> Response:
+    """`GET /api/payments/credit-notes/<credit_note_id>/pdf/`."""
+    number = _number(call.request.parameters["credit_note_id"])
+    return _document(*await call.uses.views.credit_note_pdf(call.who, number, _language(call)))
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18:
         raise InvoiceNotFound
-    return _document(*await call.uses.views.invoice_pdf(call.who, int(number), _language(call)))
+    return int(text)
 
 
 async def linked_pdf(call: Call[Nothing]) -> Response:
@@ -107,8 +161,8 @@ def _language(call: Call[Nothing]) -> str:
     return call.request.query.get("language") or call.language
 
 
-def _document(invoice: Invoice, pdf: bytes) -> Response:
-    named = {"Content-Disposition": f'inline; filename="{invoice.number}.pdf"'}
+def _document(document: Invoice | CreditNote, pdf: bytes) -> Response:
+    named = {"Content-Disposition": f'inline; filename="{document.number}.pdf"'}
     return Response(body=pdf, content_type="application/pdf", headers=named)
 
 
@@ -128,6 +182,16 @@ ROUTES = (
         handler=pdf,
         operation="getInvoicePdf",
         summary="One invoice as a PDF, in Georgian or English",
+        gives=bytes,
+        scope=Scope.READ,
+        query=(LANGUAGE,),
+    ),
+    Route(
+        method="GET",
+        path="/api/payments/credit-notes/{credit_note_id}/pdf/",
+        handler=credit_note_pdf,
+        operation="getCreditNotePdf",
+        summary="One credit note as a PDF, in Georgian or English",
         gives=bytes,
         scope=Scope.READ,
         query=(LANGUAGE,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.money import Currency, Money
 
@@ -39,6 +39,26 @@ class Books(Protocol):
 
     def issue(self, invoice: Invoice) -> None:
         """Store an invoice."""
+        ...
+
+    def invoice_of_order(self, order_id: str) -> Invoice | None:
+        """The invoice of an order."""
+        ...
+
+    def issue_credit_note(self, note: CreditNote) -> None:
+        """Store a credit note."""
+        ...
+
+    def credit_note(self, note_id: int, tenant_id: str | None) -> CreditNote | None:
+        """The credit note with this id, if it belongs to the tenant; of any tenant where that is None."""
+        ...
+
+    def credit_notes_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[CreditNote]:
+        """The credit notes of a tenant, newest first; of any tenant where that is None.
+
+        Args:
+            before: only those below this id.
+        """
         ...
 
     def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
