@@ -487,6 +487,17 @@ async def test_what_cannot_be_imported_is_refused_by_name(moving: Moving, new_da
     assert found["registrations"] == []
 
 
+async def test_other_versions_of_the_tables_are_read_or_refused_by_column(moving: Moving) -> None:
+    change = moving.crm.connection.execute
+    await change("ALTER TABLE tenants_subscription_event DROP COLUMN tenant_id")
+    await change("ALTER TABLE tenants_tenant DROP COLUMN payment_provider, ADD COLUMN more text")
+    await change("DROP TABLE tenants_pending_registration_selected_features")
+    plan = as_lines(moving.crm, await moving.command("--dry-run", "--tenant", "acme", "--tenant", "suspended"))
+    assert plan == {name: BY_THE_TABLES[name] for name in ("acme", "suspended")}
+    await change("ALTER TABLE tenants_saved_card DROP COLUMN saved_at")
+    assert (await moving.command("--dry-run", code=1))["error"] == "The old tables lack the column saved_at"
+
+
 async def test_somebody_who_already_buys_here_is_not_overwritten(moving: Moving) -> None:
     async with moving.container() as container:
         await prepare(container, load_settings(moving.environment))

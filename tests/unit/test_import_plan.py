@@ -629,6 +629,32 @@ def test_a_charge_under_way_is_the_charge_of_the_next_period() -> None:
     assert plan.subscription.dunning.charged_period == 1
 
 
+def test_a_charge_that_nobody_answered_for_long_holds_up_nothing() -> None:
+    old = subscribed(expires_at=days(1), last_billed_at=days(-29))
+    stale = paid("REC-000000000002", -2, status="pending", paid_at=None)
+    plan = planned(tables(stale, subscription=old))
+    (order,) = [one for one in plan.orders if one.is_open]
+    assert (order.plan, order.check_at) == (None, NOW)
+    assert plan.subscription.dunning.charged_period is None
+
+
+def test_a_retry_under_way_is_the_charge_of_the_next_period() -> None:
+    attempt = OldAttempt(
+        id=9,
+        payment_order_id=1,
+        tenant_id=1,
+        status="pending",
+        bank_order_id="retry",
+        amount=Decimal("120.00"),
+        attempted_at=days(-0.1),
+    )
+    old = subscribed(expires_at=days(1), last_billed_at=days(-29))
+    plan = planned(tables(attempts=(attempt,), subscription=old))
+    (order,) = [one for one in plan.orders if one.is_open]
+    assert (order.id, order.period, plan.subscription.dunning.charged_period) == ("RETRY-9", 1, 1)
+    assert plan.findings == ()
+
+
 def test_an_order_that_is_still_open_pays_the_next_period_at_its_own_amount() -> None:
     going = paid("MAN-000000000002", -0.1, "99.00", status="pending", paid_at=None, payment_url="https://bank/pay")
     check = paid("CARD-000000000003", -0.1, "1.00", status="pending", paid_at=None)

@@ -70,6 +70,8 @@ class EchodeskTables:
             async with engine.connect() as connection:
                 await _require_level(connection)
                 return await _read(connection)
+        except KeyError as error:
+            raise OldTablesUnreadable(f"The old tables lack the column {error.args[0]}") from error
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             said = str(getattr(error, "orig", None) or error).partition("\n")[0]
             raise OldTablesUnreadable(f"The old tables cannot be read: {said}") from error
@@ -93,13 +95,13 @@ async def _require_level(connection: AsyncConnection) -> None:
 
 async def _read(connection: AsyncConnection) -> OldTables:
     features = await _groups(connection, _SELECTED, "tenantsubscription_id")
+    subscriptions = await _rows(connection, "tenants_tenant_subscription")
+    owners = {row["id"]: row["tenant_id"] for row in subscriptions}
     registered = await _groups(connection, _REGISTERED, "pendingregistration_id")
     return OldTables(
         tenants=tuple(_tenant(row) for row in await _rows(connection, "tenants_tenant")),
         features=tuple(_feature(row) for row in await _rows(connection, "tenants_feature")),
-        subscriptions=tuple(
-            _subscription(row, features[row["id"]]) for row in await _rows(connection, "tenants_tenant_subscription")
-        ),
+        subscriptions=tuple(_subscription(row, features[row["id"]]) for row in subscriptions),
         cards=tuple(_card(row) for row in await _rows(connection, "tenants_saved_card")),
         orders=tuple(_order(row) for row in await _rows(connection, "tenants_payment_order")),
         attempts=tuple(_attempt(row) for row in await _rows(connection, "tenants_payment_attempt")),
@@ -107,7 +109,7 @@ async def _read(connection: AsyncConnection) -> OldTables:
         registrations=tuple(
             _registration(row, registered[row["id"]]) for row in await _rows(connection, "tenants_pending_registration")
         ),
-        events=tuple(_event(row) for row in await _rows(connection, "tenants_subscription_event")),
+        events=tuple(_event(row, owners) for row in await _rows(connection, "tenants_subscription_event")),
     )
 
 
@@ -269,5 +271,6 @@ def _registration(row: Row, features: tuple[int, ...]) -> OldRegistration:
     )
 
 
-def _event(row: Row) -> OldEvent:
-    return OldEvent(tenant_id=row["tenant_id"], event_type=row["event_type"], created_at=row["created_at"])
+def _event(row: Row, owners: Mapping[int, int]) -> OldEvent:
+    tenant_id = row["tenant_id"] if "tenant_id" in row else owners.get(row["subscription_id"], 0)
+    return OldEvent(tenant_id=tenant_id, event_type=row["event_type"], created_at=row["created_at"])

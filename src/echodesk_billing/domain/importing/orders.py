@@ -46,8 +46,10 @@ def payments(
         made.append(payment)
     for payment in (_of_attempt(one, evidence) for one in _retries(attempts, evidence)):
         contradictions = _settle(payment, evidence, rules, buyer)
-        if payment.order is not None and payment.order.is_paid:
-            made.append(payment)
+        if payment.order is None or not (payment.order.is_paid or payment.order.is_open):
+            continue
+        made.append(payment)
+        if payment.order.is_paid:
             message = f"{payment.paid} was paid on {payment.paid_at:%Y-%m-%d}, and no payment order of the CRM knows it"
             found += [payment.finding(Kind.CHARGE_WITHOUT_ORDER, buyer.tenant_id, message), *contradictions]
     return sorted(made, key=lambda one: one.paid_at), found

@@ -24,6 +24,8 @@ from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.domain.subscriptions.term import Term
 
 _S = SubscriptionState
+UNDER_WAY = timedelta(days=1)
+"""How long the bank takes at most to answer an automatic charge."""
 YEARS_AHEAD = timedelta(days=366)
 """No payment reaches so far: such a date was set by hand."""
 
@@ -89,7 +91,8 @@ def _ends(plan: Plan, until: datetime, rules: ImportRules, decision: Decision) -
 def _open_orders(rows: TenantRows, made: Subscription, rules: ImportRules) -> None:
     """Give orders that can still be paid what they buy: the next period, at their own amount, of what they name.
 
-    An automatic charge that is under way is the charge of the next period, so that there is no second one.
+    An automatic charge that is under way is the charge of the next period, so that there is no second one. One that
+    has had no answer for long holds up nothing: the bank is asked about it, and its payment would need a person.
     """
     plan, period = made.plan_of(made.next_period), made.first_unpaid(rules.now)
     for payment in rows.payments:
@@ -97,7 +100,7 @@ def _open_orders(rows: TenantRows, made: Subscription, rules: ImportRules) -> No
         if order is None or not order.is_open or order.purpose in (Purpose.CARD, Purpose.UPGRADE):
             continue
         if order.purpose is Purpose.RENEWAL:
-            if made.dunning.charged_period is not None:
+            if made.dunning.charged_period is not None or rules.now - order.created_at > UNDER_WAY:
                 continue
             renewals.start_charge(made, period)
         old, seats = payment.old, plan.selection.seats
