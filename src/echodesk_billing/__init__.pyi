@@ -71,6 +71,9 @@ from .domain.accounting.invoice import (
 from .domain.accounting.invoice import (
     InvoiceLine as InvoiceLine,
 )
+from .domain.accounting.invoice import (
+    Party as Party,
+)
 from .domain.accounting.journal import (
     Entry as Entry,
 )

@@ -29,6 +29,7 @@ from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.checkup import CheckUp
 from echodesk_billing.application.customers import Customers
+from echodesk_billing.application.exports import Exports
 from echodesk_billing.application.importing import ImportTenants
 from echodesk_billing.application.lists import Lists
 from echodesk_billing.application.operator_acts import OperatorActs
@@ -119,7 +120,7 @@ class Container(containers.DeclarativeContainer):
     policy = providers.Singleton(_policy, settings)
     requests = providers.Singleton(_request_builder, settings)
     printer = providers.Singleton(
-        PdfPrinter, settings.provided.seller_lines, settings.provided.time_zone, settings.provided.logo_file
+        PdfPrinter, settings.provided.seller_party, settings.provided.time_zone, settings.provided.logo_file
     )
     order_factory = providers.Singleton(OrderFactory, ids)
     settlement = providers.Singleton(
@@ -134,7 +135,7 @@ class Container(containers.DeclarativeContainer):
     charging = providers.Singleton(
         ChargeSavedCard, storage, gateway, clock, order_factory, submission, requests, policy
     )
-    operator_acts = providers.Singleton(OperatorActs, storage, gateway, clock, charging, policy)
+    operator_acts = providers.Singleton(OperatorActs, storage, gateway, clock, charging, refunds, policy)
     renew = providers.Singleton(Renew, storage, clock, charging, policy)
     register = providers.Singleton(
         Register,
@@ -156,6 +157,7 @@ class Container(containers.DeclarativeContainer):
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
     links = providers.Singleton(FernetVault, settings.provided.link_keys)
     views = providers.Singleton(Views, storage, clock, usage, printer, links)
+    exports = providers.Singleton(Exports, storage, settings.provided.time_zone)
     lists = providers.Singleton(Lists, storage)
     checkup = providers.Singleton(CheckUp, storage, gateway)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
@@ -169,6 +171,7 @@ class Container(containers.DeclarativeContainer):
         callbacks=callbacks,
         cancel=cancel,
         refunds=refunds,
+        acts=operator_acts,
         settlement=settlement,
         preauthorisation=preauthorisation,
         cards=cards,

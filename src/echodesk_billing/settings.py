@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from msgspec import Meta, field
 from echodesk_billing.adapters.bog.signature import built_in_key, load_keys
 from echodesk_billing.adapters.crm_access import CrmTokens, WrongQuery, require_queries
 from echodesk_billing.adapters.vault import FernetVault
-from echodesk_billing.domain.accounting.invoice import Seller
+from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.errors import BillingError, InvalidArgument, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
 from echodesk_billing.domain.orders.return_pages import ReturnPages
@@ -31,8 +31,6 @@ from echodesk_billing.setting_values import durations, is_local, origin, parts, 
 
 PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-connect/token"
 PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
-
-LARGEST_VAT_PERCENT = 100
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -77,8 +75,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clock_url: str = field(default="", name="BILLING_CLOCK_URL")
     product_name: str = field(default="EchoDesk", name="BILLING_PRODUCT_NAME")
     seller: str = field(default="EchoDesk", name="BILLING_SELLER")
-    vat_percent: str = field(default="", name="BILLING_VAT_PERCENT")
-    logo: str = field(default="", name="BILLING_LOGO")
+    vat_percent: Decimal = field(default=Decimal(0), name="BILLING_VAT_PERCENT")
+    seller_name: str = field(default="", name="BILLING_SELLER_NAME")
+    seller_code: str = field(default="", name="BILLING_SELLER_IDENTIFICATION_CODE")
+    seller_address: str = field(default="", name="BILLING_SELLER_ADDRESS")
+    seller_account: str = field(default="", name="BILLING_SELLER_BANK_ACCOUNT")
+    logo: str = field(default="", name="BILLING_SELLER_LOGO")
     time_zone: str = field(default="Asia/Tbilisi", name="BILLING_TIME_ZONE")
     order_ttl_minutes: Annotated[int, Meta(ge=2, le=1440)] = field(default=15, name="BILLING_ORDER_TTL_MINUTES")
     bank_timeout_seconds: Annotated[float, Meta(gt=0, le=120)] = field(
@@ -132,15 +134,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.database_url.startswith("sqlite:")
 
     @property
-    def seller_lines(self) -> tuple[str, ...]:
-        """The seller, as printed on invoices."""
-        return parts(self.seller, ";")
+    def seller_party(self) -> Party:
+        """The seller, as printed on invoices; `BILLING_SELLER` gives its lines, the first of them its name."""
+        name, *more = parts(self.seller, ";") or ("",)
+        return Party(
+            name=self.seller_name or name,
+            identification_code=self.seller_code,
+            address=self.seller_address or "\n".join(more),
+            bank_account=self.seller_account,
+        )
 
     @property
     def selling(self) -> Seller:
         """The seller and its VAT."""
-        percent = Decimal(self.vat_percent or 0)
-        return Seller(lines=self.seller_lines, vat_percent=percent or None)
+        return Seller(party=self.seller_party, vat_percent=self.vat_percent or None)
 
     @property
     def logo_file(self) -> Path | None:
@@ -364,14 +371,11 @@ def _check_others(settings: Settings, *, local_bank: bool) -> None:
 
 
 def _check_invoices(settings: Settings) -> None:
-    try:
-        fits = 0 <= Decimal(settings.vat_percent or 0) < LARGEST_VAT_PERCENT
-    except InvalidOperation:
-        fits = False
-    if not fits:
-        raise InvalidSettings(f"BILLING_VAT_PERCENT is {settings.vat_percent!r}: it must be a number such as 18")
+    percent = settings.vat_percent
+    if not (percent.is_finite() and 0 <= percent < Decimal(100)):
+        raise InvalidSettings(f"BILLING_VAT_PERCENT is {str(percent)!r}: it must be a number such as 18")
     if settings.logo and not Path(settings.logo).is_file():
-        raise InvalidSettings(f"BILLING_LOGO is {settings.logo!r}: there is no such file")
+        raise InvalidSettings(f"BILLING_SELLER_LOGO is {settings.logo!r}: there is no such file")
 
 
 def _check_crm(settings: Settings) -> None:

@@ -390,3 +390,33 @@ async def test_days_are_given_and_a_charge_is_tried_from_the_terminal(
     assert (code, "Nothing is owed" in printed, "Traceback" in printed) == (1, True, False)
     code, printed = await service.command("subscription", "give-days", tenant, "0", "--reason", "x")
     assert (code, "Traceback" in printed) == (2, False)
+
+
+async def test_documents_and_entries_are_listed_and_exported(
+    service: Service, client: Client, bank: Bank, tmp_path: Path
+) -> None:
+    payment = await client.buy(package_id=2, seats=3)
+    await bank.pay(payment["bank_order_id"])
+    assert await bank.answered(payment["bank_order_id"]) == [200]
+    (invoice,) = (await client.get("/api/payments/invoices/")).body["invoices"]
+    days = ("--from", "2026-01-01", "--to", "2999-12-31")
+    code, printed = await service.command("invoices", "list", "--json")
+    assert (code, invoice["invoice_number"] in printed) == (0, True)
+    assert invoice["invoice_number"] in (await service.command("invoices", "list"))[1]
+    code, printed = await service.command("invoices", "export", *days)
+    assert (code, invoice["invoice_number"] in printed) == (0, True), printed
+    code, printed = await service.command("ledger", "export", *days, "--format", "json")
+    entries = [one for one in json.loads(printed) if one["order_id"] == payment["order_id"]]
+    assert [one["kind"] for one in entries] == ["payment", "invoice"]
+    workbook = tmp_path / "invoices.xlsx"
+    code, printed = await service.command("invoices", "export", *days, "--format", "xlsx", "--output", str(workbook))
+    assert (code, f"rows in {workbook}" in printed, workbook.read_bytes()[:2]) == (0, True, b"PK")
+    for wrong in (
+        ("invoices", "export", "--from", "x", "--to", "2026-01-01"),
+        ("invoices", "export", "--from", "2026-02-01", "--to", "2026-01-01"),
+        ("ledger", "export", *days, "--format", "xlsx"),
+    ):
+        code, printed = await service.command(*wrong)
+        assert (code, "Traceback" in printed) == (2, False), printed
+    code, printed = await service.command("subscription", "list", "--state", "active")
+    assert (code, "active" in printed) == (0, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from echodesk_billing.domain.money import Money
 from echodesk_billing.entrypoints.http.calls import Route
 from echodesk_billing.entrypoints.http.routes import ROUTES
 from echodesk_billing.ports.access import Scope
+from echodesk_billing.ports.storage import UnitOfWork
 from tests.builders import principal
 from tests.integration.conftest import Service
 from tests.integration.parts import Answer, Bank, Client
@@ -108,6 +110,49 @@ async def capture(stage: Stage) -> Answer:
 @call("POST", "/api/payments/{order_id}/release/")
 async def release(stage: Stage) -> Answer:
     return await stage.operator.post(f"/api/payments/{await held(stage)}/release/")
+
+
+@call("POST", "/api/subscription/{tenant_id}/give-days/", "state")
+async def give_days(stage: Stage) -> Answer:
+    await stage.subscribed()
+    before = (await stage.client.subscription())["subscription"]["expires_at"]
+    tenant = await tenant_of(stage)
+    path, body = f"/api/subscription/{tenant}/give-days/", {"days": 10, "reason": "an outage"}
+    for _ in range(2):
+        answer = await stage.operator.post(path, body, Idempotency_Key=f"gift of {tenant}")
+    after = (await stage.client.subscription())["subscription"]["expires_at"]
+    assert datetime.fromisoformat(after) - datetime.fromisoformat(before) == timedelta(days=10)
+    assert (await stage.operator.post("/api/subscription/nobody-here/give-days/", body)).status == 404
+    assert (await stage.operator.post(path, {**body, "days": 0})).status == 400
+    return answer
+
+
+@call("POST", "/api/subscription/{tenant_id}/retry-charge/")
+async def retry_charge(stage: Stage) -> Answer:
+    await stage.subscribed()
+    tenant = await tenant_of(stage)
+    path = f"/api/subscription/{tenant}/retry-charge/"
+    assert (await stage.operator.post(path)).status == 409
+    await owes(stage.service, tenant)
+    return await stage.operator.post(path)
+
+
+async def tenant_of(stage: Stage) -> str:
+    tenant: str = (await stage.client.get("/api/events/")).body["events"][0]["data"]["tenant_id"]
+    return tenant
+
+
+async def owes(service: Service, tenant: str) -> None:
+    """Let the paid time of a tenant have ended an hour ago, unseen by any worker."""
+    now = await service.container.clock().now()
+
+    def work(uow: UnitOfWork) -> None:
+        subscription = uow.subscriptions.lock(tenant)
+        subscription.term = subscription.term.anchored(now - timedelta(hours=1))
+        subscription.due_at = now + timedelta(days=1)
+        uow.subscriptions.save(subscription)
+
+    await service.container.storage().transact(work)
 
 
 @call("GET", "/api/payments/{order_id}/timeline/")

@@ -69,7 +69,9 @@ async def test_ids_of_another_tenant_are_not_found(service: Service, client: Cli
     stranger = await service.client()
     for route in ROUTES:
         if "{" in route.path:
-            path = route.path.format(order_id=payment["order_id"], invoice_id=invoice["id"], credit_note_id=1, link="x")
+            path = route.path.format(
+                order_id=payment["order_id"], invoice_id=invoice["id"], credit_note_id=1, tenant_id="other", link="x"
+            )
             body: Any = {"apple_pay_token": "x"} if route.method == "POST" else None
             answer = await stranger.call(route.method, path, body)
             assert answer.status == 404, f"{route.method} {route.path}: {answer.status}"
@@ -87,7 +89,8 @@ async def test_a_token_without_the_scope_is_refused(service: Service, route: Any
         return
     user = await service.client(weaker)
     answer = await user.call(
-        route.method, route.path.format(order_id="SUB-000000000000", invoice_id=1, credit_note_id=1, link="x")
+        route.method,
+        route.path.format(order_id="SUB-000000000000", invoice_id=1, credit_note_id=1, tenant_id="other", link="x"),
     )
     assert answer.status in (403, 404)
 

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from echodesk_billing import Currency, Event, OrderCompleted, OrderCreated, SaveCard, StorageUnavailable
 from echodesk_billing.adapters.memory import MemoryStorage
-from echodesk_billing.domain.accounting.invoice import Buyer, CreditNote, Invoice, Seller
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, Party, Seller
 from echodesk_billing.domain.accounting.journal import BANK, invoice_entries, payment_entries
 from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.customers.card import Card
@@ -314,8 +314,8 @@ async def test_the_journal_adds_up_and_invoices_come_back(storage: Storage) -> N
             NOW,
             series="INV-2026",
             serial=serial,
-            buyer=Buyer(name="Acme", identification_code="404123456", address="Tbilisi"),
-            seller=Seller(lines=("EchoDesk", "Tbilisi"), vat_percent=Decimal(18)),
+            buyer=Party(name="Acme", identification_code="404123456", address="Tbilisi"),
+            seller=Seller(party=Party(name="EchoDesk", address="Tbilisi"), vat_percent=Decimal(18)),
             period=Period(number=0, start=NOW, end=LATER),
         )
         uow.books.issue(invoice)
@@ -334,7 +334,7 @@ async def test_the_journal_adds_up_and_invoices_come_back(storage: Storage) -> N
 
 async def test_credit_notes_come_back_by_tenant(storage: Storage) -> None:
     issued = Invoice.of(
-        an_order(), gel("9.00"), NOW, series="INV-2026", serial=1, buyer=Buyer(name="Acme"), seller=Seller()
+        an_order(), gel("9.00"), NOW, series="INV-2026", serial=1, buyer=Party(name="Acme"), seller=Seller()
     )
     notes = [
         CreditNote.of(issued, gel("1.00"), gel("1.00"), NOW, series="CN-2026", serial=serial, reason="unhappy")
@@ -397,7 +397,7 @@ async def test_every_list_has_pages(storage: Storage) -> None:
                 saved_at=NOW,
             )
             uow.cards.add(card)
-            whole = {"series": "INV-2026", "serial": number + 1, "buyer": Buyer(name="Acme"), "seller": Seller()}
+            whole = {"series": "INV-2026", "serial": number + 1, "buyer": Party(name="Acme"), "seller": Seller()}
             issued = Invoice.of(order, gel("1.00"), NOW, **whole)  # type: ignore[arg-type]
             uow.books.issue(issued)
             at = NOW + timedelta(seconds=number)

@@ -36,7 +36,7 @@ from echodesk_billing.application.renewals import Renew, Renewed
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
-from echodesk_billing.domain.accounting.invoice import Seller
+from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.events import Event
@@ -87,7 +87,7 @@ class World:
         self.refunds = RefundPayment(*bank, self.ids, self.settlement)
         self.cards = SavedCards(*bank, self.ordering, self.placement, SHOP, self.checkout)
         self.charging = ChargeSavedCard(*bank, self.ordering, self.placement, SHOP, self.policy)
-        self.acts = OperatorActs(*bank, self.charging, self.policy)
+        self.acts = OperatorActs(*bank, self.charging, self.refunds, self.policy)
         self.renew = Renew(self.storage, self.clock, self.charging, self.policy)
         self.vault = FernetVault([Fernet.generate_key().decode()])
         self.register_parts = (*bank, self.ordering, self.placement, SHOP, self.vault, timedelta(hours=1))
@@ -101,7 +101,9 @@ class World:
             self.storage, self.bank, self.clock, self.placement, self.settlement, self.refunds, self.cards
         )
         self.relay = Relay(self.storage, self.handlers, self.clock, self.ids)
-        self.views = Views(self.storage, self.clock, NoUsage(), PdfPrinter(["EchoDesk"], "Asia/Tbilisi"), self.vault)
+        self.views = Views(
+            self.storage, self.clock, NoUsage(), PdfPrinter(Party(name="EchoDesk"), "Asia/Tbilisi"), self.vault
+        )
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)
 

@@ -15,7 +15,7 @@ from echodesk_billing import (
     PaymentActionRequired,
     SaveCard,
 )
-from echodesk_billing.domain.accounting.invoice import Buyer, Invoice, Seller
+from echodesk_billing.domain.accounting.invoice import Invoice, Party, Seller
 from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection
 from echodesk_billing.domain.customers.card import Card, CardState
@@ -168,7 +168,7 @@ def test_an_invoice_names_what_was_bought_where_something_was(plan: Plan | None,
     order = an_order(amount=gel("1.00"))
     order.plan = plan
     invoice = Invoice.of(
-        order, gel("1.00"), NOW, series="INV-2026", serial=1, buyer=Buyer(name="Acme"), seller=Seller()
+        order, gel("1.00"), NOW, series="INV-2026", serial=1, buyer=Party(name="Acme"), seller=Seller()
     )
     assert (invoice.package_name, invoice.seats) == (name, seats)
 

@@ -19,7 +19,13 @@ SOURCES = Path(echodesk_billing.__file__).parent
 FOLDERS = ("domain/subscriptions", "domain/catalogue", "domain/customers", "application", "entrypoints/http")
 SHOWN = ("InvalidSelection", "ChangeRefused", "TrialRefused", "InvalidTenant", "FeatureRequired")
 OPERATORS = ("for up to", "cannot be reported on", "is text, not", "is not a UUID")
-OPERATORS += ("days cannot be given", "Say why the days", "Nothing is owed", "The card cannot be charged")
+OPERATORS += (
+    "X is before X",
+    "days cannot be given",
+    "Say why the days",
+    "Nothing is owed",
+    "The card cannot be charged",
+)
 
 
 def raised() -> Iterator[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from attrs import evolve
 
-from echodesk_billing import ChangeRefused, DaysGiven, InvalidSelection, NoActiveSubscription
+from echodesk_billing import ChangeRefused, DaysGiven, GatewayTimeout, InvalidSelection, NoActiveSubscription
 from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.orders.payment_request import SaveCard
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS, give_days
@@ -148,3 +149,24 @@ async def test_a_card_that_cannot_be_charged_is_not_tried(world: World) -> None:
     assert len(world.bank.created) == 1
     with pytest.raises(NoActiveSubscription):
         await world.acts.retry(OPERATORS, "nobody")
+
+
+async def test_a_refund_can_end_the_subscription_and_does_so_once_the_bank_has_taken_it_on(world: World) -> None:
+    order = await world.buy_and_pay()
+    key = str(uuid4())
+    world.bank.failures_of["refund"] = [GatewayTimeout("no answer")]
+    with pytest.raises(GatewayTimeout):
+        await world.acts.refund(OPERATORS, order.id, None, "fraud", refund_id=key, cancel_subscription=True)
+    assert (await world.subscription()).state is S.ACTIVE
+    for _ in range(2):
+        await world.acts.refund(OPERATORS, order.id, None, "fraud", refund_id=key, cancel_subscription=True)
+    assert (await world.subscription()).state is S.ENDED
+    assert (await world.names()).count("SubscriptionCancelled") == 1
+    assert len((await world.order(order.id)).refunds) == 1
+
+
+async def test_a_refund_of_who_has_no_subscription_any_more_just_refunds(world: World) -> None:
+    order = await world.buy_and_pay()
+    await world.cancel.cancel(principal(), immediately=True)
+    _, refund = await world.acts.refund(OPERATORS, order.id, cancel_subscription=True)
+    assert refund.amount == order.captured

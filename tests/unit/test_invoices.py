@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from echodesk_billing import CreditNoteIssued, Currency, Money
-from echodesk_billing.domain.accounting.invoice import Buyer, CreditNote, Invoice, InvoiceLine, Seller, lines
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, InvoiceLine, Party, Seller, lines
 from echodesk_billing.domain.accounting.journal import BANK, REVENUE, VAT, tenant_account
 from echodesk_billing.domain.accounting.vat import vat_in
 from echodesk_billing.domain.catalogue.pricing import Selection, plan
@@ -20,7 +20,9 @@ from tests.builders import NOW, a_plan, a_request, an_order, catalogue, gel, pri
 from tests.unit.conftest import World
 
 OPERATOR = principal("echodesk", Scope.OPERATOR)
-TAXED = Seller(lines=("EchoDesk LLC", "405 123 456", "Tbilisi"), vat_percent=Decimal(18))
+TAXED = Seller(
+    party=Party(name="EchoDesk LLC", identification_code="405123456", address="Tbilisi"), vat_percent=Decimal(18)
+)
 FEBRUARY = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)
 
 
@@ -53,7 +55,7 @@ def test_without_a_percent_there_is_no_vat() -> None:
 
 
 def of(order: object = None, captured: str = "145.00", **changes: object) -> Invoice:
-    whole = {"series": "INV-2026", "serial": 1, "buyer": Buyer(name="Acme"), "seller": Seller(), **changes}
+    whole = {"series": "INV-2026", "serial": 1, "buyer": Party(name="Acme"), "seller": Seller(), **changes}
     return Invoice.of(order or an_order(), gel(captured), NOW, **whole)  # type: ignore[arg-type]
 
 
@@ -108,7 +110,7 @@ async def test_it_keeps_seller_buyer_and_period_as_they_were(taxed: World) -> No
     (invoice,) = await taxed.views.invoices(principal())
     details = invoice.details
     assert (invoice.buyer, details.identification_code, details.address) == ("Acme LLC", "404123456", "Rustaveli 1")
-    assert (details.seller, details.vat_percent, details.vat) == (TAXED.lines, Decimal(18), gel("22.12"))
+    assert (details.seller, details.vat_percent, details.vat) == (TAXED.party, Decimal(18), gel("22.12"))
     assert (details.begins, details.ends) == (NOW, FEBRUARY)
 
 

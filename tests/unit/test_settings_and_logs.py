@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from echodesk_billing import InvalidSettings, Settings, load_settings
+from echodesk_billing import InvalidSettings, Party, Settings, load_settings
 from echodesk_billing.adapters.bog.signature import BANK_PUBLIC_KEY, TEST_PUBLIC_KEY, load_keys
 from echodesk_billing.logs import HIDDEN, configure_logs, redact
 from echodesk_billing.settings import hide_password
@@ -176,3 +176,19 @@ def test_logs_of_libraries_are_json_lines_without_secrets(capsys: pytest.Capture
     told = json.loads(line)
     assert (told["event"], told["level"], told["logger"]) == ("sent [hidden]", "error", "some.library")
     assert "ValueError: refused: [hidden]" in told["exception"]
+
+
+@pytest.mark.parametrize("percent", ["abc", "NaN", "-1", "100", "1e3"])
+def test_a_percent_of_vat_that_is_none_is_named(percent: str) -> None:
+    with pytest.raises(InvalidSettings, match="BILLING_VAT_PERCENT"):
+        load_settings({"BILLING_VAT_PERCENT": percent})
+
+
+def test_the_seller_is_told_in_parts_or_in_lines(tmp_path: Path) -> None:
+    assert load_settings({"BILLING_SELLER": "A;B;C"}).seller_party == Party(name="A", address="B\nC")
+    parts = {"BILLING_SELLER_NAME": "N", "BILLING_SELLER_IDENTIFICATION_CODE": "1", "BILLING_SELLER_ADDRESS": "here"}
+    assert load_settings(parts).seller_party == Party(name="N", identification_code="1", address="here")
+    with pytest.raises(InvalidSettings, match="BILLING_SELLER_LOGO"):
+        load_settings({"BILLING_SELLER_LOGO": str(tmp_path / "none.png")})
+    assert load_settings({"BILLING_VAT_PERCENT": "18"}).selling.vat_percent == 18
+    assert load_settings({"BILLING_VAT_PERCENT": "0"}).selling.vat_percent is None

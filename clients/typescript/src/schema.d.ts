@@ -482,6 +482,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/subscription/{tenant_id}/give-days/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a tenant days of access, after its paid time or from now */
+        post: operations["giveDays"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/subscription/{tenant_id}/retry-charge/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Charge a tenant's saved card for the owed period now */
+        post: operations["retryCharge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/subscription/agent-count/": {
         parameters: {
             query?: never;
@@ -1527,6 +1561,48 @@ export interface components {
             message: string;
         };
         /**
+         * GiveDays
+         * @description Days of access, and why they are given.
+         */
+        GiveDays: {
+            /**
+             * @description How many days, from 1 to 366.
+             * @example 10
+             */
+            days: number;
+            /**
+             * @description Why, for the record.
+             * @example asked by the customer
+             */
+            reason: string;
+        };
+        /**
+         * GivenDays
+         * @description The subscription once the days are given.
+         */
+        GivenDays: {
+            /**
+             * @description Until when the tenant has access without another payment.
+             * @example 2026-12-31T09:30:00Z
+             */
+            access_until: string | null;
+            /**
+             * @description The end of the paid time.
+             * @example 2026-12-31T09:30:00Z
+             */
+            paid_until: string | null;
+            /**
+             * @description Its state.
+             * @example active
+             */
+            state: string;
+            /**
+             * @description The tenant's id.
+             * @example acme
+             */
+            tenant_id: string;
+        };
+        /**
          * Health
          * @description The process is up.
          */
@@ -2286,7 +2362,7 @@ export interface components {
         };
         /**
          * RefundPayment
-         * @description How much to refund; everything left where no amount is given.
+         * @description How much to refund; everything left where no amount is given. `cancel_subscription` also ends it now.
          */
         RefundPayment: {
             /**
@@ -2295,6 +2371,12 @@ export interface components {
              * @example 45.00
              */
             amount?: (string | number) | null;
+            /**
+             * @description Whether the tenant's subscription ends now too.
+             * @default false
+             * @example false
+             */
+            cancel_subscription?: boolean;
             /**
              * @description Why, for the record.
              * @default
@@ -4312,6 +4394,96 @@ export interface operations {
             410: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
+        };
+    };
+    giveDays: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the tenant id */
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveDays"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenDays"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    retryCharge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the tenant id */
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentStatus"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
         };
     };
     updateAgentCount: {

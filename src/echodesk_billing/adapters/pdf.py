@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from echodesk_billing.adapters.pdf_words import WORDS
-from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, InvoiceLine
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, InvoiceLine, Party
 from echodesk_billing.domain.money import Money
 
 _FONTS = Path(__file__).parent.parent / "data" / "fonts"
@@ -26,12 +26,12 @@ class PdfPrinter:
     """Prints with fpdf2, the extra `[pdf]`.
 
     Args:
-        seller: lines of the seller's details, for invoices that do not keep their own.
+        seller: for invoices of older versions, which do not keep their own.
         time_zone: IANA name of the time zone of the dates.
         logo: an image file, printed at the top; none where it is None.
     """
 
-    def __init__(self, seller: Sequence[str], time_zone: str, logo: Path | None = None) -> None:
+    def __init__(self, seller: Party, time_zone: str, logo: Path | None = None) -> None:
         self._seller = seller
         self._zone = ZoneInfo(time_zone)
         self._logo = logo
@@ -45,7 +45,9 @@ class PdfPrinter:
         """Pages of A4."""
         page = _Page("ka" if language == "ka" else "en", document, self._zone)
         page.head(self._logo)
-        page.parties(document.details.seller or self._seller, buyer)
+        details = document.details
+        bought = Party(name=buyer, identification_code=details.identification_code, address=details.address)
+        page.parties(details.seller if details.seller.name else self._seller, bought)
         page.period()
         page.lines()
         page.foot()
@@ -105,15 +107,12 @@ class _Page:
         self._write(f"{self._words['order']}: {self._document.order_id}")
         self._pdf.ln(7)
 
-    def parties(self, seller: Sequence[str], buyer: str) -> None:
+    def parties(self, seller: Party, buyer: Party) -> None:
         """Seller and buyer beside each other."""
-        details = self._document.details
-        code = f"{self._words['code']}: {details.identification_code}" if details.identification_code else ""
-        bought = [buyer, code, details.address]
         top = bottom = self._pdf.get_y()
         for left, title, lines in (
-            (_MARGIN, self._words["seller"], seller),
-            (_SECOND, self._words["buyer"], [line for line in bought if line]),
+            (_MARGIN, self._words["seller"], self._told(seller)),
+            (_SECOND, self._words["buyer"], self._told(buyer)),
         ):
             self._pdf.set_xy(left, top)
             self._pdf.set_font("body", "", 8)
@@ -129,6 +128,16 @@ class _Page:
             bottom = max(bottom, self._pdf.get_y())
         self._pdf.set_y(bottom)
         self._pdf.ln(7)
+
+    def _told(self, party: Party) -> list[str]:
+        code, account = party.identification_code, party.bank_account
+        lines = [
+            party.name,
+            f"{self._words['code']}: {code}" if code else "",
+            *party.address.split("\n"),
+            f"{self._words['account']}: {account}" if account else "",
+        ]
+        return [line for line in lines if line]
 
     def period(self) -> None:
         """The period of service, where it is known."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from echodesk_billing.domain.accounting import journal
-from echodesk_billing.domain.accounting.invoice import Buyer, CreditNote, Invoice, Seller, series_of
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, Party, Seller, series_of
 from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.events import (
     CreditNoteIssued,
@@ -41,7 +41,7 @@ class Invoicing:
         uow: UnitOfWork,
         order: Order,
         paid: OrderCompleted | OrderCorrected,
-        buyer: Buyer,
+        buyer: Party,
         period: Period | None,
     ) -> InvoiceIssued:
         """Issue the invoice of an order that was just paid, and book it.

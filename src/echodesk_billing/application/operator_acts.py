@@ -1,20 +1,24 @@
-"""What an operator may do about a subscription: give days, and retry its charge now."""
+"""What an operator may do: give days, retry a charge now, refund and cancel in one step."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import structlog
 from attrs import evolve
 
 from echodesk_billing.application.cards import default_card
 from echodesk_billing.application.charging import Charge, ChargeSavedCard
+from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.domain.customers.card import obstacle
 from echodesk_billing.domain.errors import ChangeRefused, NoActiveSubscription
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
+from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.domain.subscriptions import gifts, offers, renewals
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
@@ -31,12 +35,19 @@ class OperatorActs:
     """Acts of an operator, each recorded with who did it."""
 
     def __init__(
-        self, storage: Storage, gateway: Gateway, clock: Clock, charging: ChargeSavedCard, policy: RenewalPolicy
+        self,
+        storage: Storage,
+        gateway: Gateway,
+        clock: Clock,
+        charging: ChargeSavedCard,
+        refunds: RefundPayment,
+        policy: RenewalPolicy,
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
         self._charging = charging
+        self._refunds = refunds
         self._policy = policy
 
     async def give_days(
@@ -66,6 +77,51 @@ class OperatorActs:
         subscription = await self._storage.transact(work)
         log.info("subscription.days_given", tenant_id=tenant_id, days=days, by=by.name)
         return subscription
+
+    async def refund(
+        self,
+        by: Principal,
+        order_id: str,
+        amount: Decimal | None = None,
+        reason: str = "",
+        *,
+        refund_id: str | None = None,
+        cancel_subscription: bool = False,
+    ) -> tuple[Order, Refund]:
+        """Refund a payment, and, where that is asked for, end the tenant's subscription once the bank has taken it on.
+
+        Where the outcome of the refund is unknown, nothing is cancelled yet: repeat it with the same `refund_id`.
+
+        Args:
+            amount: in the order's currency; everything left where None.
+            reason: why, for the history.
+            refund_id: a UUID v4 chosen by the caller; repeating it refunds once.
+
+        Raises:
+            as `RefundPayment.refund`.
+        """
+        order, refund = await self._refunds.refund(by, order_id, amount, reason, refund_id=refund_id)
+        if cancel_subscription:
+            await self._cancel(by, order.tenant_id)
+        return order, refund
+
+    async def _cancel(self, by: Principal, tenant_id: str) -> None:
+        """End a subscription now, unless it has ended."""
+        now = await self._clock.now()
+
+        def work(uow: UnitOfWork) -> None:
+            if uow.subscriptions.get(tenant_id) is None:
+                return
+            subscription = uow.subscriptions.lock(tenant_id)
+            if subscription.state in (SubscriptionState.INCOMPLETE, SubscriptionState.ENDED):
+                return
+            events = subscription.cancel(now, immediately=True)
+            renewals.plan_next(subscription, now, self._policy)
+            uow.subscriptions.save(subscription)
+            uow.outbox.add(events, by.name)
+
+        await self._storage.transact(work)
+        log.info("subscription.cancelled", tenant_id=tenant_id, immediately=True, by=by.name)
 
     async def retry(self, by: Principal, tenant_id: str) -> Order:
         """Charge the saved card for the owed period now, instead of at the next planned try.

@@ -14,7 +14,7 @@ from echodesk_billing.application.customers import customer_of, holder_of
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.invoicing import Invoicing
 from echodesk_billing.domain.accounting import journal
-from echodesk_billing.domain.accounting.invoice import Buyer, Seller
+from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.customers.registration import Registration, RegistrationState
@@ -325,10 +325,10 @@ class Settlement:
         return events
 
 
-def _buyer(uow: UnitOfWork, order: Order) -> Buyer:
+def _buyer(uow: UnitOfWork, order: Order) -> Party:
     """The customer on the invoice of an order; of a registration what its applicant said."""
     customer = uow.customers.get(order.tenant_id) if order.purpose is not Purpose.REGISTRATION else None
-    return Buyer.of(customer, order.request.tenant_name)
+    return Party.of(customer, order.request.tenant_name)
 
 
 def _on_registration(uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:

@@ -9,6 +9,7 @@ from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.customers import Customers
+from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
@@ -32,6 +33,7 @@ class UseCases:
     callbacks: ReceiveCallback
     cancel: Cancel
     refunds: RefundPayment
+    acts: OperatorActs
     settlement: Settlement
     preauthorisation: Preauthorisation
     cards: SavedCards

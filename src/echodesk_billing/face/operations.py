@@ -26,6 +26,7 @@ class Operations(Face):
         *,
         reason: str = "",
         refund_id: str | None = None,
+        cancel_subscription: bool = False,
         by: str = LIBRARY,
     ) -> Order:
         """Refund a payment. The bank executes it later; the outcome arrives by callback.
@@ -34,6 +35,7 @@ class Operations(Face):
             amount: in the order's currency; everything left where None.
             refund_id: your own UUID for this refund. Repeating it, whatever the outcome, refunds
                 once. Without it an equal refund that may not have reached the bank is resumed.
+            cancel_subscription: end the tenant's subscription too, once the bank has taken the refund on.
             by: who asks, for the record.
 
         Raises:
@@ -42,7 +44,9 @@ class Operations(Face):
             AmountTooLarge: less than that is left.
             GatewayError: the bank refused, or the outcome is unknown and reconciled later.
         """
-        order, _ = await self._container.refunds().refund(operator(by), order_id, amount, reason, refund_id=refund_id)
+        order, _ = await self._container.operator_acts().refund(
+            operator(by), order_id, amount, reason, refund_id=refund_id, cancel_subscription=cancel_subscription
+        )
         await self._announce()
         return order
 

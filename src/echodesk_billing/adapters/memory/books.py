@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from attrs import evolve
 
@@ -48,6 +49,16 @@ class MemoryBooks:
 
     def issue(self, invoice: Invoice) -> None:
         self._memory.invoices.append(evolve(invoice, id=len(self._memory.invoices) + 1))
+
+    def invoices_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Invoice]:
+        return [one for one in self._memory.invoices if one.id > after and start <= one.issued_at < end][:limit]
+
+    def credit_notes_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[CreditNote]:
+        return [one for one in self._memory.credit_notes if one.id > after and start <= one.issued_at < end][:limit]
+
+    def entries_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[tuple[int, Entry]]:
+        numbered = enumerate(self._memory.entries, 1)
+        return [(number, one) for number, one in numbered if number > after and start <= one.at < end][:limit]
 
     def invoice_of_order(self, order_id: str) -> Invoice | None:
         return next((one for one in self._memory.invoices if one.order_id == order_id), None)

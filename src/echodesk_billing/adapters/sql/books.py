@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -261,6 +262,25 @@ class SqlBooks:
     def issue(self, invoice: Invoice) -> None:
         """Insert."""
         self._session.insert(invoices, [invoice_values(invoice)])
+
+    def invoices_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Invoice]:
+        """Reads the table by primary key: for reports, not for requests."""
+        return [to_invoice(row) for row in self._between(invoices, invoices.c.issued_at, start, end, after, limit)]
+
+    def credit_notes_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[CreditNote]:
+        """Reads the table by primary key: for reports, not for requests."""
+        table = credit_notes
+        return [to_credit_note(row) for row in self._between(table, table.c.issued_at, start, end, after, limit)]
+
+    def entries_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[tuple[int, Entry]]:
+        """Reads the table by primary key: for reports, not for requests."""
+        return [(row.id, to_entry(row)) for row in self._between(journal, journal.c.at, start, end, after, limit)]
+
+    def _between(
+        self, table: Table, at: Column[datetime], start: datetime, end: datetime, after: int, limit: int
+    ) -> Sequence[Row[Any]]:
+        query = select(table).where(table.c.id > after, at >= start, at < end).order_by(table.c.id).limit(limit)
+        return self._session.execute(query).all()
 
     def invoice_of_order(self, order_id: str) -> Invoice | None:
         """By the unique index on order_id."""

@@ -26,28 +26,16 @@ def series_of(moment: datetime, time_zone: str, prefix: str = "INV") -> str:
 
 
 @frozen(kw_only=True)
-class Seller:
-    """Who sells, as it is printed.
-
-    Args:
-        lines: name, identification code, address, and the like.
-        vat_percent: of prices, which include it; None where the seller pays none.
-    """
-
-    lines: tuple[str, ...] = ()
-    vat_percent: Decimal | None = None
-
-
-@frozen(kw_only=True)
-class Buyer:
-    """Who buys, as it was when the invoice was issued."""
+class Party:
+    """Seller or buyer, as it was when the invoice was issued."""
 
     name: str = ""
     identification_code: str = ""
     address: str = ""
+    bank_account: str = ""
 
     @classmethod
-    def of(cls, customer: Customer | None, name: str) -> Buyer:
+    def of(cls, customer: Customer | None, name: str) -> Party:
         """A customer, or somebody of whom only the name is known."""
         if customer is None:
             return cls(name=name)
@@ -57,6 +45,18 @@ class Buyer:
             identification_code=profile.identification_code,
             address=profile.address,
         )
+
+
+@frozen(kw_only=True)
+class Seller:
+    """Who sells.
+
+    Args:
+        vat_percent: of prices, which include it; None where the seller pays none.
+    """
+
+    party: Party = field(factory=Party)
+    vat_percent: Decimal | None = None
 
 
 @frozen(kw_only=True)
@@ -75,12 +75,14 @@ class InvoiceDetails:
     """What is printed besides the sum; empty on invoices of older versions and of other systems.
 
     Args:
+        identification_code: of the buyer.
+        address: of the buyer.
         begins: of the period that is paid; None where the payment bought none.
         ends: of the same.
         method: `card`, `saved_card`, `google_pay` or `apple_pay`.
     """
 
-    seller: tuple[str, ...] = ()
+    seller: Party = field(factory=Party)
     identification_code: str = ""
     address: str = ""
     lines: tuple[InvoiceLine, ...] = ()
@@ -136,7 +138,7 @@ class Invoice:
         *,
         series: str,
         serial: int,
-        buyer: Buyer,
+        buyer: Party,
         seller: Seller,
         period: Period | None = None,
     ) -> Invoice:
@@ -159,7 +161,7 @@ class Invoice:
             issued_at=at,
             buyer=buyer.name,
             details=InvoiceDetails(
-                seller=seller.lines,
+                seller=seller.party,
                 identification_code=buyer.identification_code,
                 address=buyer.address,
                 lines=lines(order, captured),

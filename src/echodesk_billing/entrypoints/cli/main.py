@@ -17,6 +17,7 @@ from echodesk_billing.domain.errors import (
     InvalidTenant,
 )
 from echodesk_billing.entrypoints.cli import (
+    accounting,
     catalogue,
     customers,
     events,
@@ -41,6 +42,8 @@ cli.add_typer(operations.commands)
 cli.add_typer(orders.commands, name="order")
 cli.add_typer(subscriptions.commands, name="subscription")
 cli.add_typer(customers.commands, name="customer")
+cli.add_typer(accounting.invoices, name="invoices")
+cli.add_typer(accounting.ledger, name="ledger")
 cli.add_typer(catalogue.commands, name="catalogue")
 cli.add_typer(events.commands, name="events")
 cli.add_typer(importing.commands, name="import")

@@ -83,6 +83,7 @@ def order_refund(
     refund_id: Annotated[
         str, typer.Option(help="Your own UUID for this refund: repeating it with the same UUID refunds once.")
     ] = "",
+    cancel: Annotated[bool, typer.Option("--cancel", help="End the tenant's subscription now, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Refund a payment. The bank executes it later; `order show` shows when it is done.
@@ -96,8 +97,8 @@ def order_refund(
         raise typer.BadParameter(f"{amount!r} is not an amount such as 10.50", param_hint="--amount") from None
 
     async def work(container: Container, _settings: Settings) -> None:
-        order, refund = await container.refunds().refund(
-            OPERATOR, order_id, wanted, reason, refund_id=refund_id or None
+        order, refund = await container.operator_acts().refund(
+            OPERATOR, order_id, wanted, reason, refund_id=refund_id or None, cancel_subscription=cancel
         )
         left = "all of it" if refund.amount == order.captured else f"of {order.captured}"
         show(

@@ -14,6 +14,7 @@ from echodesk_billing.domain.errors import (
     NoActiveSubscription,
 )
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, TenantId, run_command, show, table_of
 from echodesk_billing.ports.access import Principal, Scope
@@ -63,6 +64,37 @@ def subscription_show(tenant: TenantId, as_json: AsJson = False) -> None:
             return table
 
         show(value, table, as_json=as_json)
+
+    run_command(work)
+
+
+@commands.command("list")
+def subscription_list(
+    state: Annotated[SubscriptionState | None, typer.Option(help="Only those in this state.")] = None,
+    after: Annotated[str, typer.Option(help="Only tenants after this one, in the order of their ids.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List subscriptions by tenant, fifty at a time."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        page = await container.lists().subscriptions(state, after)
+
+        def table() -> Table | str:
+            if not page.items:
+                return "There are no subscriptions."
+            table = table_of("tenant", "state", "plan", "seats", "price", "paid until (UTC)")
+            for one in page.items:
+                plan, until = one.plan, one.paid_until
+                told = (plan.name, str(plan.selection.seats), str(plan.price)) if plan else ("", "", "")
+                table.add_row(one.tenant_id, one.state, *told, f"{until:%Y-%m-%d %H:%M}" if until else "")
+            table.caption = f"more: --after {page.next}" if page.next else None
+            return table
+
+        items = [
+            {"tenant_id": one.tenant_id, "state": one.state, "plan": one.plan, "paid_until": one.paid_until}
+            for one in page.items
+        ]
+        show({"subscriptions": items, "next": page.next}, table, as_json=as_json)
 
     run_command(work)
 

@@ -19,10 +19,11 @@ from echodesk_billing.ports.access import Scope
 
 
 class RefundPayment(Struct, frozen=True, kw_only=True):
-    """How much to refund; everything left where no amount is given."""
+    """How much to refund; everything left where no amount is given. `cancel_subscription` also ends it now."""
 
     amount: Decimal | None = None
     reason: Annotated[str, Meta(max_length=500)] = ""
+    cancel_subscription: bool = False
 
 
 class CapturePayment(Struct, frozen=True, kw_only=True):
@@ -150,8 +151,13 @@ class Timeline(Struct, frozen=True, kw_only=True):
 
 async def refund(call: Call[RefundPayment]) -> RefundRequested:
     """`POST /api/payments/<order_id>/refund/`."""
-    order, asked = await call.uses.refunds.refund(
-        call.who, call.request.parameters["order_id"], call.body.amount, call.body.reason, refund_id=call.key
+    order, asked = await call.uses.acts.refund(
+        call.who,
+        call.request.parameters["order_id"],
+        call.body.amount,
+        call.body.reason,
+        refund_id=call.key,
+        cancel_subscription=call.body.cancel_subscription,
     )
     return RefundRequested.of(order, asked.id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
@@ -39,6 +40,18 @@ class Books(Protocol):
 
     def issue(self, invoice: Invoice) -> None:
         """Store an invoice."""
+        ...
+
+    def invoices_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Invoice]:
+        """Invoices issued within a time span, by id, those above `after`."""
+        ...
+
+    def credit_notes_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[CreditNote]:
+        """Credit notes issued within a time span, by id, those above `after`."""
+        ...
+
+    def entries_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[tuple[int, Entry]]:
+        """Entries posted within a time span with their ids, those above `after`."""
         ...
 
     def invoice_of_order(self, order_id: str) -> Invoice | None:
