@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ async def test_a_stolen_database_gives_away_no_token_no_payload_and_no_secret(
         "4000000000000001",
     ):
         for name, where in (("database", stored), ("log", log), ("metrics", metrics)):
-            assert secret not in where, f"{name} shows {secret[:6]}…"
+            shown = re.search(rf"(?<![\d.]){re.escape(secret)}", where)  # a metric may be 1.4000000000000001 seconds
+            assert not shown, f"{name} shows {secret[:6]}…"
 
 
 async def test_ids_of_another_tenant_are_not_found(service: Service, client: Client, bank: Bank) -> None:
@@ -74,7 +76,8 @@ async def test_ids_of_another_tenant_are_not_found(service: Service, client: Cli
             )
             body: Any = {"apple_pay_token": "x"} if route.method == "POST" else None
             answer = await stranger.call(route.method, path, body)
-            assert answer.status == 404, f"{route.method} {route.path}: {answer.status}"
+            is_named = "{tenant_id}" in route.path  # operators name a tenant; others learn nothing of any name
+            assert answer.status == (403 if is_named else 404), f"{route.method} {route.path}: {answer.status}"
         elif "saved-card" in route.path and route.takes is not None and "add" not in route.path:
             answer = await stranger.call(route.method, route.path, {"card_id": card["id"]})
             assert answer.status == 404, f"{route.method} {route.path}: {answer.status}"
