@@ -13,6 +13,7 @@ from echodesk_billing.domain.catalogue.catalogue import Catalogue, Feature, Pack
 from echodesk_billing.domain.catalogue.limits import Limits
 from echodesk_billing.domain.catalogue.pricing import Plan, Selection, plan
 from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.orders.contested import REFUNDED_OUTSIDE
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import Capture, PaymentRequest
 from echodesk_billing.domain.orders.purpose import Purpose
@@ -171,6 +172,11 @@ def report(status: BankStatus | str, **changes: Any) -> BankReport:
 def refund(action_id: str, amount: str, *, completed: bool = True, failed: str = "") -> BankRefund:
     done = completed and not failed
     return BankRefund(action_id=action_id, amount=gel(amount), completed=done, failed=bool(failed), code=failed or None)
+
+
+def misfits(order: Order) -> tuple[str, ...]:
+    """Why an order needs attention, apart from refunds that nobody here asked for."""
+    return tuple(reason for reason in order.attention if not reason.startswith(REFUNDED_OUTSIDE))
 
 
 def principal(tenant_id: str = "acme", *scopes: Scope) -> Principal:

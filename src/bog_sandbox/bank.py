@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from bog_sandbox import validation
 from bog_sandbox.clock import Clock, Work
-from bog_sandbox.orders import PENDING, Card, Json, Order, money, receipt, zoned
+from bog_sandbox.orders import DISPUTE, PENDING, Card, Json, Order, money, receipt, zoned
 from bog_sandbox.payment import CODES, GOOD_CARDS, ONCE_CARD, POOR_CARD, Payment
 from bog_sandbox.store import Store
 from bog_sandbox.validation import Refused
@@ -255,6 +255,17 @@ class Bank:
         self._keep(order)
         self._clock.after(REFUND_SECONDS, self._refunding(order, action, before))
         return str(action["action_id"])
+
+    def dispute(self, order: Order) -> None:
+        """The holder of the card disputes a payment: its receipts say so from now on.
+
+        Raises:
+            Refused: it is not paid.
+        """
+        if order.transferred is None:
+            raise Refused(400, f"order_id {order.id} is {order.status}: nothing was paid")
+        self._act(order, DISPUTE, order.transferred, "completed")
+        self._on_change(order)
 
     def approve(self, order: Order, amount: Decimal | None) -> str:
         """Capture all or part of a held amount. Returns the action's id.

@@ -43,6 +43,7 @@ class Control:
             ("GET", "/sandbox/public-key", self.public_key),
             ("PUT", "/sandbox/cards/{number}", self.card_outcome),
             ("PUT", "/sandbox/refunds/{id}", self.refund_outcome),
+            ("PUT", "/sandbox/disputes/{id}", self.dispute),
         ):
             app.router.add_route(method, path, handler)
 
@@ -141,4 +142,9 @@ class Control:
         """Fail the next refund of an order with a code."""
         order = self._bank.get(request.match_info["id"])
         self._bank.refund_codes[order.id] = str((await read_body(request, optional=True)).get("code", "162"))
+        return web.Response(status=204)
+
+    async def dispute(self, request: web.Request) -> web.Response:
+        """The holder of the card disputes a paid order."""
+        self._bank.dispute(self._bank.get(request.match_info["id"]))
         return web.Response(status=204)

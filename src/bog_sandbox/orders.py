@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 TBILISI = timedelta(hours=4)
 CENT = Decimal("0.01")
+DISPUTE = "dispute"
 PENDING = "requested"  # no status of the bank's: it lists what is done, and its order is `refund_requested` meanwhile
 
 STATUS_NAMES = {
@@ -163,13 +164,19 @@ def receipt(order: Order) -> Json:
         },
         "redirect_links": {"success": redirects.get("success"), "fail": redirects.get("fail")},
         "payment_detail": _detail(order),
-        "actions": [dict(action) for action in order.actions if action["status"] != PENDING] or None,
+        "actions": [dict(one) for one in order.actions if one["status"] != PENDING and one["action"] != DISPUTE]
+        or None,
         "discount": _discount(order),
-        "disputes": None,
+        "disputes": [_dispute(one) for one in order.actions if one["action"] == DISPUTE] or None,
         "split": _split(order),
         "lang": order.language,
         "reject_reason": order.reject_reason,
     }
+
+
+def _dispute(action: Json) -> Json:
+    """A dispute; the bank does not document its members, so these are ours."""
+    return {"dispute_id": action["action_id"], "amount": action["amount"], "create_date": action["zoned_action_date"]}
 
 
 def _item(item: Json) -> Json:

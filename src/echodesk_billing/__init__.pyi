@@ -207,6 +207,9 @@ from .domain.events import (
     OrderCompleted as OrderCompleted,
 )
 from .domain.events import (
+    OrderContested as OrderContested,
+)
+from .domain.events import (
     OrderCorrected as OrderCorrected,
 )
 from .domain.events import (

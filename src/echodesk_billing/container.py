@@ -93,6 +93,7 @@ def _policy(settings: Settings) -> RenewalPolicy:
         grace=timedelta(days=settings.grace_days),
         reminders=settings.reminders(),
         trial=timedelta(days=settings.trial_days),
+        suspends_contested=settings.suspend_contested,
     )
 
 

@@ -83,9 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     logo: str = field(default="", name="BILLING_SELLER_LOGO")
     time_zone: str = field(default="Asia/Tbilisi", name="BILLING_TIME_ZONE")
     order_ttl_minutes: Annotated[int, Meta(ge=2, le=1440)] = field(default=15, name="BILLING_ORDER_TTL_MINUTES")
-    bank_timeout_seconds: Annotated[float, Meta(gt=0, le=120)] = field(
-        default=15.0, name="BILLING_BANK_TIMEOUT_SECONDS"
-    )
+    bank_timeout_seconds: Annotated[float, Meta(gt=0, le=120)] = field(default=15, name="BILLING_BANK_TIMEOUT_SECONDS")
     breaker_failures: Annotated[int, Meta(ge=1)] = field(default=5, name="BILLING_BREAKER_FAILURES")
     breaker_seconds: Annotated[float, Meta(gt=0)] = field(default=15.0, name="BILLING_BREAKER_SECONDS")
     card_check_amount: str = field(default="1.00", name="BILLING_CARD_CHECK_AMOUNT")
@@ -95,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace_days: Annotated[float, Meta(ge=0, le=28)] = field(default=7.0, name="BILLING_GRACE_DAYS")
     remind_before: str = field(default="7d, 3d", name="BILLING_REMIND_BEFORE")
     import_pause_hours: Annotated[float, Meta(ge=0, le=336)] = field(default=24.0, name="BILLING_IMPORT_PAUSE_HOURS")
+    suspend_contested: bool = field(default=False, name="BILLING_SUSPEND_CONTESTED")
     trial_days: Annotated[int, Meta(ge=0, le=366)] = field(default=0, name="BILLING_TRIAL_DAYS")
     registration_minutes: Annotated[int, Meta(ge=15, le=525_600)] = field(
         default=60, name="BILLING_REGISTRATION_MINUTES"

@@ -51,6 +51,7 @@ class Kept:
     refund_due: dict[str, datetime] = Factory(dict)
     charges: int = 0
     states_net: bool = False
+    disputed: bool = False
 
     def report(self, source: Source) -> BankReport:
         """What the bank says of it now."""
@@ -70,6 +71,7 @@ class Kept:
             refunded=sum(gone, Money.zero(self.amount.currency)) if gone else None,
             reject_reason=self.reject_reason,
             card=card,
+            disputed=self.disputed,
         )
 
     def _stated(self, gone: list[Money]) -> Money | None:
@@ -274,6 +276,10 @@ class SimulatedBank:
             else one
             for one in kept.refunds
         ]
+        self._count_refunds(kept)
+        self._tell(kept)
+
+    def _count_refunds(self, kept: Kept) -> None:
         gone = [one.amount for one in kept.refunds if one.completed]
         if kept.refund_due:
             kept.status = BankStatus.REFUND_REQUESTED
@@ -283,7 +289,26 @@ class SimulatedBank:
             kept.status = BankStatus.REFUNDED
         else:
             kept.status = BankStatus.REFUNDED_PARTIALLY
-        self._tell(kept)
+
+    def refund_at_the_office(self, kept: Kept) -> None:
+        """Somebody gives money back in the business manager; the bank says so until it is heard."""
+        under_way = sum((one.amount for one in kept.refunds if not one.failed), Money.zero(kept.amount.currency))
+        if kept.transferred is None or kept.status is BankStatus.BLOCKED or under_way >= kept.transferred:
+            return
+        self._note("refund at the office")
+        left = kept.transferred - under_way
+        amount = self.rng.choice([left, Money(left.amount / 2, left.currency) if left.amount > 1 else left])
+        kept.refunds.append(BankRefund(action_id=f"office-{len(self.said)}", amount=amount, completed=True))
+        self._count_refunds(kept)
+        self._send(kept.report(Source.CALLBACK), "good")
+
+    def dispute(self, kept: Kept) -> None:
+        """The holder of the card disputes a payment."""
+        if kept.transferred is None or kept.status is BankStatus.BLOCKED:
+            return
+        self._note("dispute")
+        kept.disputed = True
+        self._send(kept.report(Source.CALLBACK), "good")
 
     def forge(self, kept: Kept) -> None:
         """Somebody claims that an order is paid, without the bank's key."""

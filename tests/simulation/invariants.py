@@ -11,7 +11,7 @@ from echodesk_billing.domain.accounting import journal as books
 from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
 from echodesk_billing.domain.money import Currency, Money
-from echodesk_billing.domain.orders import refund
+from echodesk_billing.domain.orders import contested, refund
 from echodesk_billing.domain.orders.lifecycle import ORDER_TRANSITIONS, OrderState, order_path
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.simulation.run import Simulation
 
 _ALLOWED = {(row.source, row.target, row.event) for row in ORDER_TRANSITIONS}
+EXPLAINED = ("refund ", "the bank holds money", contested.REFUNDED_OUTSIDE, contested.DISPUTED)
 _ZERO = Money.zero(Currency.GEL)
 _S = SubscriptionState
 
@@ -42,7 +43,7 @@ def while_running(simulation: Simulation) -> list[str]:
         *_access(simulation),
         *_anchors_stay(simulation),
         *_refunds_are_bounded(orders),
-        *_refunds_were_asked_for(orders),
+        *_refunds_were_asked_for(simulation, orders),
         *_books(simulation, orders),
         *_somebody_will_look(simulation),
         *_no_late_charges(simulation),
@@ -57,6 +58,7 @@ def at_the_end(simulation: Simulation) -> list[str]:
     return [
         *_money_agrees(simulation, orders),
         *_nothing_hides(simulation, orders),
+        *_what_the_bank_gave_back_is_told(simulation, orders),
         *_no_outcome_is_unknown(simulation, orders),
         *_events_were_delivered(simulation),
         *_payments_were_told(simulation, orders),
@@ -124,19 +126,26 @@ def _anchors_stay(simulation: Simulation) -> Iterator[str]:
 
 
 def _refunds_are_bounded(orders: list[Order]) -> Iterator[str]:
-    """1. No more is asked back than was paid."""
+    """1. No more is asked back, or goes back, than was paid."""
     for order in orders:
-        asked = refund.total(order.refunds, order.amount.currency, RefundState.REQUESTED, RefundState.COMPLETED)
-        if asked > (order.captured or _ZERO):
+        ours = [one for one in order.refunds if one.asked_at is not None]
+        asked = refund.total(ours, order.amount.currency, RefundState.REQUESTED, RefundState.COMPLETED)
+        if max(asked, order.refunded) > (order.captured or _ZERO):
             yield f"1: {asked} is asked back of {order.captured} of {order.id}"
 
 
-def _refunds_were_asked_for(orders: list[Order]) -> Iterator[str]:
-    """1. Nothing is refunded that nobody asked for: here the bank refunds nothing by itself."""
+def _refunds_were_asked_for(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """1. Nothing is refunded that nobody asked for, here or at the bank's office."""
     for order in orders:
         for one in order.refunds:
-            if one.asked_at is None:
+            if one.asked_at is None and not _offices(simulation, order):
                 yield f"1: {one.amount} of {order.id} was refunded, and nobody asked for it"
+
+
+def _offices(simulation: Simulation, order: Order) -> bool:
+    """Whether the bank's office refunded a part of it."""
+    kept = simulation.kept(order)
+    return kept is not None and any(one.action_id.startswith("office-") for one in kept.refunds)
 
 
 def _books(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
@@ -188,6 +197,24 @@ def _nothing_hides(simulation: Simulation, orders: list[Order]) -> Iterator[str]
             yield f"3: {order.id} is rejected and hides {kept.transferred}"
 
 
+def _what_the_bank_gave_back_is_told(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """14. Refunds of the bank's office and disputes reached a person, and our own refunds did not.
+
+    One of the office that has the amount of ours may be taken for it, or the other way round.
+    """
+    for order in orders:
+        reasons = (*order.attention, *order.resolved)
+        told, disputed = (
+            any(one.startswith(start) for one in reasons) for start in (contested.REFUNDED_OUTSIDE, contested.DISPUTED)
+        )
+        known = any(one.asked_at is None for one in order.refunds)
+        kept = simulation.kept(order)
+        if (told and not _offices(simulation, order)) or (known and not told):
+            yield f"14: {order.id}: told {told} of refunds at the office"
+        if kept is not None and kept.disputed is not disputed:
+            yield f"14: {order.id}: disputed {kept.disputed} at the bank, {disputed} here"
+
+
 def _no_outcome_is_unknown(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
     """7. No order nobody knows of, no refund that hangs, no event that was not delivered, no wrong attention."""
     for order in orders:
@@ -198,7 +225,7 @@ def _no_outcome_is_unknown(simulation: Simulation, orders: list[Order]) -> Itera
         if order.pending_refunds:
             yield f"7: {order.id} waits for refunds"
         for reason in order.attention:
-            if not reason.startswith(("refund ", "the bank holds money")) and not _nobody_knows(simulation, order):
+            if not reason.startswith(EXPLAINED) and not _nobody_knows(simulation, order):
                 yield f"7: {order.id} needs a person: {reason}"
     now = simulation.clock.moment
     for subscription in simulation.database.read(lambda uow: uow.subscriptions.due(now, 1000)):

@@ -339,6 +339,10 @@ class Simulation:
             kept = self.rng.choice(known)
             if kept.external_id not in self._of_strangers():
                 self.bank.correct(kept)
+        elif known and choice < 0.8:
+            self.bank.refund_at_the_office(self.rng.choice(known))
+        elif known and choice < 0.85:
+            self.bank.dispute(self.rng.choice(known))
         else:
             self.bank.replay()
 

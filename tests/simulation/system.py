@@ -43,7 +43,7 @@ from tests.unit.conftest import SHOP
 T = TypeVar("T")
 
 ZONE = "Asia/Tbilisi"
-POLICY = RenewalPolicy(trial=timedelta(days=14), ahead=timedelta(hours=6))
+POLICY = RenewalPolicy(trial=timedelta(days=14), ahead=timedelta(hours=6), suspends_contested=True)
 KEY = "c2ltdWxhdGlvbi1zaW11bGF0aW9uLXNpbXVsYXRpb24="
 
 

@@ -43,7 +43,7 @@ def test_the_fixed_seeds_reach_their_situations() -> None:
         "answer cut short", "callback of another merchant", "database away for some calls", "refused without looking",
         "database gone after the commit", "database gone before the commit", "doubled callback",
         "forged callback", "late callback", "lost callback", "no connection", "rejection taken back",
-        "replayed callback",
+        "replayed callback", "refund at the office", "dispute",
         "timeout after the effect", "timeout before the effect", "unsigned callback",
     }  # fmt: skip
     places = sum((result.places for result in results), Counter())

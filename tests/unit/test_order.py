@@ -7,6 +7,7 @@ import pytest
 from echodesk_billing import (
     InvalidMoney,
     OrderCompleted,
+    OrderContested,
     OrderCorrected,
     OrderMismatch,
     OrderRefunded,
@@ -148,7 +149,7 @@ def test_all_refunded_is_refunded() -> None:
     order = an_order()
     events = order.observe(report(S.REFUNDED, refunded=gel("145.00")), NOW)
     assert order.state is OrderState.REFUNDED
-    assert [type(event) for event in events] == [OrderCompleted, OrderRefunded]
+    assert [type(event) for event in events] == [OrderCompleted, OrderRefunded, OrderMismatch, OrderContested]
 
 
 @pytest.mark.parametrize(

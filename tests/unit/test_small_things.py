@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from docs import generate
 
+from echodesk_billing.domain import events
 from echodesk_billing.domain.masking import mask_email, mask_name
 from echodesk_billing.domain.orders.response_codes import RESPONSE_CODES, RetryAdvice, response_code
 
@@ -56,6 +58,14 @@ def test_the_domain_loads_no_adapter(module: str) -> None:
     unwanted = ["aiohttp", "sqlalchemy", "dependency_injector", "msgspec", "structlog"]
     run = subprocess.run([sys.executable, "-c", code, *unwanted], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+def test_every_event_can_be_read_back_and_is_described() -> None:
+    kinds = {one for one in vars(events).values() if isinstance(one, type) and issubclass(one, events.Event)}
+    emitted = {one.__name__ for one in kinds if not one.__subclasses__()}
+    assert emitted == set(events.EVENT_TYPES)
+    page = Path("docs/embedding.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(emitted) if f"`{name}`" not in page] == []
 
 
 def test_generated_parts_of_the_docs_are_current() -> None:

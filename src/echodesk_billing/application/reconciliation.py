@@ -13,6 +13,7 @@ from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Outcome, Settlement
+from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.orders.attempt import Attempt
 from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.order import Order
@@ -20,7 +21,6 @@ from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import (
     Gateway,
-    GatewayError,
     GatewayOutcomeUnknown,
     GatewayRefused,
     find_receipt,
@@ -104,7 +104,7 @@ class Reconcile:
         bound = log.bind(order_id=order.id, tenant_id=order.tenant_id)
         try:
             await self._find_out(order)
-        except GatewayError as error:
+        except BillingError as error:  # whatever is wrong with one order, the others go on
             problem = str(error)
             bound.error("reconcile.failed", error=type(error).__name__, reason=problem)
         after = await self._plan_next(order, problem)

@@ -21,6 +21,7 @@ from echodesk_billing.domain.customers.registration import Registration, Registr
 from echodesk_billing.domain.events import (
     Event,
     OrderCompleted,
+    OrderContested,
     OrderCorrected,
     OrderMismatch,
     OrderRefunded,
@@ -238,6 +239,8 @@ class Settlement:
                         all_events.append(self._invoicing.invoice(uow, order, event, buyer, period))
                 case OrderRejected():
                     all_events += self._on_rejection(uow, order, event, now)
+                case OrderContested() if self._policy.suspends_contested and order.plan is not None:
+                    all_events += self._on_contest(uow, order, now)
                 case OrderRefunded():
                     uow.books.post(journal.refund_entries(event))
                     all_events += self._invoicing.credit_note(uow, order, event)
@@ -300,6 +303,13 @@ class Settlement:
         advice = response_code(event.code).advice if event.code else RetryAdvice.CUSTOMER_PRESENT
         subscription = uow.subscriptions.lock(order.tenant_id)
         events = renewals.take_decline(subscription, order, event.code, advice, self._policy, now)
+        renewals.plan_next(subscription, now, self._policy)
+        uow.subscriptions.save(subscription)
+        return events
+
+    def _on_contest(self, uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:
+        subscription = uow.subscriptions.lock(order.tenant_id)
+        events = payments.take_contest(subscription, order, now)
         renewals.plan_next(subscription, now, self._policy)
         uow.subscriptions.save(subscription)
         return events

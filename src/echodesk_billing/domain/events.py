@@ -90,6 +90,13 @@ class OrderMismatch(OrderEvent):
 
 
 @frozen(kw_only=True)
+class OrderContested(OrderEvent):
+    """A payment was refunded at the bank without a request from here, or is disputed."""
+
+    reason: str
+
+
+@frozen(kw_only=True)
 class OrderAttentionResolved(OrderEvent):
     """An order no longer needs attention.
 
@@ -331,6 +338,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         OrderCorrected,
         OrderRefunded,
         OrderMismatch,
+        OrderContested,
         OrderAttentionResolved,
         CardSaved,
         CardForgotten,

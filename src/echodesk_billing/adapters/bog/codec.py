@@ -181,6 +181,7 @@ def receipt(document: Json, source: Source) -> BankReport:
         reject_reason=_text(document, "reject_reason"),
         card=_card(detail),
         merchant_id=_text(_object(document, "client"), "id"),
+        disputed=bool(document.get("disputes")),  # the shape is not documented: anything but null or empty is one
     )
 
 

@@ -20,6 +20,7 @@ from echodesk_billing.domain.importing.records import OldAttempt, OldOrder
 from echodesk_billing.domain.importing.rules import ImportRules
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.orders.contested import REFUNDED_OUTSIDE
 from echodesk_billing.domain.orders.history import Step
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import PaymentRequest
@@ -112,6 +113,7 @@ def _settle(payment: Payment, evidence: Evidence, rules: ImportRules, buyer: Buy
         found.append(payment.finding(Kind.AMOUNT_DIFFERS, buyer.tenant_id, message))
     order = payment.order = _new_order(payment, report, paid, rules, buyer)
     order.observe(report, rules.now)
+    order.clear(lambda reason: reason.startswith(REFUNDED_OUTSIDE), "it was refunded before the import", rules.now)
     order.bank_order_id = payment.bank_order_id or None
     found += [payment.finding(Kind.AMOUNT_DIFFERS, buyer.tenant_id, reason) for reason in order.attention]
     if order.is_open and isinstance(payment.old, OldOrder):

@@ -21,7 +21,7 @@ from echodesk_billing.domain.events import (
 )
 from echodesk_billing.domain.keys import KEY_TRUSTED_FOR
 from echodesk_billing.domain.money import Money, positive
-from echodesk_billing.domain.orders import fit, lifecycle, refund
+from echodesk_billing.domain.orders import contested, fit, lifecycle, refund
 from echodesk_billing.domain.orders.history import CallOutcome, Step
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.payment_request import PaymentRequest
@@ -210,7 +210,7 @@ class Order:
         events: list[OrderEvent] = []
         if report.source is Source.RECEIPT:
             events += self._observe_hold(report, at)
-            stays = (REFUND_FAILED, _HELD)
+            stays = (REFUND_FAILED, _HELD, contested.REFUNDED_OUTSIDE, contested.DISPUTED)
             events += self.clear(lambda reason: not reason.startswith(stays), "the bank's receipt fits", at)
         else:
             events += self.clear(lambda reason: reason.startswith(NO_ANSWER), "the bank has answered", at)
@@ -222,7 +222,10 @@ class Order:
             self.saves_card = report.saves_card
             self.called("save_card", "accepted" if report.saves_card else "in_doubt", at)
         if self.is_paid:
+            known = self.refunds
             events += self._observe_refunds(report, at)
+            events += contested.refunded_outside(self, known, report.source, at)
+            events += contested.disputed(self, report.source, at) if report.disputed else []
         if self.is_settled:
             self.check_at = at + FIRST_CHECK_AFTER if fit.can_be_paid_after_all(self, report) else None
         return events

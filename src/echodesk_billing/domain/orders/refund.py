@@ -69,6 +69,17 @@ def completed(refunds: Iterable[Refund], currency: Currency) -> Money:
     return total(refunds, currency, RefundState.COMPLETED)
 
 
+def made_outside(refunds: Iterable[Refund], currency: Currency) -> Money:
+    """The sum of the completed refunds that nobody here asked for.
+
+    What the bank states only as part of a total may be one of ours, as long as one of ours has no outcome.
+    """
+    all_refunds = tuple(refunds)
+    waits = any(one.state is RefundState.REQUESTED for one in all_refunds)
+    outside = (one for one in all_refunds if one.id == one.action_id or (one.id == STATED and not waits))
+    return completed(outside, currency)
+
+
 def merged(known: tuple[Refund, ...], report: BankReport, paid: Money) -> tuple[Refund, ...]:
     """Merge the refunds of a report with the known ones; `paid` is the upper limit of their sum.
 

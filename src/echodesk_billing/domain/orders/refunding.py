@@ -11,7 +11,7 @@ from echodesk_billing.domain.errors import AmountTooLarge, IllegalTransition, In
 from echodesk_billing.domain.events import OrderEvent
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money, positive
-from echodesk_billing.domain.orders import lifecycle, refund
+from echodesk_billing.domain.orders import contested, lifecycle, refund
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import DOUBLE_CLICK, FIRST_CHECK_AFTER, REFUND_FAILED, Order
 from echodesk_billing.domain.orders.refund import Refund, RefundState, give_back_id
@@ -94,15 +94,23 @@ def give_back(order: Order, reason: str, at: datetime) -> None:
 
     The order no longer counts as payment of its period, so that the period can be charged.
     """
-    request_refund(order, None, refund_id=give_back_id(order.idempotency_key), reason=reason, at=at)
+    _request_rest(order, give_back_id(order.idempotency_key), reason, at)
     order.period = None
-    order.check_at = at
 
 
 def give_back_card_check(order: Order, at: datetime) -> None:
     """Request the refund of an order that only saved a card; reconciliation sends it to the bank."""
-    refund_id = derived_key(order.idempotency_key, "card check")
-    request_refund(order, None, refund_id=refund_id, reason="card check", at=at)
+    _request_rest(order, derived_key(order.idempotency_key, "card check"), "card check", at)
+
+
+def _request_rest(order: Order, refund_id: str, reason: str, at: datetime) -> None:
+    """Request the refund of what is left; where the bank gave all back already, note that nothing was."""
+    if order.captured is not None and not _left(order, order.captured):
+        nothing = Money.zero(order.captured.currency)
+        done = Refund(id=refund_id, amount=nothing, state=RefundState.COMPLETED, reason=reason, asked_at=at)
+        order.refunds = (*order.refunds, done)
+        return
+    request_refund(order, None, refund_id=refund_id, reason=reason, at=at)
     order.check_at = at
 
 
@@ -113,6 +121,7 @@ def refund_accepted(order: Order, refund_id: str, action_id: str, at: datetime) 
     places: the other one may not have reached the bank yet.
     """
     events: list[OrderEvent] = []
+    known = order.refunds
     mine = next(one for one in order.refunds if one.id == refund_id)
     holder = next((one for one in order.refunds if one.action_id == action_id), None)
     if holder is mine:
@@ -125,6 +134,7 @@ def refund_accepted(order: Order, refund_id: str, action_id: str, at: datetime) 
     elif holder is None:  # its data belongs to another refund, which the bank did not answer
         _change(order, refund_id, action_id=action_id, state=RefundState.REQUESTED, failure="")
         order.refunds = refund.adopted(order.refunds, mine)
+        events = contested.refunded_outside(order, known, Source.ANSWER, at)
     else:
         _change(order, holder.id, action_id=mine.action_id, state=mine.state, failure=mine.failure)
         _change(order, refund_id, action_id=action_id, state=holder.state, failure=holder.failure)

@@ -93,6 +93,7 @@ class BankReport:
         card: the card saved by the payment.
         saves_card: whether saving the card was enabled, in the answer to a create call; None where not requested.
         merchant_id: the merchant of the order, where the bank states it (`client.id`).
+        disputed: whether the bank states a dispute.
     """
 
     source: Source
@@ -109,6 +110,7 @@ class BankReport:
     card: ReportedCard | None = None
     saves_card: bool | None = None
     merchant_id: str | None = None
+    disputed: bool = False
 
     @property
     def claims_money(self) -> bool:

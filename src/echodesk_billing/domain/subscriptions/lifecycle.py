@@ -28,6 +28,7 @@ SUBSCRIPTION_TRANSITIONS = (
     Transition("fall_due", _S.ACTIVE, _S.PAST_DUE),
     Transition("recover", _S.PAST_DUE, _S.ACTIVE),
     Transition("recover", _S.SUSPENDED, _S.ACTIVE),
+    Transition("suspend", _S.ACTIVE, _S.SUSPENDED),
     Transition("suspend", _S.PAST_DUE, _S.SUSPENDED),
     Transition("suspend", _S.TRIALING, _S.SUSPENDED),
     Transition("cancel", _S.TRIALING, _S.CANCELLED),

@@ -13,7 +13,13 @@ from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Plan
-from echodesk_billing.domain.events import Event, OrderMismatch, SubscriptionActivated, SubscriptionRenewed
+from echodesk_billing.domain.events import (
+    Event,
+    OrderMismatch,
+    SubscriptionActivated,
+    SubscriptionEnded,
+    SubscriptionRenewed,
+)
 from echodesk_billing.domain.orders import refunding
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
@@ -75,6 +81,22 @@ def paid_period(subscription: Subscription, order: Order, at: datetime) -> Perio
         return None
     period = subscription.term.period(order.period)
     return evolve(period, start=min(at, period.start)) if order.purpose is Purpose.UPGRADE else period
+
+
+def take_contest(subscription: Subscription, order: Order, at: datetime) -> list[Event]:
+    """End the access that a payment contested at the bank paid; one for time that has passed ends nothing.
+
+    A payment or an operator's gift of days brings the subscription back, and its anchor stays.
+    """
+    events = subscription.on_time(at)
+    if order.is_given_back or order.period is None or subscription.term.period(order.period).end <= at:
+        return events
+    if subscription.state in (_S.ACTIVE, _S.PAST_DUE):
+        return [*events, *subscription.suspend(at)]
+    if subscription.state is _S.CANCELLED:
+        lifecycle.fire(subscription, "end")
+        return [*events, SubscriptionEnded(tenant_id=order.tenant_id, at=at)]
+    return events
 
 
 def give_back(order: Order, reason: str, at: datetime) -> list[Event]:

@@ -24,6 +24,7 @@ class RenewalPolicy:
         grace: how long access lasts after the paid period while a payment is owed.
         reminders: how long before an expiry the customer is reminded.
         trial: how long a trial lasts; none where zero.
+        suspends_contested: whether a payment that is refunded or disputed at the bank ends the access that it paid.
 
     Source: docs/retries.md.
     """
@@ -36,6 +37,7 @@ class RenewalPolicy:
     grace: timedelta = timedelta(days=7)
     reminders: tuple[timedelta, ...] = field(default=(timedelta(days=3), timedelta(days=7)), converter=_earliest_first)
     trial: timedelta = timedelta(0)
+    suspends_contested: bool = False
 
     def begins(self, start: datetime, *, chargeable: bool) -> datetime:
         """When the period that begins at `start` is charged, or its customer asked.
