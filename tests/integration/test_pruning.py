@@ -106,3 +106,17 @@ async def test_a_registration_that_was_paid_after_all_is_honoured_instead_of_del
     prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
     assert (await prune.run()).unpaid_registrations == 0
     assert (await world.order(order.id)).state is OrderState.COMPLETED
+
+
+async def test_a_registration_that_cannot_be_looked_at_keeps_no_other_from_being_deleted(world: World) -> None:
+    orders = []
+    for name in ("acme", "shop"):
+        applicant = Applicant(schema_name=name, name=name, admin_email=f"a@{name}.example")
+        orders.append(await world.register.register(applicant, Selection(package_id=2)))
+        world.bank.pay(orders[-1], status=BankStatus.REJECTED, code=None)
+        await world.hear(orders[-1])
+    world.clock.advance(days=30)
+    world.bank.failures_of["receipt"] = [AssertionError("this cannot be")]
+    prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
+    assert (await prune.run()).unpaid_registrations == 1
+    assert (await prune.run()).unpaid_registrations == 1

@@ -10,8 +10,8 @@ from attrs import frozen
 
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.ports.clock import Clock
-from echodesk_billing.ports.gateway import Gateway, GatewayError, find_receipt
-from echodesk_billing.ports.storage import Storage, UnitOfWork
+from echodesk_billing.ports.gateway import Gateway, find_receipt
+from echodesk_billing.ports.storage import Storage, StorageUnavailable, UnitOfWork
 
 log = structlog.get_logger()
 
@@ -87,11 +87,13 @@ class Prune:
             return False
         try:
             receipt = await find_receipt(self._gateway, order.bank_order_id or order.id)
-        except GatewayError as error:
-            log.warning("rows.not_pruned", order_id=order_id, reason=str(error))
-            return False
-        if receipt is not None and receipt.claims_money:
-            await self._settlement.apply(receipt)
+            if receipt is not None and receipt.claims_money:
+                await self._settlement.apply(receipt)
+                return False
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one registration, the others are deleted
+            log.warning("rows.not_pruned", order_id=order_id, error=type(error).__name__, reason=str(error))
             return False
         return await self._storage.transact(lambda uow: uow.pruning.registration(order_id))
 

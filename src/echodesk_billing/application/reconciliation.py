@@ -13,7 +13,6 @@ from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.settlement import Outcome, Settlement
-from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.orders.attempt import Attempt
 from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.order import Order
@@ -21,12 +20,13 @@ from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import (
     Gateway,
+    GatewayError,
     GatewayOutcomeUnknown,
     GatewayRefused,
     find_receipt,
     require_configured,
 )
-from echodesk_billing.ports.storage import Storage, UnitOfWork
+from echodesk_billing.ports.storage import Storage, StorageUnavailable, UnitOfWork
 
 log = structlog.get_logger()
 
@@ -43,7 +43,7 @@ class Reconciled:
         since: when the order was created.
         before: its state before reconciliation.
         after: its state after it.
-        problem: why the bank gave no answer.
+        problem: why it could not be reconciled, mostly because the bank gave no answer; it is tried again.
     """
 
     order_id: str
@@ -104,8 +104,10 @@ class Reconcile:
         bound = log.bind(order_id=order.id, tenant_id=order.tenant_id)
         try:
             await self._find_out(order)
-        except BillingError as error:  # whatever is wrong with one order, the others go on
-            problem = str(error)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one order, the others are reconciled
+            problem = str(error) if isinstance(error, GatewayError) else f"{type(error).__name__}: {error}"
             bound.error("reconcile.failed", error=type(error).__name__, reason=problem)
         after = await self._plan_next(order, problem)
         bound.info("reconcile.done", before=order.state, after=after)
