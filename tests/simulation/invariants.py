@@ -115,12 +115,13 @@ def _access(simulation: Simulation) -> Iterator[str]:
 
 
 def _anchors_stay(simulation: Simulation) -> Iterator[str]:
-    """4. A cycle does not drift: an anchor stays while its period numbers go on from it, but for an unpaid trial's."""
+    """4. A cycle does not drift: an anchor stays once a period is paid from it; before that it may move."""
     for tenant in {order.tenant_id for order in simulation.orders()}:
         now = simulation.database.read(lambda uow, tenant=tenant: uow.subscriptions.get(tenant))
         before = simulation.anchors.get(tenant)
         same_count = before is not None and before.term.anchor_period == now.term.anchor_period
-        if same_count and now.anchor != before.anchor and before.anchor not in (None, before.trial_ends_at):
+        is_used = before is not None and before.next_period > before.term.anchor_period
+        if same_count and is_used and now.anchor != before.anchor:
             yield f"4: the anchor of {tenant} moved from {before.anchor} to {now.anchor}"
         simulation.anchors[tenant] = copy.copy(now)
 

@@ -205,6 +205,10 @@ class Simulation:
             "capture": (2, None),
             "release": (1, None),
         }
+        if self.is_busy_office:
+            days = self.rng.randint(1, 20)
+            acts["give days"] = (3, lambda p: p.acts.give_days(OPERATOR, tenant, days, "an outage", key=key))
+            acts["retry"] = (2, lambda p: p.acts.retry(OPERATOR, tenant))
         act = self.rng.choices(list(acts), [weight for weight, _ in acts.values()])[0]
         work = acts[act][1]
         if work is not None:
@@ -226,6 +230,11 @@ class Simulation:
         else:
             chosen = Selection(package_id=1, seats=self.rng.randint(1, 5))
         return self._rare(chosen) if self.seed % 4 == 0 else chosen
+
+    @property
+    def is_busy_office(self) -> bool:
+        """Whether the office refunds, customers dispute and operators give days; not in every run, for variety."""
+        return self.seed % 5 == 4
 
     def _rare(self, chosen: Selection) -> Selection:
         """Sometimes a longer interval, a set of features, or features on top; not in every run, for variety."""
@@ -340,9 +349,9 @@ class Simulation:
             kept = self.rng.choice(known)
             if kept.external_id not in self._of_strangers():
                 self.bank.correct(kept)
-        elif known and choice < 0.8:
+        elif known and self.is_busy_office and choice < 0.85:
             self.bank.refund_at_the_office(self.rng.choice(known))
-        elif known and choice < 0.85:
+        elif known and self.is_busy_office and choice < 0.95:
             self.bank.dispute(self.rng.choice(known))
         else:
             self.bank.replay()

@@ -20,6 +20,7 @@ from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.preauthorisation import Preauthorisation
@@ -182,6 +183,7 @@ class Process:
         self.cards = SavedCards(*parts, order_factory, submission, SHOP, self.checkout)
         self.charging = ChargeSavedCard(*parts, order_factory, submission, SHOP, POLICY)
         self.renew = Renew(connection, clock, self.charging, POLICY)
+        self.acts = OperatorActs(*parts, self.charging, self.refunds, POLICY)
         self.register = Register(*parts, order_factory, submission, SHOP, FernetVault([KEY]), timedelta(hours=1))
         self.preauthorisation = Preauthorisation(connection, bank, settlement)
         self.callbacks = ReceiveCallback(*parts, settlement)
