@@ -293,35 +293,32 @@ class SqlBooks:
 
     def credit_note(self, note_id: int, tenant_id: str | None) -> CreditNote | None:
         """By primary key, filtered by tenant."""
-        query = select(credit_notes).where(credit_notes.c.id == note_id)
-        if tenant_id is not None:
-            query = query.where(credit_notes.c.tenant_id == tenant_id)
-        row = self._session.execute(query).first()
+        row = self._document(credit_notes, note_id, tenant_id)
         return None if row is None else to_credit_note(row)
 
     def credit_notes_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[CreditNote]:
         """By ix_credit_notes_tenant, or by primary key for all tenants."""
-        table = credit_notes
+        return [to_credit_note(row) for row in self._newest(credit_notes, tenant_id, limit, before)]
+
+    def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
+        """By primary key, filtered by tenant."""
+        row = self._document(invoices, invoice_id, tenant_id)
+        return None if row is None else to_invoice(row)
+
+    def invoices_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[Invoice]:
+        """By ix_invoices_tenant, or by primary key for all tenants."""
+        return [to_invoice(row) for row in self._newest(invoices, tenant_id, limit, before)]
+
+    def _document(self, table: Table, document_id: int, tenant_id: str | None) -> Row[Any] | None:
+        query = select(table).where(table.c.id == document_id)
+        if tenant_id is not None:
+            query = query.where(table.c.tenant_id == tenant_id)
+        return self._session.execute(query).first()
+
+    def _newest(self, table: Table, tenant_id: str | None, limit: int, before: int) -> Sequence[Row[Any]]:
         query = select(table)
         if tenant_id is not None:
             query = query.where(table.c.tenant_id == tenant_id)
         if before:
             query = query.where(table.c.id < before)
-        return [to_credit_note(row) for row in self._session.execute(query.order_by(table.c.id.desc()).limit(limit))]
-
-    def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
-        """By primary key, filtered by tenant."""
-        query = select(invoices).where(invoices.c.id == invoice_id)
-        if tenant_id is not None:
-            query = query.where(invoices.c.tenant_id == tenant_id)
-        row = self._session.execute(query).first()
-        return None if row is None else to_invoice(row)
-
-    def invoices_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[Invoice]:
-        """By ix_invoices_tenant, or by primary key for all tenants."""
-        query = select(invoices)
-        if tenant_id is not None:
-            query = query.where(invoices.c.tenant_id == tenant_id)
-        if before:
-            query = query.where(invoices.c.id < before)
-        return [to_invoice(row) for row in self._session.execute(query.order_by(invoices.c.id.desc()).limit(limit))]
+        return self._session.execute(query.order_by(table.c.id.desc()).limit(limit)).all()
