@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
@@ -128,51 +128,36 @@ def _entries(uow: UnitOfWork, span: Span, after: int) -> list[tuple[int, Entry]]
 
 
 def _of_invoice(invoice: Invoice) -> DocumentRow:
-    details = invoice.details
-    vat = details.vat or Money.zero(invoice.amount.currency)
-    return DocumentRow(
-        kind="invoice",
-        number=invoice.number,
-        issued_at=invoice.issued_at,
-        tenant_id=invoice.tenant_id,
-        buyer=invoice.buyer,
-        identification_code=details.identification_code,
-        address=details.address,
-        description=invoice.description,
-        period_start=details.begins,
-        period_end=details.ends,
-        net=(invoice.amount - vat).amount,
-        vat_percent=details.vat_percent or Decimal(0),
-        vat=vat.amount,
-        amount=invoice.amount.amount,
-        currency=invoice.amount.currency,
-        method=details.method,
-        order_id=invoice.order_id,
-    )
+    return _row("invoice", invoice, invoice.details.vat, invoice.description)
 
 
 def _of_note(note: CreditNote) -> DocumentRow:
-    details = note.details
-    vat = note.vat or Money.zero(note.amount.currency)
+    row = _row("credit note", note, note.vat, note.reason)
+    return evolve(row, net=-row.net, vat=-row.vat, amount=-row.amount, reduces=note.invoice_number)
+
+
+def _row(kind: str, document: Invoice | CreditNote, vat: Money | None, description: str) -> DocumentRow:
+    """What both kinds have in common, with the amounts as they are printed."""
+    details = document.details
+    vat = vat or Money.zero(document.amount.currency)
     return DocumentRow(
-        kind="credit note",
-        number=note.number,
-        issued_at=note.issued_at,
-        tenant_id=note.tenant_id,
-        buyer=note.buyer,
+        kind=kind,
+        number=document.number,
+        issued_at=document.issued_at,
+        tenant_id=document.tenant_id,
+        buyer=document.buyer,
         identification_code=details.identification_code,
         address=details.address,
-        description=note.reason,
+        description=description,
         period_start=details.begins,
         period_end=details.ends,
-        net=-(note.amount - vat).amount,
+        net=(document.amount - vat).amount,
         vat_percent=details.vat_percent or Decimal(0),
-        vat=-vat.amount,
-        amount=-note.amount.amount,
-        currency=note.amount.currency,
+        vat=vat.amount,
+        amount=document.amount.amount,
+        currency=document.amount.currency,
         method=details.method,
-        order_id=note.order_id,
-        reduces=note.invoice_number,
+        order_id=document.order_id,
     )
 
 
