@@ -416,7 +416,7 @@ from .ports.usage import (
 from .ports.vault import (
     VaultClosed as VaultClosed,
 )
-from .settings import (
+from .setting_values import (
     InvalidSettings as InvalidSettings,
 )
 from .settings import (

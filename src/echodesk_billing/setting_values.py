@@ -6,6 +6,12 @@ import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from echodesk_billing.domain.errors import BillingError
+
+
+class InvalidSettings(BillingError):
+    """A variable is invalid or missing; the message is one line that names it."""
+
 
 def parts(text: str, separator: str = ",") -> tuple[str, ...]:
     """The parts of a list in a setting."""

@@ -12,22 +12,18 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-import limits
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from dotenv import dotenv_values
 from msgspec import Meta, field
 
 from echodesk_billing.adapters.bog.signature import built_in_key, load_keys
-from echodesk_billing.adapters.crm_access import CrmTokens, WrongQuery, require_queries
-from echodesk_billing.adapters.vault import FernetVault
+from echodesk_billing.adapters.crm_access import CrmTokens
 from echodesk_billing.domain.accounting.invoice import Party, Seller
-from echodesk_billing.domain.errors import BillingError, InvalidArgument, InvalidMoney
-from echodesk_billing.domain.money import Money, positive
 from echodesk_billing.domain.orders.return_pages import ReturnPages
-from echodesk_billing.setting_values import durations, is_local, origin, parts, scheme_and_host, with_scheme
+from echodesk_billing.setting_checks import check_address, check_values
+from echodesk_billing.setting_values import InvalidSettings, durations, is_local, origin, parts, with_scheme
 
 PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-connect/token"
 PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
@@ -45,10 +41,6 @@ CRM_USER_SQL = (
     "u.email FROM {schema}.authtoken_token t JOIN {schema}.users_user u ON u.id = t.user_id "
     "WHERE t.key = :token AND u.is_active"
 )
-
-
-class InvalidSettings(BillingError):
-    """A variable is invalid or missing; the message is one line that names it."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,111 +274,13 @@ def _checked(settings: Settings) -> Settings:
         ("API_DOMAIN", settings.api_domain),
         ("FRONTEND_URL", settings.frontend_url),
     ):
-        _check_address(name, value)
+        check_address(name, value)
     if not settings.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise InvalidSettings(
             f"DATABASE_URL is {hide_password(settings.database_url)!r}: it must begin with sqlite:/// or postgresql://"
         )
-    _check_others(settings, local_bank=local_bank)
+    check_values(settings, local_bank=local_bank)
     return settings
-
-
-def _check_address(name: str, value: str) -> None:
-    scheme, host = scheme_and_host(value)
-    if scheme not in ("http", "https") or not host:
-        raise InvalidSettings(f"{name} is {value!r}: it must be an https:// address")
-    if scheme == "http" and not is_local(value):
-        raise InvalidSettings(f"{name} is {value!r}: plain http is for this machine only, use https://")
-
-
-def _check_renewals(settings: Settings) -> None:
-    for name, value in (
-        ("BILLING_RETRY_AFTER", settings.retry_after),
-        ("BILLING_REMIND_BEFORE", settings.remind_before),
-    ):
-        try:
-            durations(value)
-        except ValueError:
-            raise InvalidSettings(f"{name} is {value!r}: it must be hours and days such as 4h, 3d, 7d") from None
-    try:
-        FernetVault(settings.encryption_keys)
-    except ValueError:
-        raise InvalidSettings(
-            "BILLING_ENCRYPTION_KEYS is wrong: each key must be 32 bytes in URL-safe base64, as "
-            "cryptography.fernet.Fernet.generate_key() makes them, with commas between"
-        ) from None
-    if settings.registration_url:
-        _check_address("BILLING_REGISTRATION_URL", settings.registration_url)
-    try:
-        pages = settings.return_pages().pages
-    except InvalidArgument as error:
-        raise InvalidSettings(f"BILLING_RETURN_URLS: {error}") from None
-    for page in pages.values():
-        if not page.startswith("/"):
-            _check_address("BILLING_RETURN_URLS", page)
-
-
-def _check_others(settings: Settings, *, local_bank: bool) -> None:
-    _check_renewals(settings)
-    try:
-        settings.callback_keys()
-    except ValueError as error:
-        raise InvalidSettings(f"BOG_CALLBACK_PUBLIC_KEY cannot be used: {error}") from None
-    _check_crm(settings)
-    try:
-        settings.cors_origins()
-    except ValueError as error:
-        raise InvalidSettings(
-            f"BILLING_CORS_ORIGINS has {str(error)!r}: give origins such as https://crm.example.ge or "
-            "https://*.example.ge (* is one label), with commas between; plain http is for this machine only"
-        ) from None
-    try:
-        ZoneInfo(settings.time_zone)
-    except (ValueError, OSError, KeyError):
-        raise InvalidSettings(
-            f"BILLING_TIME_ZONE is {settings.time_zone!r}: it must be a name such as Asia/Tbilisi"
-        ) from None
-    try:
-        positive(Money.parse(settings.card_check_amount), "it")
-    except InvalidMoney as error:
-        raise InvalidSettings(f"BILLING_CARD_CHECK_AMOUNT is {settings.card_check_amount!r}: {error}") from None
-    _check_invoices(settings)
-    for name, value in (
-        ("BILLING_RATE_LIMIT_PER_TOKEN", settings.token_rate_limit),
-        ("BILLING_RATE_LIMIT_PER_ADDRESS", settings.address_rate_limit),
-        ("BILLING_RATE_LIMIT_REGISTRATION", settings.registration_rate_limit),
-    ):
-        try:
-            limits.parse(value)
-        except ValueError:
-            raise InvalidSettings(f"{name} is {value!r}: it must be like 300/minute") from None
-    if settings.clock_url:
-        _check_address("BILLING_CLOCK_URL", settings.clock_url)
-        if not local_bank:
-            raise InvalidSettings(
-                "BILLING_CLOCK_URL is set while BOG_API_BASE_URL is not on this machine: "
-                "a simulated clock never goes with a real bank"
-            )
-
-
-def _check_invoices(settings: Settings) -> None:
-    percent = settings.vat_percent
-    if not (percent.is_finite() and 0 <= percent < Decimal(100)):
-        raise InvalidSettings(f"BILLING_VAT_PERCENT is {str(percent)!r}: it must be a number such as 18")
-    if settings.logo and not Path(settings.logo).is_file():
-        raise InvalidSettings(f"BILLING_SELLER_LOGO is {settings.logo!r}: there is no such file")
-
-
-def _check_crm(settings: Settings) -> None:
-    crm = settings.crm_tokens()
-    if crm is None:
-        return
-    if not crm.database_url.startswith(("postgresql://", "postgres://")):
-        raise InvalidSettings("BILLING_CRM_DATABASE_URL must begin with postgresql://")
-    try:
-        require_queries(crm)
-    except WrongQuery as error:
-        raise InvalidSettings(str(error)) from None
 
 
 def _pem(value: str) -> str:

@@ -19,8 +19,10 @@ from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions import changes, offers
+from echodesk_billing.domain.subscriptions.cancellation import cancel
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.proration import PaidPeriod
@@ -48,10 +50,10 @@ def of_agents(seats: int) -> Subscription:
 
 def test_more_seats_in_the_grace_hold_from_the_payment_that_pays_them() -> None:
     subscription = of_agents(2)
-    subscription.on_time(IN_GRACE)
+    on_time(subscription, IN_GRACE)
     changes.schedule(subscription, a_plan(1, 10), IN_GRACE, catalogue=catalogue())
     assert subscription.plan_at(IN_GRACE) == a_plan(1, 2)
-    subscription.on_time(IN_GRACE + timedelta(hours=1))
+    on_time(subscription, IN_GRACE + timedelta(hours=1))
     assert subscription.plan == a_plan(1, 2)
     owed = offers.renewal(subscription, IN_GRACE)
     assert owed.plan == a_plan(1, 10)
@@ -61,7 +63,7 @@ def test_more_seats_in_the_grace_hold_from_the_payment_that_pays_them() -> None:
 
 def test_fewer_seats_in_the_grace_hold_at_once_for_the_period_that_is_owed() -> None:
     subscription = of_agents(5)
-    subscription.on_time(IN_GRACE)
+    on_time(subscription, IN_GRACE)
     changes.schedule(subscription, a_plan(1, 2), IN_GRACE, catalogue=catalogue())
     assert subscription.plan == a_plan(1, 2)
     assert offers.renewal(subscription, IN_GRACE).plan == a_plan(1, 2)
@@ -70,7 +72,7 @@ def test_fewer_seats_in_the_grace_hold_at_once_for_the_period_that_is_owed() -> 
 def test_a_scheduled_upgrade_does_not_begin_with_its_period_but_with_its_payment() -> None:
     subscription = of_agents(2)
     changes.schedule(subscription, a_plan(1, 5), NOW, catalogue=catalogue())
-    subscription.on_time(FEBRUARY)
+    on_time(subscription, FEBRUARY)
     assert subscription.plan == a_plan(1, 2)
     order = an_order(order_id="REN-000000000001", purpose=Purpose.RENEWAL, plan=a_plan(1, 5), period=1)
     take_payment(subscription, order, FEBRUARY)
@@ -112,7 +114,7 @@ def test_replacing_or_cancelling_a_scheduled_change_emits_it() -> None:
 def test_buying_again_after_an_end_emits_dropped_changes() -> None:
     subscription = of_agents(5)
     changes.schedule(subscription, a_plan(1, 2), NOW, catalogue=catalogue())
-    subscription.cancel(NOW, immediately=True)
+    cancel(subscription, NOW, immediately=True)
     assert dropped(take_payment(subscription, an_order(order_id="SUB-000000000001", period=1), NOW)) == ["Team"]
 
 
@@ -196,8 +198,8 @@ def test_used_grace_counts_when_time_is_bought_again() -> None:
         until = subscription.paid_until
         assert until is not None
         moment = until + timedelta(days=6)
-        subscription.on_time(moment)
-        subscription.cancel(moment, immediately=True)
+        on_time(subscription, moment)
+        cancel(subscription, moment, immediately=True)
         assert subscription.state is SubscriptionState.ENDED
         order = an_order(order_id=f"SUB-00000000001{bought}", period=subscription.next_period)
         assert offers.pays_until(
@@ -214,8 +216,8 @@ def test_used_grace_counts_when_time_is_bought_again() -> None:
 def test_every_offer_says_until_when_it_pays() -> None:
     subscription = running()
     suspended = FEBRUARY + timedelta(days=27)
-    subscription.on_time(suspended)
-    subscription.on_time(suspended)
+    on_time(subscription, suspended)
+    on_time(subscription, suspended)
     assert subscription.state is SubscriptionState.SUSPENDED
     owed = offers.renewal(subscription, suspended)
     promised = offers.pays_until(subscription, owed, suspended)
@@ -245,7 +247,7 @@ def test_every_active_subscription_has_a_due_date(charged: int | None) -> None:
     subscription.dunning = Dunning(charged_period=charged)
     for days in (0, 20, 29, 36, 37, 60, 400):
         moment = NOW + timedelta(days=days)
-        subscription.on_time(moment, POLICY)
+        on_time(subscription, moment, POLICY)
         plan_next(subscription, moment, POLICY)
         live = subscription.state not in (SubscriptionState.SUSPENDED, SubscriptionState.ENDED)
         assert (subscription.due_at is not None) is live, days

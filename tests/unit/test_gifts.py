@@ -11,8 +11,10 @@ from attrs import evolve
 from echodesk_billing import ChangeRefused, DaysGiven, GatewayTimeout, InvalidSelection, NoActiveSubscription
 from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.subscriptions.cancellation import cancel
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS, give_days
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.access import Scope
@@ -41,7 +43,7 @@ def test_days_come_after_the_paid_time_and_the_next_period_after_them() -> None:
 def test_who_owes_a_period_owes_it_no_more_and_has_the_days_from_now() -> None:
     subscription = running()
     late = FEBRUARY + timedelta(days=3)
-    subscription.on_time(late)
+    on_time(subscription, late)
     subscription.fall_due("107", late)
     assert given(subscription, 5, late) == ["DaysGiven"]
     assert (subscription.state, subscription.paid_until) == (S.ACTIVE, late + timedelta(days=5))
@@ -59,14 +61,14 @@ def test_a_suspended_one_comes_back() -> None:
 
 def test_a_cancelled_one_keeps_access_longer_and_does_not_renew() -> None:
     subscription = running()
-    subscription.cancel(NOW, immediately=False)
+    cancel(subscription, NOW, immediately=False)
     assert given(subscription, 5, NOW) == ["DaysGiven"]
     assert (subscription.state, subscription.access_until) == (S.CANCELLED, FEBRUARY + timedelta(days=5))
 
 
 def test_one_that_has_ended_has_access_again_and_does_not_renew() -> None:
     subscription = running()
-    subscription.cancel(NOW, immediately=True)
+    cancel(subscription, NOW, immediately=True)
     assert given(subscription, 5, NOW + timedelta(days=60)) == ["DaysGiven", "SubscriptionActivated"]
     assert (subscription.state, subscription.access_until) == (S.CANCELLED, NOW + timedelta(days=65))
     assert subscription.upcoming is None

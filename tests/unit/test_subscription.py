@@ -17,7 +17,9 @@ from echodesk_billing import (
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions import changes
+from echodesk_billing.domain.subscriptions.cancellation import cancel, resume
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.domain.subscriptions.term import Term
@@ -87,56 +89,56 @@ def test_within_the_grace_the_running_period_is_paid_and_the_anchor_stays() -> N
 
 def test_cancelled_keeps_access_until_the_paid_period_ends() -> None:
     subscription = running()
-    events = subscription.cancel(NOW, immediately=False)
+    events = cancel(subscription, NOW, immediately=False)
     assert [event.access_until for event in events if isinstance(event, SubscriptionCancelled)] == [FEBRUARY]
     assert subscription.has_access(FEBRUARY - timedelta(seconds=1))
     assert subscription.upcoming is None
-    assert subscription.cancel(NOW, immediately=False) == []
+    assert cancel(subscription, NOW, immediately=False) == []
 
 
 def test_cancelled_at_once_has_no_access() -> None:
     subscription = running()
-    events = subscription.cancel(NOW, immediately=True)
+    events = cancel(subscription, NOW, immediately=True)
     assert [type(event) for event in events] == [SubscriptionCancelled, SubscriptionEnded]
     assert not subscription.has_access(NOW)
 
 
 def test_there_is_nothing_to_cancel_before_or_after() -> None:
     ended = running()
-    ended.cancel(NOW, immediately=True)
+    cancel(ended, NOW, immediately=True)
     for subscription in (new(), ended):
         with pytest.raises(NoActiveSubscription):
-            subscription.cancel(FEBRUARY, immediately=False)
+            cancel(subscription, FEBRUARY, immediately=False)
 
 
 def test_cancelling_in_grace_ends_at_once() -> None:
     subscription = running()
-    events = subscription.cancel(FEBRUARY + timedelta(days=1), immediately=False)
+    events = cancel(subscription, FEBRUARY + timedelta(days=1), immediately=False)
     assert [type(event) for event in events] == [SubscriptionCancelled, SubscriptionEnded]
     assert not subscription.has_access(FEBRUARY + timedelta(days=1))
 
 
 def test_a_cancellation_can_be_undone_until_the_end() -> None:
     subscription = running()
-    subscription.cancel(NOW, immediately=False)
-    assert [type(event) for event in subscription.resume(FEBRUARY - timedelta(days=1))] == [SubscriptionResumed]
+    cancel(subscription, NOW, immediately=False)
+    assert [type(event) for event in resume(subscription, FEBRUARY - timedelta(days=1))] == [SubscriptionResumed]
     assert subscription.state is SubscriptionState.ACTIVE
-    subscription.cancel(NOW, immediately=False)
+    cancel(subscription, NOW, immediately=False)
     with pytest.raises(NoActiveSubscription):
-        subscription.resume(FEBRUARY)
+        resume(subscription, FEBRUARY)
     assert subscription.state is SubscriptionState.ENDED
 
 
 def test_only_a_cancellation_can_be_undone() -> None:
     with pytest.raises(IllegalTransition, match="resume is not possible"):
-        running().resume(NOW)
+        resume(running(), NOW)
 
 
 def test_an_automatic_charge_overtaken_by_a_cancellation_is_refunded() -> None:
     for immediately in (False, True):
         subscription = running()
         charge = paid(order_id="REN-000000000001", period=1, purpose=Purpose.RENEWAL)
-        subscription.cancel(NOW, immediately=immediately)
+        cancel(subscription, NOW, immediately=immediately)
         (told,) = take_payment(subscription, charge, NOW + timedelta(minutes=1))
         assert isinstance(told, OrderMismatch)
         cancelled = "the subscription was cancelled before this charge went through"
@@ -148,14 +150,14 @@ def test_an_automatic_charge_overtaken_by_a_cancellation_is_refunded() -> None:
 
 def test_a_cancelled_subscription_ends_when_its_time_has_passed() -> None:
     subscription = running()
-    subscription.cancel(NOW, immediately=False)
-    assert subscription.on_time(NOW) == []
-    assert [type(event) for event in subscription.on_time(FEBRUARY)] == [SubscriptionEnded]
+    cancel(subscription, NOW, immediately=False)
+    assert on_time(subscription, NOW) == []
+    assert [type(event) for event in on_time(subscription, FEBRUARY)] == [SubscriptionEnded]
 
 
 def test_buying_after_the_end_starts_a_new_anchor_with_a_new_period_number() -> None:
     subscription = running()
-    subscription.cancel(NOW, immediately=False)
+    cancel(subscription, NOW, immediately=False)
     june = datetime(2026, 6, 15, 8, tzinfo=UTC)
     period = subscription.first_unpaid(june)
     events = take_payment(subscription, an_order(plan=a_plan(1, 2), period=period), june)
@@ -167,7 +169,7 @@ def test_buying_after_the_end_starts_a_new_anchor_with_a_new_period_number() -> 
 
 def test_paying_a_cancelled_subscription_resumes_it() -> None:
     subscription = running()
-    subscription.cancel(NOW, immediately=False)
+    cancel(subscription, NOW, immediately=False)
     take_payment(subscription, an_order(period=1), NOW + timedelta(days=3))
     assert (subscription.state, subscription.paid_until) == (SubscriptionState.ACTIVE, MARCH)
 
@@ -179,7 +181,7 @@ def test_the_plan_at_a_moment_is_the_one_that_holds_in_its_period() -> None:
     changes.schedule(subscription, a_plan(1, 2), NOW)
     assert subscription.plan_at(FEBRUARY - timedelta(seconds=1)) == a_plan()
     assert subscription.plan_at(FEBRUARY) == a_plan(1, 2)
-    subscription.cancel(NOW, immediately=False)
+    cancel(subscription, NOW, immediately=False)
     assert subscription.plan_at(NOW) == a_plan()
-    subscription.on_time(FEBRUARY)
+    on_time(subscription, FEBRUARY)
     assert subscription.plan_at(NOW) is None

@@ -26,7 +26,9 @@ from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.orders.response_codes import RetryAdvice
 from echodesk_billing.domain.subscriptions import changes, offers, proration
+from echodesk_billing.domain.subscriptions.cancellation import cancel
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.plans import PlanChange
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
@@ -84,7 +86,7 @@ def test_a_suspended_subscription_waits_only_for_its_customer() -> None:
     begins = subscription.paid_until
     assert begins is not None
     ask_customer(subscription, 1, begins)
-    subscription.on_time(begins + timedelta(days=8))
+    on_time(subscription, begins + timedelta(days=8))
     assert subscription.state is SubscriptionState.SUSPENDED
     plan_next(subscription, begins + timedelta(days=8), RenewalPolicy())
     assert subscription.due_at is None
@@ -111,7 +113,7 @@ def test_a_reminder_is_emitted_once() -> None:
     subscription, policy = running(), RenewalPolicy()
     assert subscription.paid_until is not None
     for days, told in ((7, [7]), (6, []), (5, []), (3, [3]), (2, [])):
-        events = subscription.on_time(subscription.paid_until - timedelta(days=days), policy)
+        events = on_time(subscription, subscription.paid_until - timedelta(days=days), policy)
         assert [event.days for event in events if isinstance(event, ReminderDue)] == told
 
 
@@ -168,7 +170,7 @@ def test_of_two_scheduled_plans_each_begins_in_its_time() -> None:
     changes.schedule(subscription, second.plan, NOW, date(2026, 3, 2))
     assert subscription.changes == (first, second)
     assert subscription.paid_until is not None
-    subscription.on_time(subscription.paid_until)
+    on_time(subscription, subscription.paid_until)
     assert (subscription.plan, subscription.changes) == (first.plan, (second,))
 
 
@@ -223,7 +225,7 @@ def test_a_payment_settles_debts_up_to_its_moment() -> None:
 def test_a_trial_is_not_paid_cancelled_or_not() -> None:
     subscription, day = trial(), NOW + timedelta(days=1)
     assert (subscription.has_access(day), subscription.is_paid(day)) == (True, False)
-    subscription.cancel(day, immediately=False)
+    cancel(subscription, day, immediately=False)
     assert (subscription.has_access(day), subscription.is_paid(day)) == (True, False)
 
 
@@ -238,7 +240,7 @@ def test_days_of_a_trial_that_are_left_are_not_lost_by_an_upgrade() -> None:
 
 def test_months_after_a_trial_are_not_periods() -> None:
     subscription, summer = trial(), NOW + timedelta(days=150)
-    subscription.on_time(summer)
+    on_time(subscription, summer)
     assert (subscription.state, subscription.first_unpaid(summer)) == (SubscriptionState.SUSPENDED, 0)
     take_payment(subscription, an_order(), summer)
     assert (subscription.anchor, subscription.next_period) == (summer, 1)
@@ -247,7 +249,7 @@ def test_months_after_a_trial_are_not_periods() -> None:
 def test_a_trial_that_a_card_will_pay_goes_on_as_a_subscription() -> None:
     subscription = trial()
     assert subscription.paid_until is not None
-    assert subscription.on_time(subscription.paid_until, chargeable=True) == []
+    assert on_time(subscription, subscription.paid_until, chargeable=True) == []
     assert subscription.state is SubscriptionState.ACTIVE
 
 
@@ -259,7 +261,7 @@ def test_an_expiry_after_a_change_emits_both_events(days: int) -> None:
     begins = subscription.paid_until
     if days == 0:
         ask_customer(subscription, 1, NOW)
-    events = subscription.on_time(begins + timedelta(days=max(days, 0)))
+    events = on_time(subscription, begins + timedelta(days=max(days, 0)))
     assert [type(event) for event in events] == {
         -9: [SubscriptionChanged, SubscriptionSuspended],
         0: [SubscriptionChanged, SubscriptionPastDue],

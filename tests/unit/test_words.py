@@ -48,6 +48,7 @@ from echodesk_billing.domain.orders.refund import Refund, RefundState, merged
 from echodesk_billing.domain.orders.report import BankStatus, Source
 from echodesk_billing.domain.orders.response_codes import RetryAdvice
 from echodesk_billing.domain.subscriptions import changes, offers
+from echodesk_billing.domain.subscriptions.cancellation import cancel
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
@@ -452,7 +453,7 @@ def test_without_configured_trials_a_trial_is_refused() -> None:
 def test_a_cancellation_says_when_access_ends(*, immediately: bool) -> None:
     subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     take_payment(subscription, an_order(), NOW)
-    cancelled = subscription.cancel(LATER, immediately=immediately)[0]
+    cancelled = cancel(subscription, LATER, immediately=immediately)[0]
     assert isinstance(cancelled, SubscriptionCancelled)
     assert cancelled.access_until == (LATER if immediately else subscription.paid_until)
 

@@ -22,6 +22,7 @@ from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.return_pages import Returning
 from echodesk_billing.domain.subscriptions import changes, offers, renewals, trials
+from echodesk_billing.domain.subscriptions.cancellation import cancel, resume
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.purchase import Preview, Purchase
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -255,7 +256,7 @@ class Cancel:
             self._clock,
             self._policy,
             who,
-            lambda running, now: running.cancel(now, immediately=immediately),
+            lambda running, now: cancel(running, now, immediately=immediately),
         )
         log.info("subscription.cancelled", tenant_id=who.tenant_id, immediately=immediately)
         return subscription
@@ -267,9 +268,7 @@ class Cancel:
             NoActiveSubscription: the tenant has none, or it has ended.
             IllegalTransition: it is not cancelled.
         """
-        subscription = await _on_subscription(
-            self._storage, self._clock, self._policy, who, lambda cancelled, now: cancelled.resume(now)
-        )
+        subscription = await _on_subscription(self._storage, self._clock, self._policy, who, resume)
         log.info("subscription.resumed", tenant_id=who.tenant_id)
         return subscription
 

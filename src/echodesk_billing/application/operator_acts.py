@@ -18,6 +18,7 @@ from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.refund import Refund
 from echodesk_billing.domain.subscriptions import gifts, offers, renewals
+from echodesk_billing.domain.subscriptions.cancellation import cancel
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -115,7 +116,7 @@ class OperatorActs:
             subscription = uow.subscriptions.lock(tenant_id)
             if subscription.state in (SubscriptionState.INCOMPLETE, SubscriptionState.ENDED):
                 return
-            events = subscription.cancel(now, immediately=True)
+            events = cancel(subscription, now, immediately=True)
             renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
             uow.outbox.add(events, by.name)

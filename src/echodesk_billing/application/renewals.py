@@ -15,6 +15,7 @@ from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions import renewals
+from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
@@ -100,7 +101,7 @@ class Renew:
         def work(uow: UnitOfWork) -> tuple[Subscription, Charge | None]:
             subscription = uow.subscriptions.lock(tenant_id)
             chargeable = _hindrance(uow, subscription, now) is None
-            events = subscription.on_time(now, self._policy, chargeable=chargeable)
+            events = on_time(subscription, now, self._policy, chargeable=chargeable)
             charge, more = self._start(uow, subscription, now, chargeable=chargeable)
             renewals.plan_next(subscription, now, self._policy)
             uow.subscriptions.save(subscription)
@@ -151,7 +152,7 @@ class Renew:
 
     def _foresee(self, uow: UnitOfWork, subscription: Subscription, now: datetime) -> Renewed:
         hindrance = _hindrance(uow, subscription, now)
-        subscription.on_time(now, self._policy, chargeable=hindrance is None)
+        on_time(subscription, now, self._policy, chargeable=hindrance is None)
         owed = renewals.owed_purchase(subscription, now, self._policy, chargeable=hindrance is None)
         asks = owed is not None and owed.purpose is Purpose.MANUAL
         return Renewed(

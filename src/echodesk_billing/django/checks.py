@@ -8,7 +8,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, register
 
 from echodesk_billing.django.conf import billing_settings, options
-from echodesk_billing.settings import InvalidSettings
+from echodesk_billing.setting_values import InvalidSettings
 
 
 @register("echodesk_billing")

@@ -9,7 +9,8 @@ from attrs import frozen
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
-from echodesk_billing.settings import InvalidSettings, Settings, load_settings, process_environment
+from echodesk_billing.setting_values import InvalidSettings
+from echodesk_billing.settings import Settings, load_settings, process_environment
 
 NAME = "ECHODESK_BILLING"
 DEFAULTS: Mapping[str, Any] = {

@@ -9,6 +9,7 @@ from echodesk_billing.domain.events import DaysGiven, Event, SubscriptionActivat
 from echodesk_billing.domain.subscriptions import lifecycle
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 
 _S = SubscriptionState
@@ -37,7 +38,7 @@ def give_days(subscription: Subscription, days: int, reason: str, by: str, at: d
         raise InvalidSelection("days", f"{days} days cannot be given: give from 1 to {MOST_DAYS}")
     if not reason.strip():
         raise InvalidSelection("reason", "Say why the days are given")
-    events = subscription.on_time(at)
+    events = on_time(subscription, at)
     if not subscription.term.has_begun or subscription.state is _S.INCOMPLETE:
         raise NoActiveSubscription
     had_access = subscription.has_access(at)

@@ -27,6 +27,7 @@ from echodesk_billing.domain.subscriptions import lifecycle
 from echodesk_billing.domain.subscriptions.changes import change_scheduled
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.proration import PaidPeriod
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 
@@ -51,7 +52,7 @@ def take_payment(
         if subscription.dunning.charged_period == order.period:
             subscription.dunning = subscription.dunning.not_charging()
         return give_back(order, reason, at)
-    events = subscription.on_time(at)
+    events = on_time(subscription, at)
     if order.purpose is Purpose.UPGRADE and subscription.is_paid(at):
         return [*events, *_take_upgrade(subscription, order, at)]
     activates = not subscription.term.has_begun or subscription.state is _S.ENDED or subscription.has_never_paid
@@ -88,7 +89,7 @@ def take_contest(subscription: Subscription, order: Order, at: datetime) -> list
 
     A payment or an operator's gift of days brings the subscription back, and its anchor stays.
     """
-    events = subscription.on_time(at)
+    events = on_time(subscription, at)
     if order.is_given_back or order.period is None or subscription.term.period(order.period).end <= at:
         return events
     if subscription.state in (_S.ACTIVE, _S.PAST_DUE):

@@ -16,26 +16,20 @@ from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.errors import NoActiveSubscription
 from echodesk_billing.domain.events import (
     Event,
-    ReminderDue,
-    SubscriptionCancelled,
     SubscriptionChanged,
     SubscriptionChangeDropped,
-    SubscriptionEnded,
     SubscriptionPastDue,
-    SubscriptionResumed,
     SubscriptionSuspended,
 )
 from echodesk_billing.domain.subscriptions import lifecycle, proration
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.plans import PlanChange, Plans
-from echodesk_billing.domain.subscriptions.policy import RenewalPolicy, reminder
+from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.proration import PaidPeriod
 from echodesk_billing.domain.subscriptions.term import Term
 
 _S = SubscriptionState
-LONGEST_CHARGE = timedelta(days=1)
-"""How long after the end of access an unanswered charge keeps a subscription from being suspended."""
 DEFAULT_GRACE = RenewalPolicy().grace
 
 
@@ -223,68 +217,6 @@ class Subscription:
             proration.unused_value(paid, moment), plan.price, moment, self.time_zone, plan.interval
         )
 
-    # Actions of the customer.
-
-    def cancel(self, at: datetime, *, immediately: bool) -> list[Event]:
-        """Cancel: no further period is charged. Access ends with the paid time, or now. Nothing is refunded.
-
-        Raises:
-            NoActiveSubscription: there is nothing to cancel.
-        """
-        events = self.on_time(at)
-        if self.state in (_S.INCOMPLETE, _S.ENDED):
-            raise NoActiveSubscription
-        if self.state is not _S.CANCELLED:
-            self._note_grace(at)
-            lifecycle.fire(self, "cancel")
-            access_until = at if immediately else max(at, self.term.end)
-            self.dunning = Dunning()
-            events.append(SubscriptionCancelled(tenant_id=self.tenant_id, at=at, access_until=access_until))
-        if immediately or at >= self.term.end:
-            lifecycle.fire(self, "end")
-            events.append(SubscriptionEnded(tenant_id=self.tenant_id, at=at))
-        return events
-
-    def resume(self, at: datetime) -> list[Event]:
-        """Undo a cancellation, until the paid time ends.
-
-        Raises:
-            NoActiveSubscription: the tenant has none, or it has ended.
-            IllegalTransition: it is not cancelled.
-        """
-        events = self.on_time(at)
-        if self.state in (_S.INCOMPLETE, _S.ENDED):
-            raise NoActiveSubscription
-        lifecycle.fire(self, "resume_trial" if self.has_never_paid else "resume")
-        return [*events, SubscriptionResumed(tenant_id=self.tenant_id, at=at)]
-
-    # Changes by time.
-
-    def on_time(self, now: datetime, policy: RenewalPolicy | None = None, *, chargeable: bool = False) -> list[Event]:
-        """Apply what became due with time: plans change, trials and cancelled time end, the grace ends.
-
-        Args:
-            policy: for reminders; none are emitted without it.
-            chargeable: whether the saved card may be charged for the next period.
-        """
-        events = self.begin_changes(now)
-        if policy is not None:
-            events += self._remind(now, policy, chargeable=chargeable)
-        over = self.term.has_begun and now >= self.term.end
-        if self.state is _S.CANCELLED and over:
-            lifecycle.fire(self, "end")
-            events.append(SubscriptionEnded(tenant_id=self.tenant_id, at=now))
-        elif self.state is _S.TRIALING and over:
-            if chargeable:
-                lifecycle.fire(self, "activate")
-            else:
-                events += self.suspend(now)
-        elif self.state in (_S.ACTIVE, _S.PAST_DUE) and over and not self.has_access(now):
-            events += self._lose_access(now, chargeable=chargeable)
-        elif self.state is _S.ACTIVE and over and self.dunning.asked_period == self.first_unpaid(now):
-            events += self.fall_due(None, now)
-        return events
-
     # Steps used by the neighbouring modules.
 
     @property
@@ -296,27 +228,6 @@ class Subscription:
         """When access ends without a payment, in a state with access."""
         until = self.term.end
         return self.dunning.access_until(until, self.grace) if self.state in (_S.ACTIVE, _S.PAST_DUE) else until
-
-    def _remind(self, now: datetime, policy: RenewalPolicy, *, chargeable: bool) -> list[Event]:
-        since, self.tended_at = self.tended_at, now
-        if chargeable or self.state not in (_S.ACTIVE, _S.TRIALING):
-            return []
-        until = self.term.end
-        days = reminder(policy, until, since, now)
-        if days is None:
-            return []
-        what = "trial" if self.state is _S.TRIALING else "period"
-        return [ReminderDue(tenant_id=self.tenant_id, at=now, what=what, days=days, expires_at=until)]
-
-    def _lose_access(self, now: datetime, *, chargeable: bool) -> list[Event]:
-        """Suspend it, unless a charge of the period is pending or planned."""
-        in_time = self.dunning.retry_at is not None and self.dunning.retry_at <= self.grace_until()
-        is_charging = self.dunning.charged_period == self.first_unpaid(now)
-        is_answered = now >= self.grace_until() + LONGEST_CHARGE if is_charging else True
-        never_tried = self.state is _S.ACTIVE and chargeable and not is_charging
-        if in_time or never_tried or not is_answered:
-            return []
-        return [*(self.fall_due(None, now) if self.state is _S.ACTIVE else []), *self.suspend(now)]
 
     def begin_changes(self, now: datetime, order_id: str | None = None) -> list[Event]:
         """Apply the changes that are due.
@@ -360,7 +271,7 @@ class Subscription:
         self.term = self.term.with_spans(gone, added, self.plan.interval if self.plan else 1)
         self.plans = plans
 
-    def _note_grace(self, at: datetime) -> None:
+    def note_grace(self, at: datetime) -> None:
         """Record unpaid access before it ends."""
         if self.state in (_S.ACTIVE, _S.PAST_DUE) and at > self.term.end:
             self.grace_used = min(at, self.grace_until()) - self.term.end
@@ -377,7 +288,7 @@ class Subscription:
 
     def suspend(self, at: datetime) -> list[Event]:
         """Suspend: no access until a payment."""
-        self._note_grace(at)
+        self.note_grace(at)
         lifecycle.fire(self, "suspend")
         self.dunning = self.dunning.given_up()
         return [SubscriptionSuspended(tenant_id=self.tenant_id, at=at)]

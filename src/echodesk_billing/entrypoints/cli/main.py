@@ -29,7 +29,7 @@ from echodesk_billing.entrypoints.cli import (
     tokens,
 )
 from echodesk_billing.entrypoints.cli.terminal import FAILED, WRONG_USE, err, out
-from echodesk_billing.settings import InvalidSettings
+from echodesk_billing.setting_values import InvalidSettings
 
 cli = typer.Typer(
     no_args_is_help=True,

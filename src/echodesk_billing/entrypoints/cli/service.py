@@ -13,7 +13,8 @@ from echodesk_billing.container import Container, open_container
 from echodesk_billing.entrypoints.cli.terminal import AsJson, configured_settings, err, out, run_command, show
 from echodesk_billing.entrypoints.demo.dev import run_dev
 from echodesk_billing.entrypoints.server.serving import prepare_queue, serving, until_stopped, working
-from echodesk_billing.settings import InvalidSettings, Settings, hide_password
+from echodesk_billing.setting_values import InvalidSettings
+from echodesk_billing.settings import Settings, hide_password
 
 commands = typer.Typer()
 

@@ -25,7 +25,8 @@ from echodesk_billing.entrypoints.contract import contract
 from echodesk_billing.entrypoints.http.calls import Page
 from echodesk_billing.entrypoints.server.app import build_app
 from echodesk_billing.ports.storage import StorageUnavailable
-from echodesk_billing.settings import InvalidSettings, Settings
+from echodesk_billing.setting_values import InvalidSettings
+from echodesk_billing.settings import Settings
 
 FINISH_WITHIN_SECONDS = 8.0
 IDLE_SECONDS = 75.0  # also how long the headers of a first request may take; longer than proxies keep connections

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from echodesk_billing.django.conf import variables
 from echodesk_billing.entrypoints.cli.main import main
 from echodesk_billing.entrypoints.cli.terminal import WRONG_USE
-from echodesk_billing.settings import InvalidSettings
+from echodesk_billing.setting_values import InvalidSettings
 
 
 class Command(BaseCommand):

@@ -1,0 +1,53 @@
+"""Cancelling a subscription, and undoing that.
+
+Source: docs/subscriptions.md.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from echodesk_billing.domain.errors import NoActiveSubscription
+from echodesk_billing.domain.events import Event, SubscriptionCancelled, SubscriptionEnded, SubscriptionResumed
+from echodesk_billing.domain.subscriptions import lifecycle
+from echodesk_billing.domain.subscriptions.dunning import Dunning
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.passing import on_time
+from echodesk_billing.domain.subscriptions.subscription import Subscription
+
+_S = SubscriptionState
+
+
+def cancel(subscription: Subscription, at: datetime, *, immediately: bool) -> list[Event]:
+    """Cancel: no further period is charged. Access ends with the paid time, or now. Nothing is refunded.
+
+    Raises:
+        NoActiveSubscription: there is nothing to cancel.
+    """
+    events = on_time(subscription, at)
+    if subscription.state in (_S.INCOMPLETE, _S.ENDED):
+        raise NoActiveSubscription
+    if subscription.state is not _S.CANCELLED:
+        subscription.note_grace(at)
+        lifecycle.fire(subscription, "cancel")
+        access_until = at if immediately else max(at, subscription.term.end)
+        subscription.dunning = Dunning()
+        events.append(SubscriptionCancelled(tenant_id=subscription.tenant_id, at=at, access_until=access_until))
+    if immediately or at >= subscription.term.end:
+        lifecycle.fire(subscription, "end")
+        events.append(SubscriptionEnded(tenant_id=subscription.tenant_id, at=at))
+    return events
+
+
+def resume(subscription: Subscription, at: datetime) -> list[Event]:
+    """Undo a cancellation, until the paid time ends.
+
+    Raises:
+        NoActiveSubscription: the tenant has none, or it has ended.
+        IllegalTransition: it is not cancelled.
+    """
+    events = on_time(subscription, at)
+    if subscription.state in (_S.INCOMPLETE, _S.ENDED):
+        raise NoActiveSubscription
+    lifecycle.fire(subscription, "resume_trial" if subscription.has_never_paid else "resume")
+    return [*events, SubscriptionResumed(tenant_id=subscription.tenant_id, at=at)]
