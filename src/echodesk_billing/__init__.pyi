@@ -231,6 +231,9 @@ from .domain.events import (
     PaymentActionRequired as PaymentActionRequired,
 )
 from .domain.events import (
+    PlanMadeComplimentary as PlanMadeComplimentary,
+)
+from .domain.events import (
     ReminderDue as ReminderDue,
 )
 from .domain.events import (
@@ -259,6 +262,12 @@ from .domain.events import (
 )
 from .domain.events import (
     SubscriptionPastDue as SubscriptionPastDue,
+)
+from .domain.events import (
+    SubscriptionPaused as SubscriptionPaused,
+)
+from .domain.events import (
+    SubscriptionPauseScheduled as SubscriptionPauseScheduled,
 )
 from .domain.events import (
     SubscriptionRenewed as SubscriptionRenewed,
@@ -337,6 +346,12 @@ from .domain.orders.refund import (
 )
 from .domain.subscriptions.dunning import (
     Dunning as Dunning,
+)
+from .domain.subscriptions.free_time import (
+    Complimentary as Complimentary,
+)
+from .domain.subscriptions.free_time import (
+    Pause as Pause,
 )
 from .domain.subscriptions.lifecycle import (
     SubscriptionState as SubscriptionState,

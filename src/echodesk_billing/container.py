@@ -32,6 +32,7 @@ from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.exports import Exports
 from echodesk_billing.application.importing import ImportTenants
 from echodesk_billing.application.lists import Lists
+from echodesk_billing.application.on_subscription import OnSubscription
 from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
@@ -44,6 +45,7 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.application.views import Views
@@ -136,7 +138,11 @@ class Container(containers.DeclarativeContainer):
     charging = providers.Singleton(
         ChargeSavedCard, storage, gateway, clock, order_factory, submission, requests, policy
     )
-    operator_acts = providers.Singleton(OperatorActs, storage, gateway, clock, charging, refunds, policy)
+    on_subscription = providers.Singleton(OnSubscription, storage, clock, policy)
+    operator_acts = providers.Singleton(OperatorActs, storage, gateway, clock, charging, refunds, on_subscription)
+    subscription_acts = providers.Singleton(
+        SubscriptionActs, storage, clock, on_subscription, requests, paused_access=settings.provided.paused_access
+    )
     renew = providers.Singleton(Renew, storage, clock, charging, policy)
     register = providers.Singleton(
         Register,
@@ -151,7 +157,7 @@ class Container(containers.DeclarativeContainer):
         settings.provided.reserved_tenants,
     )
     callbacks = providers.Singleton(ReceiveCallback, storage, gateway, clock, settlement)
-    cancel = providers.Singleton(Cancel, storage, clock, policy)
+    cancel = providers.Singleton(Cancel, on_subscription)
     change_plan = providers.Singleton(ChangePlan, storage, clock, checkout, policy)
     start_trial = providers.Singleton(StartTrial, storage, clock, requests, policy)
     prune = providers.Singleton(Prune, storage, gateway, clock, settlement, settings.provided.unpaid_kept_for)
@@ -173,6 +179,7 @@ class Container(containers.DeclarativeContainer):
         cancel=cancel,
         refunds=refunds,
         acts=operator_acts,
+        subscription_acts=subscription_acts,
         settlement=settlement,
         preauthorisation=preauthorisation,
         cards=cards,

@@ -86,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     remind_before: str = field(default="7d, 3d", name="BILLING_REMIND_BEFORE")
     import_pause_hours: Annotated[float, Meta(ge=0, le=336)] = field(default=24.0, name="BILLING_IMPORT_PAUSE_HOURS")
     suspend_contested: bool = field(default=False, name="BILLING_SUSPEND_CONTESTED")
+    paused_access: bool = field(default=False, name="BILLING_PAUSED_ACCESS")
     trial_days: Annotated[int, Meta(ge=0, le=366)] = field(default=0, name="BILLING_TRIAL_DAYS")
     registration_minutes: Annotated[int, Meta(ge=15, le=525_600)] = field(
         default=60, name="BILLING_REGISTRATION_MINUTES"

@@ -134,6 +134,8 @@ class Billing:
     release = _blocking(billing.Billing.release)
     resolve = _blocking(billing.Billing.resolve)
     give_days = _blocking(billing.Billing.give_days)
+    make_complimentary = _blocking(billing.Billing.make_complimentary)
+    pause = _blocking(billing.Billing.pause)
     retry_charge = _blocking(billing.Billing.retry_charge)
     renew = _blocking(billing.Billing.renew)
     due = _blocking(billing.Billing.due)

@@ -392,6 +392,35 @@ async def test_days_are_given_and_a_charge_is_tried_from_the_terminal(
     assert (code, "Traceback" in printed) == (2, False)
 
 
+async def test_a_plan_is_made_complimentary_paused_and_resumed_from_the_command_line(
+    service: Service, client: Client, bank: Bank
+) -> None:
+    payment = await client.buy(package_id=2, seats=3)
+    await bank.pay(payment["bank_order_id"])
+    assert await bank.answered(payment["bank_order_id"]) == [200]
+    (event,) = [
+        one for one in (await client.get("/api/events/")).body["events"] if one["type"] == "SubscriptionActivated"
+    ]
+    tenant = event["data"]["tenant_id"]
+    act = ("subscription", "pause", tenant, "--reason", "a season")
+    code, printed = await service.command(*act, "--until", "soon")
+    assert (code, "'soon' is not a day" in printed) == (2, True)
+    assert (await service.command(*act, "--until", "2020-01-01"))[0] == 2
+    code, printed = await service.command(*act, "--json")
+    assert (code, json.loads(printed)["pause"]) == (0, {"until": None, "keeps_access": False})
+    assert "until it is resumed" in (await service.command("subscription", "show", tenant))[1]
+    assert (await service.command("subscription", "resume", tenant))[0] == 0
+    code, printed = await service.command("subscription", "resume", tenant)
+    assert (code, "Traceback" in printed) == (1, False)
+    free = ("subscription", "complimentary", tenant, "--reason", "a partner")
+    code, printed = await service.command(*free)
+    assert (code, "--for-good" in printed) == (2, True)
+    code, printed = await service.command(*free, "--for-good", "--json")
+    assert (code, json.loads(printed)["complimentary"]["until"]) == (0, None)
+    assert "for good" in (await service.command("subscription", "show", tenant))[1]
+    assert (await service.command(*free, "--for-good", "--package", "2"))[0] == 1
+
+
 async def test_documents_and_entries_are_listed_and_exported(
     service: Service, client: Client, bank: Bank, tmp_path: Path
 ) -> None:

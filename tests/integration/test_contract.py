@@ -127,6 +127,37 @@ async def give_days(stage: Stage) -> Answer:
     return answer
 
 
+@call("POST", "/api/subscription/{tenant_id}/complimentary/", "is_complimentary")
+async def make_complimentary(stage: Stage) -> Answer:
+    await stage.subscribed()
+    path = f"/api/subscription/{await tenant_of(stage)}/complimentary/"
+    assert (await stage.operator.post(path, {"reason": "a partner", "until": "2020-01-01"})).status == 422
+    for _ in range(2):
+        answer = await stage.operator.post(path, {"reason": "a partner"})
+    mine = (await stage.client.subscription())["subscription"]
+    assert (mine["is_complimentary"], mine["monthly_cost"], mine["next_billing_date"]) == (True, 0, None)
+    assert (await stage.client.post("/api/payments/manual/")).status == 409
+    return answer
+
+
+@call("POST", "/api/subscription/{tenant_id}/pause/", "is_pause_planned")
+async def pause(stage: Stage) -> Answer:
+    await stage.subscribed()
+    answer = await stage.operator.post(f"/api/subscription/{await tenant_of(stage)}/pause/", {"reason": "a season"})
+    mine = (await stage.client.subscription())["subscription"]
+    assert (mine["paused_from"], mine["next_billing_date"]) == (mine["expires_at"], None)
+    return answer
+
+
+@call("POST", "/api/subscription/{tenant_id}/resume/", "state")
+async def resume_of_tenant(stage: Stage) -> Answer:
+    await stage.subscribed()
+    path = f"/api/subscription/{await tenant_of(stage)}"
+    assert (await stage.operator.post(f"{path}/resume/")).status == 409
+    await stage.operator.post(f"{path}/pause/", {"reason": "a season"})
+    return await stage.operator.post(f"{path}/resume/")
+
+
 @call("POST", "/api/subscription/{tenant_id}/retry-charge/")
 async def retry_charge(stage: Stage) -> Answer:
     await stage.subscribed()

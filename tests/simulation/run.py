@@ -207,7 +207,10 @@ class Simulation:
         }
         if self.is_busy_office:
             days = self.rng.randint(1, 20)
-            acts["give days"] = (3, lambda p: p.acts.give_days(OPERATOR, tenant, days, "an outage", key=key))
+            acts["give days"] = (
+                3,
+                lambda p: p.subscription_acts.give_days(OPERATOR, tenant, days, "an outage", key=key),
+            )
             acts["retry"] = (2, lambda p: p.acts.retry(OPERATOR, tenant))
         act = self.rng.choices(list(acts), [weight for weight, _ in acts.values()])[0]
         work = acts[act][1]

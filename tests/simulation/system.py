@@ -20,6 +20,7 @@ from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.on_subscription import OnSubscription
 from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
@@ -31,6 +32,7 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.accounting.invoice import Seller
 from echodesk_billing.domain.events import Event
@@ -183,11 +185,13 @@ class Process:
         self.cards = SavedCards(*parts, order_factory, submission, SHOP, self.checkout)
         self.charging = ChargeSavedCard(*parts, order_factory, submission, SHOP, POLICY)
         self.renew = Renew(connection, clock, self.charging, POLICY)
-        self.acts = OperatorActs(*parts, self.charging, self.refunds, POLICY)
+        on_subscription = OnSubscription(connection, clock, POLICY)
+        self.acts = OperatorActs(*parts, self.charging, self.refunds, on_subscription)
+        self.subscription_acts = SubscriptionActs(connection, clock, on_subscription, SHOP, paused_access=False)
         self.register = Register(*parts, order_factory, submission, SHOP, FernetVault([KEY]), timedelta(hours=1))
         self.preauthorisation = Preauthorisation(connection, bank, settlement)
         self.callbacks = ReceiveCallback(*parts, settlement)
-        self.cancel = Cancel(connection, clock, POLICY)
+        self.cancel = Cancel(on_subscription)
         self.change_plan = ChangePlan(connection, clock, self.checkout, POLICY)
         self.start_trial = StartTrial(connection, clock, SHOP, POLICY)
         self.reconcile = Reconcile(*parts, submission, settlement, self.refunds, self.cards)

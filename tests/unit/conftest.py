@@ -23,6 +23,7 @@ from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.customers import Customers
+from echodesk_billing.application.on_subscription import OnSubscription
 from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
@@ -34,6 +35,7 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew, Renewed
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.accounting.invoice import Party, Seller
@@ -87,14 +89,18 @@ class World:
         self.refunds = RefundPayment(*bank, self.ids, self.settlement)
         self.cards = SavedCards(*bank, self.ordering, self.placement, SHOP, self.checkout)
         self.charging = ChargeSavedCard(*bank, self.ordering, self.placement, SHOP, self.policy)
-        self.acts = OperatorActs(*bank, self.charging, self.refunds, self.policy)
+        self.on_subscription = OnSubscription(self.storage, self.clock, self.policy)
+        self.acts = OperatorActs(*bank, self.charging, self.refunds, self.on_subscription)
+        self.subscription_acts = SubscriptionActs(
+            self.storage, self.clock, self.on_subscription, SHOP, paused_access=False
+        )
         self.renew = Renew(self.storage, self.clock, self.charging, self.policy)
         self.vault = FernetVault([Fernet.generate_key().decode()])
         self.register_parts = (*bank, self.ordering, self.placement, SHOP, self.vault, timedelta(hours=1))
         self.register = Register(*self.register_parts)
         self.preauthorisation = Preauthorisation(self.storage, self.bank, self.settlement)
         self.callbacks = ReceiveCallback(self.storage, self.bank, self.clock, self.settlement)
-        self.cancel = Cancel(self.storage, self.clock, self.policy)
+        self.cancel = Cancel(self.on_subscription)
         self.change_plan = ChangePlan(self.storage, self.clock, self.checkout, self.policy)
         self.start_trial = StartTrial(self.storage, self.clock, SHOP, self.policy)
         self.reconcile = Reconcile(

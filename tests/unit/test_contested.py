@@ -143,7 +143,7 @@ async def test_days_that_an_operator_gives_bring_it_back_after_a_dispute_was_won
     world, order = await paid(suspends=True)
     await world.settlement.apply(of(order, disputed=True))
     before = await world.subscription()
-    await world.acts.give_days(principal("op", Scope.OPERATOR), "acme", 1, "the dispute was won")
+    await world.subscription_acts.give_days(principal("op", Scope.OPERATOR), "acme", 1, "the dispute was won")
     after = await world.subscription()
     assert after.has_access(world.clock.moment)
     assert (after.paid_until or NOW) - (before.paid_until or NOW) == timedelta(days=1)

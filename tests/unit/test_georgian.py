@@ -22,7 +22,12 @@ OPERATORS = ("for up to", "cannot be reported on", "is text, not", "is not a UUI
 OPERATORS += (
     "X is before X",
     "days cannot be given",
-    "Say why the days",
+    "Say why the",
+    "to pause",
+    "can be paused",
+    "cannot be chosen: give a day",
+    "resume the subscription instead",
+    "without naming another",
     "Nothing is owed",
     "The card cannot be charged",
 )

@@ -119,13 +119,13 @@ OPERATORS = principal("", Scope.OPERATOR)
 async def test_a_gift_is_given_once_by_its_key_and_says_who_gave_it(world: World) -> None:
     await world.buy_and_pay()
     for key in ("one", "one", "two", None, None):
-        await world.acts.give_days(OPERATORS, "acme", 2, "an outage", key=key)
+        await world.subscription_acts.give_days(OPERATORS, "acme", 2, "an outage", key=key)
     assert (await world.subscription()).paid_until == FEBRUARY + timedelta(days=8)
     gifts = [event for event in await world.events() if isinstance(event, DaysGiven)]
     assert {(one.by, one.reason, one.days) for one in gifts} == {(OPERATORS.name, "an outage", 2)}
     assert len(gifts) == 4
     with pytest.raises(NoActiveSubscription):
-        await world.acts.give_days(OPERATORS, "nobody", 2, "an outage")
+        await world.subscription_acts.give_days(OPERATORS, "nobody", 2, "an outage")
 
 
 async def test_a_declined_charge_is_tried_now_and_once(world: World) -> None:

@@ -482,6 +482,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/subscription/{tenant_id}/complimentary/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Charge a tenant nothing after its paid time, until a day or for good */
+        post: operations["makeComplimentary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/subscription/{tenant_id}/give-days/": {
         parameters: {
             query?: never;
@@ -493,6 +510,40 @@ export interface paths {
         put?: never;
         /** Give a tenant days of access, after its paid time or from now */
         post: operations["giveDays"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/subscription/{tenant_id}/pause/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a subscription at the end of its paid time */
+        post: operations["pauseSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/subscription/{tenant_id}/resume/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a pause, or undo a cancellation, of a tenant */
+        post: operations["resumeSubscriptionOfTenant"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1577,32 +1628,6 @@ export interface components {
             reason: string;
         };
         /**
-         * GivenDays
-         * @description The subscription once the days are given.
-         */
-        GivenDays: {
-            /**
-             * @description Until when the tenant has access without another payment.
-             * @example 2026-12-31T09:30:00Z
-             */
-            access_until: string | null;
-            /**
-             * @description The end of the paid time.
-             * @example 2026-12-31T09:30:00Z
-             */
-            paid_until: string | null;
-            /**
-             * @description Its state.
-             * @example active
-             */
-            state: string;
-            /**
-             * @description The tenant's id.
-             * @example acme
-             */
-            tenant_id: string;
-        };
-        /**
          * Health
          * @description The process is up.
          */
@@ -1730,6 +1755,52 @@ export interface components {
             vat_percent: number | null;
         };
         /**
+         * MakeComplimentary
+         * @description Until when a plan is complimentary (for good where `until` is null), and why.
+         *
+         *     `package_id` or `features` name the plan of a tenant that has none.
+         */
+        MakeComplimentary: {
+            /**
+             * @description How many agents (seats).
+             * @default 1
+             * @example 5
+             */
+            agent_count?: number;
+            /**
+             * @description Keys of features; with a package, those added to it.
+             * @default []
+             * @example [
+             *       "tickets",
+             *       "telephony"
+             *     ]
+             */
+            features?: string[];
+            /**
+             * @description How many months are paid at a time.
+             * @default 1
+             * @example 1
+             */
+            interval?: number;
+            /**
+             * @description The package: a number, or its digits as text.
+             * @default null
+             * @example 2
+             */
+            package_id?: number | null;
+            /**
+             * @description Why, for the record.
+             * @example asked by the customer
+             */
+            reason: string;
+            /**
+             * @description A day in the subscription's time zone.
+             * @default null
+             * @example 2026-12-31
+             */
+            until?: string | null;
+        };
+        /**
          * MaybeCard
          * @description Which saved card; in the body or the query.
          */
@@ -1808,6 +1879,8 @@ export interface components {
              * @example false
              */
             cancel_at_period_end: boolean;
+            /** @description When that ends; null where it is for good, or is not so. */
+            complimentary_until: string | null;
             /**
              * @description Of all amounts here.
              * @example GEL
@@ -1834,6 +1907,11 @@ export interface components {
              */
             is_active: boolean;
             /**
+             * @description Whether nothing is charged after the paid time.
+             * @example false
+             */
+            is_complimentary: boolean;
+            /**
              * @description Whether it is a trial.
              * @example false
              */
@@ -1848,6 +1926,10 @@ export interface components {
              * @example 2026-12-31T09:30:00Z
              */
             next_billing_date: string | null;
+            /** @description When a pause begins, or began; null where none is planned. */
+            paused_from: string | null;
+            /** @description When the pause ends by itself; null where it has to be resumed. */
+            resumes_at: string | null;
             /** @description The plan of a later period; null where none is scheduled. */
             scheduled_change: components["schemas"]["ScheduledChange"] | null;
             /**
@@ -1954,6 +2036,46 @@ export interface components {
             whatsapp_messages_used: number;
         };
         /**
+         * OperatedSubscription
+         * @description The subscription after an act. `complimentary_until` is null where it is for good.
+         */
+        OperatedSubscription: {
+            /**
+             * @description Until when the tenant has access without another payment.
+             * @example 2026-12-31T09:30:00Z
+             */
+            access_until: string | null;
+            /** @description When that ends; null where it is for good, or is not so. */
+            complimentary_until: string | null;
+            /**
+             * @description Whether nothing is charged after the paid time.
+             * @example false
+             */
+            is_complimentary: boolean;
+            /**
+             * @description Whether it is paused, or will be at the end of the paid time.
+             * @example false
+             */
+            is_pause_planned: boolean;
+            /**
+             * @description The end of the paid time.
+             * @example 2026-12-31T09:30:00Z
+             */
+            paid_until: string | null;
+            /** @description When the pause ends by itself; null where it has to be resumed. */
+            resumes_at: string | null;
+            /**
+             * @description Its state.
+             * @example active
+             */
+            state: string;
+            /**
+             * @description The tenant's id.
+             * @example acme
+             */
+            tenant_id: string;
+        };
+        /**
          * OrderState
          * @description The state of an order.
          * @enum {string}
@@ -2048,6 +2170,23 @@ export interface components {
              * @example /agent/month
              */
             pricing_suffix: string;
+        };
+        /**
+         * PauseSubscription
+         * @description Until when a subscription is paused (until it is resumed where `until` is null), and why.
+         */
+        PauseSubscription: {
+            /**
+             * @description Why, for the record.
+             * @example asked by the customer
+             */
+            reason: string;
+            /**
+             * @description A day in the subscription's time zone.
+             * @default null
+             * @example 2026-12-31
+             */
+            until?: string | null;
         };
         /**
          * PaymentCreated
@@ -2880,7 +3019,7 @@ export interface components {
          * @description The state of a subscription.
          * @enum {string}
          */
-        SubscriptionState: "active" | "cancelled" | "ended" | "incomplete" | "past_due" | "suspended" | "trialing";
+        SubscriptionState: "active" | "cancelled" | "ended" | "incomplete" | "past_due" | "paused" | "suspended" | "trialing";
         /**
          * Theme
          * @description The theme of the payment page.
@@ -4396,6 +4535,53 @@ export interface operations {
             503: components["responses"]["Problem"];
         };
     };
+    makeComplimentary: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the tenant id */
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeComplimentary"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatedSubscription"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
     giveDays: {
         parameters: {
             query?: never;
@@ -4425,7 +4611,97 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GivenDays"];
+                    "application/json": components["schemas"]["OperatedSubscription"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    pauseSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the tenant id */
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseSubscription"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatedSubscription"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    resumeSubscriptionOfTenant: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the tenant id */
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatedSubscription"];
                 };
             };
             400: components["responses"]["Problem"];

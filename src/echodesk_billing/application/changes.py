@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
 
 import structlog
 from attrs import evolve, frozen
 
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.on_subscription import OnSubscription, lock
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
 from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Item, Plan, Selection
 from echodesk_billing.domain.errors import ChangeRefused, FeatureRequired, NoActiveSubscription
-from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.return_pages import Returning
-from echodesk_billing.domain.subscriptions import changes, offers, renewals, trials
+from echodesk_billing.domain.subscriptions import changes, offers, trials
 from echodesk_billing.domain.subscriptions.cancellation import cancel, resume
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.purchase import Preview, Purchase
@@ -67,7 +67,7 @@ class ChangePlan:
         self._storage = storage
         self._clock = clock
         self._checkout = checkout
-        self._policy = policy
+        self._subscriptions = OnSubscription(storage, clock, policy)
 
     async def preview(self, who: Principal, wanted: Wanted) -> Changed:
         """Preview a change.
@@ -178,13 +178,7 @@ class ChangePlan:
             NoActiveSubscription: the tenant has none.
             NothingScheduled: no change is scheduled.
         """
-        return await _on_subscription(
-            self._storage,
-            self._clock,
-            self._policy,
-            who,
-            changes.drop_schedule,
-        )
+        return await self._subscriptions.change(who.tenant_id, changes.drop_schedule, who.name)
 
     async def _known(self, who: Principal, key: str | None) -> Changed | None:
         """The change made under the caller's idempotency key, whatever its outcome."""
@@ -214,7 +208,7 @@ class ChangePlan:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> Changed:
-            subscription = _locked(uow, who)
+            subscription = lock(uow, who.tenant_id)
             has = changes.planned(subscription)
             if has is None:
                 raise NoActiveSubscription
@@ -226,9 +220,8 @@ class ChangePlan:
                 raise ChangeRefused(f"{plan.name} with the same seats is already in force or scheduled")
             day = _day(effective, subscription.time_zone)
             replaced = changes.would_replace(subscription, plan, now, day)
-            uow.outbox.add(changes.schedule(subscription, plan, now, day, catalogue), who.name)
-            renewals.plan_next(subscription, now, self._policy)
-            uow.subscriptions.save(subscription)
+            events = changes.schedule(subscription, plan, now, day, catalogue)
+            self._subscriptions.save(uow, subscription, events, now, who.name)
             preview = evolve(changes.scheduled(subscription, plan, now), replaces=replaced)
             return Changed(before=before, preview=preview, time_zone=subscription.time_zone)
 
@@ -240,10 +233,8 @@ class ChangePlan:
 class Cancel:
     """Cancels a subscription, by default at the end of the paid period, and resumes it."""
 
-    def __init__(self, storage: Storage, clock: Clock, policy: RenewalPolicy) -> None:
-        self._storage = storage
-        self._clock = clock
-        self._policy = policy
+    def __init__(self, subscriptions: OnSubscription) -> None:
+        self._subscriptions = subscriptions
 
     async def cancel(self, who: Principal, *, immediately: bool = False) -> Subscription:
         """Cancel the tenant's subscription. Idempotent.
@@ -251,24 +242,20 @@ class Cancel:
         Raises:
             NoActiveSubscription: the tenant has none.
         """
-        subscription = await _on_subscription(
-            self._storage,
-            self._clock,
-            self._policy,
-            who,
-            lambda running, now: cancel(running, now, immediately=immediately),
+        subscription = await self._subscriptions.change(
+            who.tenant_id, lambda running, now: cancel(running, now, immediately=immediately), who.name
         )
         log.info("subscription.cancelled", tenant_id=who.tenant_id, immediately=immediately)
         return subscription
 
     async def resume(self, who: Principal) -> Subscription:
-        """Undo a cancellation, until the paid time ends.
+        """Undo a cancellation, until the paid time ends; end a pause, or take a planned one back.
 
         Raises:
             NoActiveSubscription: the tenant has none, or it has ended.
-            IllegalTransition: it is not cancelled.
+            IllegalTransition: it is neither cancelled nor paused.
         """
-        subscription = await _on_subscription(self._storage, self._clock, self._policy, who, resume)
+        subscription = await self._subscriptions.change(who.tenant_id, resume, who.name)
         log.info("subscription.resumed", tenant_id=who.tenant_id)
         return subscription
 
@@ -295,9 +282,8 @@ class StartTrial:
             plan = pricing.plan(uow.catalogues.current(), selection, currency)
             uow.subscriptions.add(self._requests.subscription(who))
             subscription = uow.subscriptions.lock(who.tenant_id)
-            uow.outbox.add(trials.start_trial(subscription, plan, self._policy, now), who.name)
-            renewals.plan_next(subscription, now, self._policy)
-            uow.subscriptions.save(subscription)
+            events = trials.start_trial(subscription, plan, self._policy, now)
+            OnSubscription(self._storage, self._clock, self._policy).save(uow, subscription, events, now, who.name)
             return subscription
 
         subscription = await self._storage.transact(work)
@@ -305,36 +291,11 @@ class StartTrial:
         return subscription
 
 
-async def _on_subscription(
-    storage: Storage,
-    clock: Clock,
-    policy: RenewalPolicy,
-    who: Principal,
-    change: Callable[[Subscription, datetime], Sequence[Event]],
-) -> Subscription:
-    now = await clock.now()
-
-    def work(uow: UnitOfWork) -> Subscription:
-        subscription = _locked(uow, who)
-        uow.outbox.add(change(subscription, now), who.name)
-        renewals.plan_next(subscription, now, policy)
-        uow.subscriptions.save(subscription)
-        return subscription
-
-    return await storage.transact(work)
-
-
 def _running(uow: UnitOfWork, who: Principal) -> Subscription:
     subscription = uow.subscriptions.get(who.tenant_id)
     if subscription is None or not subscription.is_running:
         raise NoActiveSubscription
     return subscription
-
-
-def _locked(uow: UnitOfWork, who: Principal) -> Subscription:
-    if uow.subscriptions.get(who.tenant_id) is None:
-        raise NoActiveSubscription
-    return uow.subscriptions.lock(who.tenant_id)
 
 
 def _foresee(subscription: Subscription, catalogue: Catalogue, wanted: Wanted, now: datetime) -> Changed:

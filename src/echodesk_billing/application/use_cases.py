@@ -14,6 +14,7 @@ from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.views import Views
 from echodesk_billing.ports.access import Access
@@ -34,6 +35,7 @@ class UseCases:
     cancel: Cancel
     refunds: RefundPayment
     acts: OperatorActs
+    subscription_acts: SubscriptionActs
     settlement: Settlement
     preauthorisation: Preauthorisation
     cards: SavedCards

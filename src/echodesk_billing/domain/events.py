@@ -162,7 +162,7 @@ class SubscriptionEvent(Event):
 
 @frozen(kw_only=True)
 class SubscriptionActivated(SubscriptionEvent):
-    """A tenant has access now; `order_id` is empty where an operator gave days."""
+    """A tenant has access now; `order_id` is empty where an operator gave it."""
 
     order_id: str
     paid_until: datetime
@@ -200,8 +200,16 @@ class DaysGiven(SubscriptionEvent):
 
 
 @frozen(kw_only=True)
+class PlanMadeComplimentary(SubscriptionEvent):
+    """An operator made a plan complimentary; `by` says who, and `until` is None where it is for good."""
+
+    until: datetime | None
+    reason: str
+
+
+@frozen(kw_only=True)
 class SubscriptionRenewed(SubscriptionEvent):
-    """One more period is paid."""
+    """One more period is paid; `order_id` is empty where its plan is complimentary."""
 
     order_id: str
     paid_until: datetime
@@ -268,8 +276,24 @@ class SubscriptionChangeDropped(SubscriptionEvent):
 
 
 @frozen(kw_only=True)
+class SubscriptionPauseScheduled(SubscriptionEvent):
+    """A pause is planned from `starts_at`; `resumes_at` is None where it lasts until it is resumed."""
+
+    starts_at: datetime
+    resumes_at: datetime | None
+    reason: str
+
+
+@frozen(kw_only=True)
+class SubscriptionPaused(SubscriptionEvent):
+    """A pause has begun: nothing is charged until `resumes_at`, or until it is resumed."""
+
+    resumes_at: datetime | None
+
+
+@frozen(kw_only=True)
 class SubscriptionResumed(SubscriptionEvent):
-    """A cancelled subscription was resumed."""
+    """A cancellation or a pause was taken back, or a pause is over."""
 
 
 @frozen(kw_only=True)
@@ -349,12 +373,15 @@ EVENT_TYPES: dict[str, type[Event]] = {
         SubscriptionActivated,
         SubscriptionImported,
         DaysGiven,
+        PlanMadeComplimentary,
         SubscriptionRenewed,
         SubscriptionPastDue,
         SubscriptionSuspended,
         SubscriptionChanged,
         SubscriptionChangeScheduled,
         SubscriptionChangeDropped,
+        SubscriptionPauseScheduled,
+        SubscriptionPaused,
         SubscriptionResumed,
         SubscriptionCancelled,
         SubscriptionEnded,

@@ -10,7 +10,6 @@ from echodesk_billing.application.reconciliation import Reconciled
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, Catalogue
 from echodesk_billing.domain.orders.order import Order
-from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.face.base import LIBRARY, Face, checks_arguments, operator
 from echodesk_billing.ports.gateway import require_configured
 
@@ -96,26 +95,6 @@ class Operations(Face):
         order = await self._container.settlement().resolve(operator(by), order_id, note)
         await self._announce()
         return order
-
-    async def give_days(
-        self, tenant_id: str, days: int, reason: str, *, key: str | None = None, by: str = LIBRARY
-    ) -> Subscription:
-        """Give days of access after the paid time, or from now; nothing is charged for them.
-
-        Args:
-            days: from 1 to 366.
-            reason: for the record.
-            key: your own key of this gift; repeating it within a day gives nothing more.
-            by: who gives them, for the record.
-
-        Raises:
-            NoActiveSubscription: the tenant has none that was ever paid or tried.
-            InvalidSelection: the number of days is not possible, or the reason is empty.
-        """
-        acts, tenant = self._container.operator_acts(), self._reader(tenant_id).tenant_id
-        subscription = await acts.give_days(operator(by), tenant, days, reason, key=key)
-        await self._announce()
-        return subscription
 
     async def retry_charge(self, tenant_id: str, *, by: str = LIBRARY) -> Order:
         """Charge the saved card for the owed period now, instead of at the next planned try.

@@ -36,14 +36,14 @@ class Subscriptions(Face):
         return subscription
 
     async def resume(self, tenant_id: str, *, by: str = LIBRARY) -> Subscription:
-        """Undo a cancellation, until the paid time ends.
+        """Undo a cancellation, until the paid time ends; end a pause, or take a planned one back.
 
         Args:
             by: who asks, for the record.
 
         Raises:
             NoActiveSubscription: the tenant has none, or it has ended.
-            IllegalTransition: it is not cancelled.
+            IllegalTransition: it is neither cancelled nor paused.
         """
         subscription = await self._container.cancel().resume(self._writer(tenant_id, "", by))
         await self._announce()

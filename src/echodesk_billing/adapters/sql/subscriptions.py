@@ -26,6 +26,7 @@ from echodesk_billing.adapters.sql.schema import UtcDateTime, Values, document, 
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.subscriptions.dunning import Dunning
+from echodesk_billing.domain.subscriptions.free_time import Complimentary, Pause
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.plans import PlanChange, Plans
 from echodesk_billing.domain.subscriptions.proration import PaidPeriod
@@ -58,6 +59,8 @@ subscriptions = Table(
     Column("paid", Text, nullable=False, server_default="[]"),
     Column("grace_used_seconds", Integer, nullable=False, server_default="0"),
     Column("spans", Text, nullable=False, server_default="[]"),
+    Column("pause", Text),
+    Column("complimentary", Text),
 )
 
 _DUE = text("due_at IS NOT NULL")
@@ -101,6 +104,8 @@ def subscription_values(subscription: Subscription) -> Values:
         "paid": document(subscription.paid),
         "grace_used_seconds": int(subscription.grace_used.total_seconds()),
         "spans": document(subscription.term.spans),
+        "pause": document(subscription.pause) if subscription.pause else None,
+        "complimentary": document(subscription.complimentary) if subscription.complimentary else None,
     }
 
 
@@ -131,6 +136,8 @@ def to_subscription(row: Row[Any]) -> Subscription:
             first_failed_at=row.first_failed_at,
             retry_at=row.retry_at,
         ),
+        pause=value(row.pause, Pause) if row.pause else None,
+        complimentary=value(row.complimentary, Complimentary) if row.complimentary else None,
         tended_at=row.tended_at,
         due_at=row.due_at,
         version=row.version,

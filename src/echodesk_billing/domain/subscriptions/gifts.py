@@ -20,8 +20,8 @@ def give_days(subscription: Subscription, days: int, reason: str, by: str, at: d
     """Give days of access after the paid time, or from now where that has passed.
 
     Further periods are counted from the new end. What was owed is owed no more: the days take the place of the unpaid
-    period. A subscription that is suspended comes back; one that was cancelled or has ended has access, and still does
-    not renew.
+    period. A subscription that is suspended or paused comes back; one that was cancelled or has ended has access, and
+    still does not renew.
 
     Args:
         days: from 1 to `MOST_DAYS`.
@@ -61,7 +61,8 @@ def _extend(subscription: Subscription, until: datetime) -> None:
 
 def _bring_back(subscription: Subscription) -> None:
     match subscription.state:
-        case _S.PAST_DUE | _S.SUSPENDED:
+        case _S.PAST_DUE | _S.SUSPENDED | _S.PAUSED:
+            subscription.pause = None
             lifecycle.fire(subscription, "recover")
         case _S.ENDED:
             lifecycle.fire(subscription, "activate")

@@ -14,6 +14,7 @@ class SubscriptionState(enum.StrEnum):
     TRIALING = "trialing"
     ACTIVE = "active"
     PAST_DUE = "past_due"
+    PAUSED = "paused"
     SUSPENDED = "suspended"
     CANCELLED = "cancelled"
     ENDED = "ended"
@@ -31,6 +32,9 @@ SUBSCRIPTION_TRANSITIONS = (
     Transition("suspend", _S.ACTIVE, _S.SUSPENDED),
     Transition("suspend", _S.PAST_DUE, _S.SUSPENDED),
     Transition("suspend", _S.TRIALING, _S.SUSPENDED),
+    Transition("pause", _S.ACTIVE, _S.PAUSED),
+    Transition("recover", _S.PAUSED, _S.ACTIVE),
+    Transition("cancel", _S.PAUSED, _S.CANCELLED),
     Transition("cancel", _S.TRIALING, _S.CANCELLED),
     Transition("cancel", _S.ACTIVE, _S.CANCELLED),
     Transition("cancel", _S.PAST_DUE, _S.CANCELLED),

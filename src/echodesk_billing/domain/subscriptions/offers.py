@@ -28,11 +28,13 @@ def purchase(
 
     Raises:
         InvalidSelection: it is not in the catalogue, or paid time in another currency is left.
+        ChangeRefused: it is the tenant's plan, which is complimentary for good.
     """
     period = subscription.first_unpaid(now)
     kept = kept_plans(subscription, now)
     for plan in (subscription.plan_of(period), kept[0]) if kept else ():
         if plan.is_of(selection) and plan.price.currency is currency:
+            _require_price(subscription)
             return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
     plan = pricing.plan(catalogue, selection, currency, kept)
     if not subscription.is_paid(now):
@@ -70,9 +72,11 @@ def renewal(subscription: Subscription, now: datetime) -> Purchase:
 
     Raises:
         NoActiveSubscription: it does not renew.
+        ChangeRefused: its plan is complimentary for good.
     """
-    if not (subscription.is_running or subscription.state is _S.SUSPENDED):
+    if not (subscription.is_running or subscription.state in (_S.SUSPENDED, _S.PAUSED)):
         raise NoActiveSubscription
+    _require_price(subscription)
     period = subscription.first_unpaid(now)
     return Purchase(purpose=Purpose.MANUAL, plan=subscription.plan_of(period), period=period)
 
@@ -82,17 +86,22 @@ def reactivation(subscription: Subscription, catalogue: Catalogue, now: datetime
 
     Raises:
         NoActiveSubscription: the tenant never had one.
-        IllegalTransition: it is neither suspended nor ended.
+        IllegalTransition: it is neither suspended, paused nor ended.
         InvalidSelection: its plan is no longer sold.
     """
     if subscription.plan is None:
         raise NoActiveSubscription
-    if subscription.state is _S.SUSPENDED:
+    if subscription.state in (_S.SUSPENDED, _S.PAUSED):
         return renewal(subscription, now)
     if not _is_over(subscription, now):
         raise IllegalTransition(subscription.subject, "reactivate", subscription.state)
     plan = pricing.plan(catalogue, subscription.plan.selection, subscription.plan.price.currency)
     return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=subscription.next_period)
+
+
+def _require_price(subscription: Subscription) -> None:
+    if subscription.is_free_for_good:
+        raise ChangeRefused("The plan is complimentary: nothing has to be paid")
 
 
 def kept_plans(subscription: Subscription, now: datetime) -> tuple[Plan, ...]:

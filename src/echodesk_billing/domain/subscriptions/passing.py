@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from echodesk_billing.domain.events import Event, ReminderDue, SubscriptionEnded
-from echodesk_billing.domain.subscriptions import lifecycle
+from echodesk_billing.domain.subscriptions import complimenting, lifecycle, pausing
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy, reminder
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -27,13 +27,15 @@ def on_time(
         policy: for reminders; none are emitted without it.
         chargeable: whether the saved card may be charged for the next period.
     """
-    events = subscription.begin_changes(now)
+    events = [*pausing.on_time(subscription, now), *subscription.begin_changes(now)]
+    events += complimenting.on_time(subscription, now)
     if policy is not None:
         events += _remind(subscription, now, policy, chargeable=chargeable)
     over = subscription.term.has_begun and now >= subscription.term.end
     if subscription.state is _S.CANCELLED and over:
         lifecycle.fire(subscription, "end")
         events.append(SubscriptionEnded(tenant_id=subscription.tenant_id, at=now))
+        subscription.complimentary = None
     elif subscription.state is _S.TRIALING and over:
         if chargeable:
             lifecycle.fire(subscription, "activate")
@@ -50,7 +52,8 @@ def on_time(
 
 def _remind(subscription: Subscription, now: datetime, policy: RenewalPolicy, *, chargeable: bool) -> list[Event]:
     since, subscription.tended_at = subscription.tended_at, now
-    if chargeable or subscription.state not in (_S.ACTIVE, _S.TRIALING):
+    is_charged = subscription.pause is None and not subscription.is_free_for_good
+    if chargeable or not is_charged or subscription.state not in (_S.ACTIVE, _S.TRIALING):
         return []
     until = subscription.term.end
     days = reminder(policy, until, since, now)

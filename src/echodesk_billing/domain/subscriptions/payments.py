@@ -134,7 +134,7 @@ def _take_upgrade(subscription: Subscription, order: Order, at: datetime) -> lis
     dropped = subscription.drop_changes(0, f"the upgrade to {order.plan.name} replaced it", at)
     term = subscription.term
     subscription.term = term.anchored(term.days_after(at, days)).paid_through(number)
-    subscription.paid = ()
+    subscription.paid, subscription.complimentary = (), None
     _note_paid(subscription, order, number)
     subscription.start_plan(order.plan, at)
     _settle_debts(subscription, at)
@@ -148,6 +148,7 @@ def _start_anew(subscription: Subscription, order: Order, at: datetime) -> None:
     first = max(subscription.next_period, number)
     subscription.term = subscription.term.anchored(subscription.new_anchor(at), first)
     subscription.grace_used, subscription.paid = timedelta(0), ()
+    subscription.pause = subscription.complimentary = None
     subscription.hold(subscription.plans)
 
 
@@ -156,7 +157,7 @@ def _run_on(subscription: Subscription) -> None:
     match subscription.state:
         case _S.INCOMPLETE | _S.TRIALING | _S.ENDED:
             lifecycle.fire(subscription, "activate")
-        case _S.PAST_DUE | _S.SUSPENDED:
+        case _S.PAST_DUE | _S.SUSPENDED | _S.PAUSED:
             lifecycle.fire(subscription, "recover")
         case _S.CANCELLED:
             lifecycle.fire(subscription, "resume")

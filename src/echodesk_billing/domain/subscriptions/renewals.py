@@ -11,7 +11,9 @@ from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.response_codes import RetryAdvice
+from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.domain.subscriptions.purchase import Purchase
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -30,7 +32,7 @@ def owed_purchase(
     Args:
         chargeable: whether the saved card may be charged for it; where not, the customer is asked earlier.
     """
-    if subscription.state not in (_S.ACTIVE, _S.PAST_DUE):
+    if subscription.state not in (_S.ACTIVE, _S.PAST_DUE) or subscription.pause or subscription.is_free_for_good:
         return None
     period = subscription.first_unpaid(now)
     if subscription.dunning.is_waiting_for(period):
@@ -65,6 +67,9 @@ def take_decline(
     stale = order.period is None or order.period < subscription.next_period
     if order.purpose is not Purpose.RENEWAL or stale or subscription.state not in (_S.ACTIVE, _S.PAST_DUE):
         return []
+    if subscription.pause is not None:  # it is not tried again: the pause begins, or will
+        subscription.dunning = Dunning()
+        return on_time(subscription, at)
     subscription.dunning = subscription.dunning.declined(policy, advice, at)
     events = subscription.fall_due(code, at) if subscription.state is _S.ACTIVE else []
     if advice.allows_retry and subscription.dunning.retry_at is None and at >= subscription.term.end:
@@ -80,6 +85,8 @@ def plan_next(subscription: Subscription, now: datetime, policy: RenewalPolicy) 
 def _next_due(subscription: Subscription, now: datetime, policy: RenewalPolicy) -> datetime | None:
     if not subscription.term.has_begun or subscription.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED):
         return None
+    if subscription.state is _S.PAUSED:
+        return subscription.pause.until if subscription.pause else None
     if owed_purchase(subscription, now, policy) is not None:
         return now
     until, retry_at = subscription.term.end, subscription.dunning.retry_at

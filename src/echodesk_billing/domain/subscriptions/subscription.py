@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 from attrs import define, field
 
@@ -23,6 +24,7 @@ from echodesk_billing.domain.events import (
 )
 from echodesk_billing.domain.subscriptions import lifecycle, proration
 from echodesk_billing.domain.subscriptions.dunning import Dunning
+from echodesk_billing.domain.subscriptions.free_time import FOREVER, Complimentary, Pause
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.plans import PlanChange, Plans
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
@@ -46,6 +48,8 @@ class Subscription:
         grace_used: unpaid access after the paid time, before it was suspended or ended.
         trial_ends_at: the end of the one trial a tenant may have.
         dunning: attempts to collect the owed period.
+        pause: planned for the end of the paid time, or running.
+        complimentary: time that costs nothing, also once it has passed.
         tended_at: until when time-based changes have been applied.
         due_at: when it is processed next; None where only the customer can act.
         version: incremented with every stored change.
@@ -63,6 +67,8 @@ class Subscription:
     grace_used: timedelta = timedelta(0)
     trial_ends_at: datetime | None = None
     dunning: Dunning = field(factory=Dunning)
+    pause: Pause | None = None
+    complimentary: Complimentary | None = None
     tended_at: datetime | None = None
     due_at: datetime | None = None
     version: int = 0
@@ -107,6 +113,8 @@ class Subscription:
     @property
     def access_until(self) -> datetime | None:
         """When access ends without a payment: with the paid time, or, where a payment is owed, with the grace."""
+        if self.state is _S.PAUSED:
+            return (self.pause.until or FOREVER) if self.pause and self.pause.keeps_access else None
         is_lost = not self.term.has_begun or self.state in (_S.INCOMPLETE, _S.SUSPENDED, _S.ENDED)
         return None if is_lost else self.grace_until()
 
@@ -117,8 +125,18 @@ class Subscription:
 
     @property
     def upcoming(self) -> Period | None:
-        """The next period to pay; None where nothing more is charged."""
-        return self.term.period(self.next_period) if self.term.has_begun and self.is_running else None
+        """The next period to pay; None where nothing more is charged, or nothing yet because of a pause."""
+        is_charged = self.is_running and self.pause is None and not self.is_free_for_good
+        return self.term.period(self.next_period) if self.term.has_begun and is_charged else None
+
+    @property
+    def is_free_for_good(self) -> bool:
+        """Whether its plan is complimentary without an end."""
+        return self.complimentary is not None and self.complimentary.until is None
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether its plan is complimentary now."""
+        return self.complimentary is not None and self.complimentary.holds_at(now)
 
     def has_access(self, now: datetime) -> bool:
         """Whether the tenant has access: while paid, in trial, or in grace."""
@@ -144,6 +162,8 @@ class Subscription:
         """
         if not self.term.has_begun or self.state in (_S.INCOMPLETE, _S.ENDED):
             return None
+        if self.state is _S.PAUSED:
+            return self.plan
         return self.plans.at_period(self.term.number_at(moment), self.next_period)
 
     def plan_in_force(self, moment: datetime) -> Plan:
@@ -191,8 +211,8 @@ class Subscription:
         return max(self.next_period, self.term.number_at(now))
 
     def begins_anew(self, now: datetime) -> bool:
-        """Whether a payment starts a new anchor: the first one, after an end, after a gap longer than the grace."""
-        if not self.term.has_begun or self.state is _S.ENDED:
+        """Whether a payment starts a new anchor: the first one, in a pause, after an end or a gap beyond the grace."""
+        if not self.term.has_begun or self.state in (_S.ENDED, _S.PAUSED):
             return True
         if self.has_never_paid:
             return not self.has_access(now)
@@ -208,14 +228,22 @@ class Subscription:
 
         Source: docs/subscriptions.md, "Changing the plan".
         """
+        value = self._unused_value(moment)
+        return proration.extra_days(value, plan.price, moment, self.time_zone, plan.interval)
+
+    def _unused_value(self, moment: datetime) -> Fraction:
+        """The value of the paid time after a moment, in minor units; complimentary time has none."""
         amounts = {one.period: one.amount for one in self.paid}
         paid = [
             (self.term.period(number), amounts.get(number, self.plan_of(number).price))
             for number in range(self.term.number_at(moment), self.next_period)
         ]
-        return proration.extra_days(
-            proration.unused_value(paid, moment), plan.price, moment, self.time_zone, plan.interval
-        )
+        value = proration.unused_value(paid, moment)
+        if self.complimentary is None or self.complimentary.until is None:
+            return value
+        begins = max(moment, self.complimentary.begins)
+        until = max(begins, self.complimentary.until)
+        return value - proration.unused_value(paid, begins) + proration.unused_value(paid, until)
 
     # Steps used by the neighbouring modules.
 
@@ -235,7 +263,7 @@ class Subscription:
         Args:
             order_id: of the payment that enabled the last one.
         """
-        if not self.term.has_begun:
+        if not self.term.has_begun or self.state is _S.PAUSED:
             return []
         plans, begun = self.plans.begin(self.term.number_at(now), self.next_period)
         if plans is not self.plans:
@@ -290,7 +318,8 @@ class Subscription:
         """Suspend: no access until a payment."""
         self.note_grace(at)
         lifecycle.fire(self, "suspend")
-        self.dunning = self.dunning.given_up()
+        self.dunning, self.pause = self.dunning.given_up(), None
+        self.complimentary = None if self.is_free_for_good else self.complimentary
         return [SubscriptionSuspended(tenant_id=self.tenant_id, at=at)]
 
     def changed(self, plan: Plan, order_id: str | None, at: datetime, extra_days: int = 0) -> SubscriptionChanged:

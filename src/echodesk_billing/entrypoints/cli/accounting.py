@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.cli.terminal import (
     AsJson,
     Tenant,
+    a_day,
     progress_bar,
     run_command,
     show,
@@ -87,7 +87,7 @@ def _export(
     kind: type,
     read: Callable[[Exports, Span], AsyncIterator[Any]],
 ) -> None:
-    begins, ends = _day(first, "--from"), _day(last, "--to")
+    begins, ends = a_day(first, "--from"), a_day(last, "--to")
     if form is Format.XLSX and output is None:
         raise typer.BadParameter("a workbook needs a file: --output invoices.xlsx", param_hint="--output")
 
@@ -107,10 +107,3 @@ def _export(
             show({"rows": len(rows), "file": str(output)}, lambda: f"{len(rows)} rows in {output}", as_json=False)
 
     run_command(work)
-
-
-def _day(text: str, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a day such as 2026-01-31", param_hint=option) from None

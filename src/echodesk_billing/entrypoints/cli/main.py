@@ -25,7 +25,7 @@ from echodesk_billing.entrypoints.cli import (
     operations,
     orders,
     service,
-    subscriptions,
+    subscription_acts,
     tokens,
 )
 from echodesk_billing.entrypoints.cli.terminal import FAILED, WRONG_USE, err, out
@@ -40,7 +40,7 @@ cli = typer.Typer(
 cli.add_typer(service.commands)
 cli.add_typer(operations.commands)
 cli.add_typer(orders.commands, name="order")
-cli.add_typer(subscriptions.commands, name="subscription")
+cli.add_typer(subscription_acts.commands, name="subscription")
 cli.add_typer(customers.commands, name="customer")
 cli.add_typer(accounting.invoices, name="invoices")
 cli.add_typer(accounting.ledger, name="ledger")

@@ -13,10 +13,9 @@ from echodesk_billing.container import Container
 from echodesk_billing.domain.errors import (
     NoActiveSubscription,
 )
-from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
-from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, TenantId, run_command, show, table_of
+from echodesk_billing.entrypoints.cli.terminal import AsJson, TenantId, run_command, show, table_of
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.settings import Settings
 
@@ -44,6 +43,8 @@ def subscription_show(tenant: TenantId, as_json: AsJson = False) -> None:
             "next_period": subscription.next_period,
             "access_until": subscription.access_until,
             "changes": subscription.changes,
+            "pause": subscription.pause,
+            "complimentary": subscription.complimentary,
             "failures": subscription.dunning.failures,
             "retry_at": subscription.dunning.retry_at,
             "due_at": subscription.due_at,
@@ -120,42 +121,18 @@ def subscription_statement(tenant: TenantId, as_json: AsJson = False) -> None:
     run_command(work)
 
 
-@commands.command("give-days")
-def subscription_give_days(
-    tenant: TenantId,
-    days: Annotated[int, typer.Argument(min=1, max=MOST_DAYS, help="How many.")],
-    reason: Annotated[str, typer.Option(help="Why, for the record.")],
-    as_json: AsJson = False,
-) -> None:
-    """Give days of access after the paid time, or from now; nothing is charged for them."""
-
-    async def work(container: Container, _settings: Settings) -> None:
-        subscription = await container.operator_acts().give_days(OPERATOR, tenant, days, reason)
-        value = {"tenant_id": tenant, "state": subscription.state, "paid_until": subscription.paid_until}
-        until = subscription.paid_until
-        show(value, lambda: f"{tenant} is {subscription.state}, until {until:%Y-%m-%d %H:%M} UTC", as_json=as_json)
-
-    run_command(work)
-
-
-@commands.command("retry")
-def subscription_retry(tenant: TenantId, as_json: AsJson = False) -> None:
-    """Charge the saved card for the owed period now."""
-
-    async def work(container: Container, _settings: Settings) -> None:
-        order = await container.operator_acts().retry(OPERATOR, tenant)
-        value = {"tenant_id": tenant, "order_id": order.id, "amount": order.amount, "state": order.state}
-        show(value, lambda: f"{order.id} charges {order.amount}: it is {order.state}", as_json=as_json)
-
-    run_command(work)
-
-
 def _subscription_facts(subscription: Subscription, now: datetime) -> Iterator[tuple[str, str]]:
     access = "access" if subscription.has_access(now) else "no access"
     yield "state", f"{subscription.state}, {access}"
     plan = subscription.plan
     if plan is not None:
         yield "plan", f"{plan.name}, {plan.selection.seats} seats, {plan.price} a month"
+    if subscription.complimentary is not None and subscription.is_free(now):
+        until = subscription.complimentary.until
+        yield "complimentary", f"until {until:%Y-%m-%d}" if until else "for good"
+    if subscription.pause is not None:
+        resumes = subscription.pause.until
+        yield "paused", f"{_pause_from(subscription)}until {f'{resumes:%Y-%m-%d}' if resumes else 'it is resumed'}"
     for name, moment in (
         ("paid until", subscription.paid_until),
         ("access until", subscription.access_until),
@@ -166,3 +143,7 @@ def _subscription_facts(subscription: Subscription, now: datetime) -> Iterator[t
             yield name, f"{moment:%Y-%m-%d %H:%M} UTC"
     for change in subscription.changes:
         yield "changes to", f"{change.plan.name}, {change.plan.price} a month, from period {change.period}"
+
+
+def _pause_from(subscription: Subscription) -> str:
+    return "" if subscription.state is SubscriptionState.PAUSED else f"from {subscription.term.end:%Y-%m-%d} "

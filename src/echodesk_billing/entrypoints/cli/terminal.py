@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -119,3 +120,15 @@ def progress_bar() -> Progress:
     """A progress bar on a terminal; nothing otherwise."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     return Progress(*columns, console=err, disable=not err.is_terminal)
+
+
+def a_day(text: str, option: str) -> date:
+    """The day that an option names.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-01-31", param_hint=option) from None

@@ -35,6 +35,7 @@ _SENTENCES = {
     "{day} is too far off: a change holds within {days} days": (
         "{day} ძალიან შორს არის: ცვლილება უნდა ამოქმედდეს {days} დღის განმავლობაში"
     ),
+    "The plan is complimentary: nothing has to be paid": "ეს გეგმა უფასოდ გაქვთ: გადახდა საჭირო არ არის",
     "There are no trials": "საცდელი პერიოდი არ არის",
     "the subscription of {tenant} is {state}: a trial comes before everything else, once": (
         "საცდელი პერიოდი მხოლოდ ერთხელ და სხვა ყველაფერზე ადრე იწყება; გამოწერის მდგომარეობაა „{state}“"

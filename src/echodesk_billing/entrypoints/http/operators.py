@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Any
 
+from attrs import evolve
 from msgspec import Meta, Struct
 
+from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, LONGEST_INTERVAL
+from echodesk_billing.domain.catalogue.limits import MOST_SEATS
+from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -15,43 +19,106 @@ from echodesk_billing.entrypoints.http.common import Nothing
 from echodesk_billing.entrypoints.http.payments import PaymentStatus
 from echodesk_billing.ports.access import Scope
 
+Reason = Annotated[str, Meta(min_length=1, max_length=500)]
+
 
 class GiveDays(Struct, frozen=True, kw_only=True):
     """Days of access, and why they are given."""
 
     days: Annotated[int, Meta(ge=1, le=MOST_DAYS)]
-    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+    reason: Reason
 
 
-class GivenDays(Struct, frozen=True, kw_only=True):
-    """The subscription once the days are given."""
+class MakeComplimentary(Struct, frozen=True, kw_only=True):
+    """Until when a plan is complimentary (for good where `until` is null), and why.
+
+    `package_id` or `features` name the plan of a tenant that has none.
+    """
+
+    reason: Reason
+    until: date | None = None
+    package_id: Annotated[int, Meta(ge=1, le=LARGEST_ID)] | None = None
+    features: Annotated[list[str], Meta(max_length=100)] = []
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
+    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL)] = 1
+
+    def selection(self) -> Selection | None:
+        """The plan; None for the tenant's own."""
+        if self.package_id is None and not self.features:
+            return None
+        return Selection(
+            package_id=self.package_id, features=self.features, seats=self.agent_count, interval=self.interval
+        )
+
+
+class PauseSubscription(Struct, frozen=True, kw_only=True):
+    """Until when a subscription is paused (until it is resumed where `until` is null), and why."""
+
+    reason: Reason
+    until: date | None = None
+
+
+class OperatedSubscription(Struct, frozen=True, kw_only=True):
+    """The subscription after an act. `complimentary_until` is null where it is for good."""
 
     tenant_id: str
     state: str
     paid_until: datetime | None
     access_until: datetime | None
+    is_complimentary: bool
+    complimentary_until: datetime | None
+    is_pause_planned: bool
+    resumes_at: datetime | None
 
     @classmethod
-    def of(cls, subscription: Subscription) -> GivenDays:
+    def of(cls, subscription: Subscription) -> OperatedSubscription:
         """From a subscription."""
         return cls(
             tenant_id=subscription.tenant_id,
             state=subscription.state,
             paid_until=subscription.paid_until,
             access_until=subscription.access_until,
+            is_complimentary=subscription.complimentary is not None,
+            complimentary_until=subscription.complimentary.until if subscription.complimentary else None,
+            is_pause_planned=subscription.pause is not None,
+            resumes_at=subscription.pause.until if subscription.pause else None,
         )
 
 
-async def give_days(call: Call[GiveDays]) -> GivenDays:
+def _tenant(call: Call[Any]) -> str:
+    return check_tenant_id(call.request.parameters["tenant_id"])
+
+
+async def give_days(call: Call[GiveDays]) -> OperatedSubscription:
     """`POST /api/subscription/<tenant_id>/give-days/`."""
-    tenant_id = check_tenant_id(call.request.parameters["tenant_id"])
-    body = call.body
-    return GivenDays.of(await call.uses.acts.give_days(call.who, tenant_id, body.days, body.reason, key=call.key))
+    acts, body = call.uses.subscription_acts, call.body
+    return OperatedSubscription.of(await acts.give_days(call.who, _tenant(call), body.days, body.reason, key=call.key))
+
+
+async def make_complimentary(call: Call[MakeComplimentary]) -> OperatedSubscription:
+    """`POST /api/subscription/<tenant_id>/complimentary/`."""
+    acts, body = call.uses.subscription_acts, call.body
+    return OperatedSubscription.of(
+        await acts.make_complimentary(
+            call.who, _tenant(call), body.reason, until=body.until, selection=body.selection()
+        )
+    )
+
+
+async def pause(call: Call[PauseSubscription]) -> OperatedSubscription:
+    """`POST /api/subscription/<tenant_id>/pause/`."""
+    acts, body = call.uses.subscription_acts, call.body
+    return OperatedSubscription.of(await acts.pause(call.who, _tenant(call), body.reason, until=body.until))
+
+
+async def resume(call: Call[Nothing]) -> OperatedSubscription:
+    """`POST /api/subscription/<tenant_id>/resume/`."""
+    return OperatedSubscription.of(await call.uses.cancel.resume(evolve(call.who, tenant_id=_tenant(call))))
 
 
 async def retry_charge(call: Call[Nothing]) -> PaymentStatus:
     """`POST /api/subscription/<tenant_id>/retry-charge/`."""
-    order = await call.uses.acts.retry(call.who, check_tenant_id(call.request.parameters["tenant_id"]))
+    order = await call.uses.acts.retry(call.who, _tenant(call))
     return PaymentStatus.of(order, call.language)
 
 
@@ -63,7 +130,36 @@ ROUTES = (
         operation="giveDays",
         summary="Give a tenant days of access, after its paid time or from now",
         takes=GiveDays,
-        gives=GivenDays,
+        gives=OperatedSubscription,
+        scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="POST",
+        path="/api/subscription/{tenant_id}/complimentary/",
+        handler=make_complimentary,
+        operation="makeComplimentary",
+        summary="Charge a tenant nothing after its paid time, until a day or for good",
+        takes=MakeComplimentary,
+        gives=OperatedSubscription,
+        scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="POST",
+        path="/api/subscription/{tenant_id}/pause/",
+        handler=pause,
+        operation="pauseSubscription",
+        summary="Pause a subscription at the end of its paid time",
+        takes=PauseSubscription,
+        gives=OperatedSubscription,
+        scope=Scope.OPERATOR,
+    ),
+    Route(
+        method="POST",
+        path="/api/subscription/{tenant_id}/resume/",
+        handler=resume,
+        operation="resumeSubscriptionOfTenant",
+        summary="End a pause, or undo a cancellation, of a tenant",
+        gives=OperatedSubscription,
         scope=Scope.OPERATOR,
     ),
     Route(

@@ -13,6 +13,7 @@ from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.limits import UNLIMITED
 from echodesk_billing.domain.catalogue.pricing import Plan
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints.http.calls import Call, Route
@@ -99,6 +100,10 @@ class MyPeriod(Struct, frozen=True, kw_only=True):
     trial_ends_at: datetime | None = None
     access_until: datetime | None = None
     scheduled_change: ScheduledChange | None = None
+    is_complimentary: bool = False
+    complimentary_until: datetime | None = None
+    paused_from: datetime | None = None
+    resumes_at: datetime | None = None
 
 
 class SelectedFeature(Struct, frozen=True, kw_only=True):
@@ -240,6 +245,8 @@ def _period(subscription: Subscription, plan: Plan, view: SubscriptionView) -> M
         return None
     upcoming = subscription.upcoming
     in_trial = subscription.state is SubscriptionState.TRIALING
+    is_free, free = subscription.is_free(view.now), subscription.complimentary
+    nothing = Money.zero(plan.price.currency)
     return MyPeriod(
         is_active=subscription.has_access(view.now),
         state=subscription.state,
@@ -247,9 +254,9 @@ def _period(subscription: Subscription, plan: Plan, view: SubscriptionView) -> M
         starts_at=subscription.started_at or anchor,
         expires_at=until,
         next_billing_date=upcoming.start if upcoming else None,
-        monthly_cost=plan.monthly_price.amount,
+        monthly_cost=(nothing if is_free else plan.monthly_price).amount,
         interval=plan.interval,
-        interval_cost=plan.price.amount,
+        interval_cost=(nothing if is_free else plan.price).amount,
         currency=plan.price.currency,
         agent_count=plan.selection.seats,
         cancel_at_period_end=subscription.state is SubscriptionState.CANCELLED,
@@ -257,6 +264,10 @@ def _period(subscription: Subscription, plan: Plan, view: SubscriptionView) -> M
         trial_ends_at=subscription.trial_ends_at,
         access_until=subscription.access_until,
         scheduled_change=_scheduled(subscription, view),
+        is_complimentary=is_free,
+        complimentary_until=free.until if free and is_free else None,
+        paused_from=subscription.term.end if subscription.pause else None,
+        resumes_at=subscription.pause.until if subscription.pause else None,
     )
 
 
