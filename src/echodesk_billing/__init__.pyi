@@ -32,6 +32,9 @@ from .application.errors import (
 from .application.errors import (
     OrderNotFound as OrderNotFound,
 )
+from .application.errors import (
+    ProformaNotFound as ProformaNotFound,
+)
 from .application.importing import (
     ImportRefused as ImportRefused,
 )
@@ -79,6 +82,9 @@ from .domain.accounting.journal import (
 )
 from .domain.accounting.journal import (
     EntryKind as EntryKind,
+)
+from .domain.accounting.proforma import (
+    Proforma as Proforma,
 )
 from .domain.catalogue.catalogue import (
     Catalogue as Catalogue,
@@ -331,6 +337,9 @@ from .domain.orders.payment_request import (
 )
 from .domain.orders.payment_request import (
     Theme as Theme,
+)
+from .domain.orders.payment_request import (
+    Transfer as Transfer,
 )
 from .domain.orders.payment_request import (
     Wallet as Wallet,

@@ -24,6 +24,7 @@ from echodesk_billing.face.payments import Payments
 from echodesk_billing.face.registrations import Registrations
 from echodesk_billing.face.subscriptions import Subscriptions
 from echodesk_billing.face.tokens import Tokens
+from echodesk_billing.face.transfers import Transfers
 from echodesk_billing.ports.usage import UsageMeter
 from echodesk_billing.settings import Settings, load_settings
 
@@ -34,7 +35,7 @@ LAST_DELIVERY_SECONDS = 2.0
 
 
 @checks_arguments
-class Billing(Payments, Subscriptions, Gifts, Cards, Registrations, Accounts, Operations, Tokens):
+class Billing(Payments, Subscriptions, Gifts, Cards, Registrations, Accounts, Transfers, Operations, Tokens):
     """Billing for a program with an event loop.
 
     Open it with `async with Billing.open(settings) as billing:`; `echodesk_billing.sync.Billing` has the same names

@@ -47,6 +47,7 @@ from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
+from echodesk_billing.application.transfers import BankTransfers
 from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.money import Money
@@ -164,6 +165,17 @@ class Container(containers.DeclarativeContainer):
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
     links = providers.Singleton(FernetVault, settings.provided.link_keys)
     views = providers.Singleton(Views, storage, clock, usage, printer, links)
+    transfers = providers.Singleton(
+        BankTransfers,
+        storage,
+        clock,
+        order_factory,
+        settlement,
+        requests,
+        printer,
+        settings.provided.selling,
+        settings.provided.time_zone,
+    )
     exports = providers.Singleton(Exports, storage, settings.provided.time_zone)
     lists = providers.Singleton(Lists, storage)
     checkup = providers.Singleton(CheckUp, storage, gateway)
@@ -180,6 +192,7 @@ class Container(containers.DeclarativeContainer):
         refunds=refunds,
         acts=operator_acts,
         subscription_acts=subscription_acts,
+        transfers=transfers,
         settlement=settlement,
         preauthorisation=preauthorisation,
         cards=cards,

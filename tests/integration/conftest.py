@@ -176,6 +176,7 @@ async def service_environment(bank: Bank, database_url: str, signer: Signer) -> 
         "BILLING_WORK_EVERY_SECONDS": "0",
         "BILLING_TRIAL_DAYS": "14",
         "BILLING_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "BILLING_SELLER_BANK_ACCOUNT": "GE00BG0000000000000000",
         "BILLING_BREAKER_FAILURES": "1000000",
         "BILLING_RATE_LIMIT_PER_TOKEN": "100000/minute",
         "BILLING_RATE_LIMIT_PER_ADDRESS": "100000/minute",

@@ -421,6 +421,25 @@ async def test_a_plan_is_made_complimentary_paused_and_resumed_from_the_command_
     assert (await service.command(*free, "--for-good", "--package", "2"))[0] == 1
 
 
+async def test_a_bank_transfer_is_recorded_against_its_proforma(service: Service, tmp_path: Path) -> None:
+    tenant = f"transfers-{tmp_path.name[-8:].lower().replace('_', '-')}"
+    page = tmp_path / "proforma.pdf"
+    made = ("proforma", "create", tenant, "--package", "2", "--pdf", str(page), "--json")
+    code, printed = await service.command(*made)
+    assert (code, page.read_bytes()[:5]) == (0, b"%PDF-"), printed
+    number, amount = json.loads(printed)["number"], json.loads(printed)["amount"]["amount"]
+    record = ("payment", "record", number, amount, "--reference", "T1", "--reason", "seen on the statement")
+    assert (await service.command("payment", "record", number, "much", *record[4:]))[0] == 2
+    code, printed = await service.command("payment", "record", number, "1.00", *record[4:])
+    assert (code, "Traceback" in printed) == (2, False)
+    orders = {json.loads((await service.command(*record, "--json"))[1])["order_id"] for _ in range(2)}
+    assert len(orders) == 1
+    code, printed = await service.command("payment", "record", number, amount, "--reference", "T2", "--reason", "x")
+    assert (code, f"was paid before, by {orders.pop()}" in printed) == (1, True)
+    assert number in (await service.command("proforma", "list", "--tenant", tenant))[1]
+    assert "active" in (await service.command("subscription", "show", tenant))[1]
+
+
 async def test_documents_and_entries_are_listed_and_exported(
     service: Service, client: Client, bank: Bank, tmp_path: Path
 ) -> None:

@@ -158,6 +158,30 @@ async def resume_of_tenant(stage: Stage) -> Answer:
     return await stage.operator.post(f"{path}/resume/")
 
 
+@call("POST", "/api/subscription/{tenant_id}/proforma/", "proforma_number")
+async def create_proforma(stage: Stage) -> Answer:
+    await stage.subscribed()
+    return await stage.operator.post(f"/api/subscription/{await tenant_of(stage)}/proforma/", {})
+
+
+@call("POST", "/api/payments/proformas/{proforma_number}/record/", "status")
+async def record_transfer(stage: Stage) -> Answer:
+    made = (await create_proforma(stage)).body
+    path = f"/api/payments/proformas/{made['proforma_number']}/record/"
+    transfer = {"amount": 1, "reference": "T1", "reason": "seen on the statement"}
+    assert (await stage.operator.post(path, transfer)).status == 422
+    for _ in range(2):
+        answer = await stage.operator.post(path, {**transfer, "amount": made["amount"]})
+    assert (await stage.operator.post(path, {**transfer, "amount": made["amount"], "reference": "T2"})).status == 409
+    return answer
+
+
+@call("GET", "/api/payments/proformas/{proforma_number}/pdf/")
+async def proforma_pdf(stage: Stage) -> Answer:
+    made = (await create_proforma(stage)).body
+    return await stage.client.get(made["pdf_url"])
+
+
 @call("POST", "/api/subscription/{tenant_id}/retry-charge/")
 async def retry_charge(stage: Stage) -> Answer:
     await stage.subscribed()

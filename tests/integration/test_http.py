@@ -157,7 +157,14 @@ async def test_without_a_valid_token_every_route_is_401(service: Service) -> Non
         for route in ROUTES:
             if route.scope is not None:
                 answer = await stranger.call(
-                    route.method, route.path.format(order_id="SUB-1", invoice_id=1, credit_note_id=1, tenant_id="a")
+                    route.method,
+                    route.path.format(
+                        order_id="SUB-1",
+                        invoice_id=1,
+                        credit_note_id=1,
+                        proforma_number="PF-2026-999999",
+                        tenant_id="a",
+                    ),
                 )
                 assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Token"), route.path
 

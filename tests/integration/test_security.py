@@ -72,11 +72,17 @@ async def test_ids_of_another_tenant_are_not_found(service: Service, client: Cli
     for route in ROUTES:
         if "{" in route.path:
             path = route.path.format(
-                order_id=payment["order_id"], invoice_id=invoice["id"], credit_note_id=1, tenant_id="other", link="x"
+                order_id=payment["order_id"],
+                invoice_id=invoice["id"],
+                credit_note_id=1,
+                proforma_number="PF-2026-999999",
+                tenant_id="other",
+                link="x",
             )
             body: Any = {"apple_pay_token": "x"} if route.method == "POST" else None
             answer = await stranger.call(route.method, path, body)
-            is_named = "{tenant_id}" in route.path  # operators name a tenant; others learn nothing of any name
+            # Operators name a tenant or a proforma; others learn nothing of any name.
+            is_named = "{tenant_id}" in route.path or route.path.endswith("/record/")
             assert answer.status == (403 if is_named else 404), f"{route.method} {route.path}: {answer.status}"
         elif "saved-card" in route.path and route.takes is not None and "add" not in route.path:
             answer = await stranger.call(route.method, route.path, {"card_id": card["id"]})
@@ -93,7 +99,14 @@ async def test_a_token_without_the_scope_is_refused(service: Service, route: Any
     user = await service.client(weaker)
     answer = await user.call(
         route.method,
-        route.path.format(order_id="SUB-000000000000", invoice_id=1, credit_note_id=1, tenant_id="other", link="x"),
+        route.path.format(
+            order_id="SUB-000000000000",
+            invoice_id=1,
+            credit_note_id=1,
+            proforma_number="PF-2026-999999",
+            tenant_id="other",
+            link="x",
+        ),
     )
     assert answer.status in (403, 404)
 

@@ -37,6 +37,7 @@ from echodesk_billing.application.renewals import Renew, Renewed
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
+from echodesk_billing.application.transfers import BankTransfers
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.catalogue.pricing import Selection
@@ -107,9 +108,11 @@ class World:
             self.storage, self.bank, self.clock, self.placement, self.settlement, self.refunds, self.cards
         )
         self.relay = Relay(self.storage, self.handlers, self.clock, self.ids)
-        self.views = Views(
-            self.storage, self.clock, NoUsage(), PdfPrinter(Party(name="EchoDesk"), "Asia/Tbilisi"), self.vault
-        )
+        printer = PdfPrinter(Party(name="EchoDesk"), "Asia/Tbilisi")
+        self.views = Views(self.storage, self.clock, NoUsage(), printer, self.vault)
+        sells = self.seller or Seller(party=Party(name="EchoDesk", bank_account="GE00BG0000000000000000"))
+        transfer_parts = (self.ordering, self.settlement, SHOP, printer, sells, "Asia/Tbilisi")
+        self.transfers = BankTransfers(self.storage, self.clock, *transfer_parts)
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)
 

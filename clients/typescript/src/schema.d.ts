@@ -294,6 +294,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/payments/proformas/{proforma_number}/pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One proforma invoice as a PDF, in Georgian or English */
+        get: operations["getProformaPdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/payments/proformas/{proforma_number}/record/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record the bank transfer that pays a proforma invoice */
+        post: operations["recordTransfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/payments/reactivate/": {
         parameters: {
             query?: never;
@@ -527,6 +561,23 @@ export interface paths {
         put?: never;
         /** Pause a subscription at the end of its paid time */
         post: operations["pauseSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/subscription/{tenant_id}/proforma/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a proforma invoice, so that a tenant can pay a period by bank transfer */
+        post: operations["createProforma"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1333,6 +1384,45 @@ export interface components {
              * @example light
              */
             theme?: components["schemas"]["Theme"];
+        };
+        /**
+         * CreateProforma
+         * @description What a tenant is asked to transfer money for: its own plan, or `package_id` or `features`.
+         */
+        CreateProforma: {
+            /**
+             * @description How many agents (seats).
+             * @default 1
+             * @example 5
+             */
+            agent_count?: number;
+            /**
+             * @description Of all amounts here.
+             * @default GEL
+             * @example GEL
+             */
+            currency?: components["schemas"]["Currency"];
+            /**
+             * @description Keys of features; with a package, those added to it.
+             * @default []
+             * @example [
+             *       "tickets",
+             *       "telephony"
+             *     ]
+             */
+            features?: string[];
+            /**
+             * @description How many months are paid at a time.
+             * @default 1
+             * @example 1
+             */
+            interval?: number;
+            /**
+             * @description The package: a number, or its digits as text.
+             * @default null
+             * @example 2
+             */
+            package_id?: number | null;
         };
         /**
          * CreditNoteView
@@ -2472,6 +2562,57 @@ export interface components {
             type: string;
         };
         /**
+         * ProformaView
+         * @description A proforma invoice. Its number is the payment reference.
+         */
+        ProformaView: {
+            /**
+             * @description An amount of money in `currency`.
+             * @example 145
+             */
+            amount: number;
+            /**
+             * @description The account to transfer to.
+             * @example GE00BG0000000000000000
+             */
+            bank_account: string;
+            /**
+             * @description Of all amounts here.
+             * @example GEL
+             */
+            currency: string;
+            /**
+             * @description What it is, for people.
+             * @example Calls in the browser, recorded.
+             */
+            description: string;
+            /**
+             * @description When it was issued.
+             * @example 2026-12-31T09:30:00Z
+             */
+            issued_at: string;
+            /**
+             * @description Opens in a browser without a token, for 15 minutes.
+             * @example https://billing.example/api/…/pdf/gA…/
+             */
+            pdf_url: string;
+            /**
+             * @description Its number, which is the payment reference.
+             * @example PF-2026-000012
+             */
+            proforma_number: string;
+            /**
+             * @description The tenant's id.
+             * @example acme
+             */
+            tenant_id: string;
+            /**
+             * @description Until when its price is promised.
+             * @example 2026-12-31T09:30:00Z
+             */
+            valid_until: string;
+        };
+        /**
          * Readiness
          * @description Whether payments can be taken.
          */
@@ -2498,6 +2639,33 @@ export interface components {
              * @enum {string}
              */
             status: "not ready" | "ready";
+        };
+        /**
+         * RecordTransfer
+         * @description A bank transfer that has arrived.
+         */
+        RecordTransfer: {
+            /**
+             * @description What arrived; the whole amount of the proforma.
+             * @example 145.00
+             */
+            amount: string | number;
+            /**
+             * @description The day on which the money arrived; today where it is omitted.
+             * @default null
+             * @example 2026-11-26
+             */
+            paid_on?: string | null;
+            /**
+             * @description Why, for the record.
+             * @example asked by the customer
+             */
+            reason: string;
+            /**
+             * @description The bank's reference, from the statement.
+             * @example 2611260012345
+             */
+            reference: string;
         };
         /**
          * RefundPayment
@@ -4052,6 +4220,93 @@ export interface operations {
             504: components["responses"]["Problem"];
         };
     };
+    getProformaPdf: {
+        parameters: {
+            query?: {
+                /** @description of the document; Accept-Language where absent */
+                language?: "en" | "ka";
+            };
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the proforma number */
+                proforma_number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    recordTransfer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the proforma number */
+                proforma_number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordTransfer"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentStatus"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
     reactivateSubscription: {
         parameters: {
             query?: never;
@@ -4659,6 +4914,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OperatedSubscription"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    createProforma: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the tenant id */
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CreateProforma"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProformaView"];
                 };
             };
             400: components["responses"]["Problem"];

@@ -1,4 +1,4 @@
-"""Invoices and credit notes as PDF, in Georgian and English, with a font that covers both."""
+"""Invoices, credit notes and proforma invoices as PDF, in Georgian and English, with a font that covers both."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from echodesk_billing.adapters.pdf_words import WORDS
-from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, InvoiceLine, Party
+from echodesk_billing.domain.accounting.invoice import CreditNote, InvoiceLine, Party
+from echodesk_billing.domain.accounting.proforma import Proforma
 from echodesk_billing.domain.money import Money
+from echodesk_billing.ports.printer import Document
 
 _FONTS = Path(__file__).parent.parent / "data" / "fonts"
 _MARGIN, _COLUMN, _SECOND = 20, 80, 110
@@ -41,7 +43,7 @@ class PdfPrinter:
         """Whether the extra is installed."""
         return importlib.util.find_spec("fpdf") is not None
 
-    def print(self, document: Invoice | CreditNote, buyer: str, language: str) -> bytes:
+    def print(self, document: Document, buyer: str, language: str) -> bytes:
         """Pages of A4."""
         page = _Page("ka" if language == "ka" else "en", document, self._zone)
         page.head(self._logo)
@@ -57,14 +59,14 @@ class PdfPrinter:
 class _Page:
     """One document while it is printed."""
 
-    def __init__(self, language: str, document: Invoice | CreditNote, zone: ZoneInfo) -> None:
+    def __init__(self, language: str, document: Document, zone: ZoneInfo) -> None:
         from fpdf import FPDF  # noqa: PLC0415 - the extra [pdf] is optional
         from fpdf.fonts import TTFFont  # noqa: PLC0415
 
         self._words, self._document, self._zone = WORDS[language], document, zone
         page_word = self._words["page"]
 
-        class Document(FPDF):
+        class Numbered(FPDF):
             """With the number of the page below it."""
 
             def footer(self) -> None:
@@ -75,7 +77,7 @@ class _Page:
                 self.cell(0, 6, f"{page_word} {self.page_no()} / {{nb}}", align="R")
                 self.set_text_color(*_BLACK)
 
-        self._pdf: Any = Document(format="A4")
+        self._pdf: Any = Numbered(format="A4")
         self._pdf.set_creation_date(document.issued_at)
         self._pdf.set_title(self._title)
         self._pdf.set_lang(language)
@@ -88,15 +90,20 @@ class _Page:
         self._printable = _Printable(font.cmap if isinstance(font, TTFFont) else {})
 
     @property
-    def _is_credit(self) -> bool:
-        return isinstance(self._document, CreditNote)
+    def _kind(self) -> str:
+        match self._document:
+            case CreditNote():
+                return "credit_note"
+            case Proforma():
+                return "proforma"
+        return "invoice"
 
     @property
     def _title(self) -> str:
-        return f"{self._words['credit_note' if self._is_credit else 'title']} {self._document.number}"
+        return f"{self._words[self._kind]} {self._document.number}"
 
     def head(self, logo: Path | None) -> None:
-        """Logo, title, date, and which payment or invoice it is about."""
+        """Logo, title, date, and what it is about."""
         if logo is not None and logo.is_file():
             self._pdf.image(logo, x=_MARGIN, y=12, h=_LOGO_HEIGHT, w=_LOGO_WIDTH, keep_aspect_ratio=True)
             self._pdf.set_y(12 + _LOGO_HEIGHT + 6)
@@ -104,7 +111,10 @@ class _Page:
         self._write(f"{self._words['date']}: {self._day(self._document.issued_at)}")
         if isinstance(self._document, CreditNote):
             self._write(f"{self._words['of_invoice']}: {self._document.invoice_number}")
-        self._write(f"{self._words['order']}: {self._document.order_id}")
+        if isinstance(self._document, Proforma):
+            self._write(f"{self._words['valid_until']}: {self._day(self._document.valid_until)}")
+        else:
+            self._write(f"{self._words['order']}: {self._document.order_id}")
         self._pdf.ln(7)
 
     def parties(self, seller: Party, buyer: Party) -> None:
@@ -185,7 +195,7 @@ class _Page:
     def _sums(self) -> Sequence[tuple[str, Money]]:
         document = self._document
         vat = document.vat if isinstance(document, CreditNote) else document.details.vat
-        total = (self._words["total_refunded" if self._is_credit else "total"], document.amount)
+        total = (self._words[f"total_{self._kind}"], document.amount)
         if vat is None:
             return [total]
         percent = document.details.vat_percent or Decimal(0)
@@ -196,12 +206,34 @@ class _Page:
         ]
 
     def foot(self) -> None:
-        """How it was paid or given back."""
-        words = "refunded" if self._is_credit else "paid"
-        method = self._words.get(f"by_{self._document.details.method}") or self._words["by_card"]
-        day = self._day(self._document.issued_at)
+        """How it was paid or given back, or where to transfer it to."""
         self._pdf.set_font("body", "", 9)
-        self._pdf.multi_cell(0, 5.5, self._words[words].format(date=day, method=method))
+        if isinstance(self._document, Proforma):
+            self._transfer(self._document)
+            return
+        details = self._document.details
+        method = self._words.get(f"by_{details.method}") or self._words["by_card"]
+        words, day = "refunded" if self._kind == "credit_note" else "paid", self._day(self._document.issued_at)
+        if details.method == "bank_transfer":
+            words += "_by_transfer"
+            day = f"{details.paid_on}" if words.startswith("paid") and details.paid_on else day
+        self._pdf.multi_cell(0, 5.5, self._words[words].format(date=day, method=method, proforma=details.proforma))
+
+    def _transfer(self, proforma: Proforma) -> None:
+        """The account, and the reference by which the transfer is recognised."""
+        seller = proforma.details.seller
+        for name, told in (
+            ("pay_to", seller.name),
+            ("account", seller.bank_account),
+            ("reference", proforma.number),
+        ):
+            self._pdf.set_font("body", "", 9)
+            self._pdf.cell(55, 6, self._words[name])
+            self._pdf.set_font("body", "B", 9)
+            self._pdf.multi_cell(0, 6, self._printable(told), align="L", new_x="LMARGIN", new_y="NEXT")
+        self._pdf.ln(2)
+        self._pdf.set_font("body", "", 9)
+        self._pdf.multi_cell(0, 5.5, self._words["not_an_invoice"])
 
     def finished(self) -> bytes:
         """The document."""

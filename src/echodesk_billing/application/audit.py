@@ -72,6 +72,8 @@ class Audit:
 
     async def _receipt(self, order: Order) -> BankReport | None:
         """The bank's receipt of an order, by our id where the bank's is unknown; None where there is none."""
+        if order.request.transfer is not None:
+            return None
         return await find_receipt(self._gateway, order.bank_order_id or order.id)
 
     async def statement(self, tenant_id: str) -> Sequence[Entry]:

@@ -33,6 +33,13 @@ class InvoiceNotFound(BillingError):
         super().__init__("Invoice not found")
 
 
+class ProformaNotFound(BillingError):
+    """There is no proforma invoice with this number."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"There is no proforma {number[:40]}")
+
+
 class LinkExpired(BillingError):
     """A link to an invoice is too old."""
 

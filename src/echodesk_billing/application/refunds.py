@@ -13,7 +13,7 @@ from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.keys import derived_key
 from echodesk_billing.domain.money import Money
-from echodesk_billing.domain.orders import refunding
+from echodesk_billing.domain.orders import refunding, transfers
 from echodesk_billing.domain.orders.attempt import is_alone, repetitions
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.refund import Refund, RefundState
@@ -53,6 +53,8 @@ class RefundPayment:
     ) -> tuple[Order, Refund]:
         """Request a refund. The bank executes it later: the outcome arrives by callback or receipt.
 
+        Of a payment by bank transfer, it is only recorded: send the money back from your bank account.
+
         Args:
             amount: in the order's currency; everything left where None.
             reason: why, for the history.
@@ -84,9 +86,13 @@ class RefundPayment:
             refund = refunding.request_refund(
                 order, repeated.amount if repeated else wanted, refund_id=chosen_id, reason=reason, at=now, by=who.name
             )
-            if refund.id not in known:
+            is_new = refund.id not in known
+            if is_new and order.request.transfer is not None:
+                refund, events = transfers.return_transfer(order, refund, now)
+                self._settlement.record(uow, order, events, now, who.name)
+            elif is_new:
                 uow.orders.save(order)
-            return order, refund, refund.id not in known
+            return order, refund, is_new
 
         order, refund, is_new = await self._storage.transact(work)
         if refund.action_id is not None or refund.state is not RefundState.REQUESTED:

@@ -202,6 +202,12 @@ class Settlement:
         with contextlib.suppress(*may_fail):
             await self._storage.transact(work)
 
+    def record(self, uow: UnitOfWork, order: Order, events: Sequence[Event], now: datetime, by: str) -> None:
+        """Save an order that changed without the bank, with what follows from its events, within a transaction."""
+        followed = self._follow(uow, order, None, events, now)
+        uow.orders.save(order)
+        uow.outbox.add(followed, by)
+
     def _settle(self, uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime) -> Settled:
         order = uow.orders.lock(report.external_order_id, report.bank_order_id)
         if order is None:
@@ -231,7 +237,7 @@ class Settlement:
             all_events.append(event)
             match event:
                 case OrderCompleted() | OrderCorrected():
-                    uow.books.post(journal.payment_entries(event))
+                    uow.books.post(journal.payment_entries(event, journal.account_of(order)))
                     buyer = _buyer(uow, order)
                     followed, period = self._on_payment(uow, order, card, now)
                     all_events += followed
@@ -242,7 +248,7 @@ class Settlement:
                 case OrderContested() if self._policy.suspends_contested and order.plan is not None:
                     all_events += self._on_contest(uow, order, now)
                 case OrderRefunded():
-                    uow.books.post(journal.refund_entries(event))
+                    uow.books.post(journal.refund_entries(event, journal.account_of(order)))
                     all_events += self._invoicing.credit_note(uow, order, event)
                     if event.refunded == order.captured and order.purpose is not Purpose.CARD:
                         all_events += _forget_card(uow, order, now)
@@ -260,8 +266,7 @@ class Settlement:
             subscription = uow.subscriptions.lock(order.tenant_id)
             catalogue = uow.catalogues.current() if order.purpose is Purpose.UPGRADE else None
             events += payments.take_payment(subscription, order, now, catalogue)
-            renewals.plan_next(subscription, now, self._policy)
-            uow.subscriptions.save(subscription)
+            self._save(uow, subscription, now)
             period = payments.paid_period(subscription, order, now)
         if order.purpose is Purpose.REGISTRATION and not order.is_given_back:
             events += _on_registration(uow, order, now)
@@ -303,16 +308,18 @@ class Settlement:
         advice = response_code(event.code).advice if event.code else RetryAdvice.CUSTOMER_PRESENT
         subscription = uow.subscriptions.lock(order.tenant_id)
         events = renewals.take_decline(subscription, order, event.code, advice, self._policy, now)
-        renewals.plan_next(subscription, now, self._policy)
-        uow.subscriptions.save(subscription)
+        self._save(uow, subscription, now)
         return events
 
     def _on_contest(self, uow: UnitOfWork, order: Order, now: datetime) -> Sequence[Event]:
         subscription = uow.subscriptions.lock(order.tenant_id)
         events = payments.take_contest(subscription, order, now)
+        self._save(uow, subscription, now)
+        return events
+
+    def _save(self, uow: UnitOfWork, subscription: Subscription, now: datetime) -> None:
         renewals.plan_next(subscription, now, self._policy)
         uow.subscriptions.save(subscription)
-        return events
 
     def _keep_card(self, uow: UnitOfWork, order: Order, reported: ReportedCard, now: datetime) -> Sequence[Event]:
         """Save the card that paid. Where it paid for the subscription, its older mandates are removed."""

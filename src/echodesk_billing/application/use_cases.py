@@ -16,6 +16,7 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
+from echodesk_billing.application.transfers import BankTransfers
 from echodesk_billing.application.views import Views
 from echodesk_billing.ports.access import Access
 from echodesk_billing.ports.clock import Clock
@@ -36,6 +37,7 @@ class UseCases:
     refunds: RefundPayment
     acts: OperatorActs
     subscription_acts: SubscriptionActs
+    transfers: BankTransfers
     settlement: Settlement
     preauthorisation: Preauthorisation
     cards: SavedCards

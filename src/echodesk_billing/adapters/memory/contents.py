@@ -9,6 +9,7 @@ from attrs import Factory, define, evolve, frozen
 
 from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.accounting.proforma import Proforma
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.customers.customer import Customer
@@ -41,6 +42,7 @@ class Contents:
     serials: dict[str, int] = Factory(dict)
     invoices: list[Invoice] = Factory(list)
     credit_notes: list[CreditNote] = Factory(list)
+    proformas: list[Proforma] = Factory(list)
     catalogues: list[Catalogue] = Factory(list)
     inbox: list[InboxEntry] = Factory(list)
     outbox: list[Sent] = Factory(list)
@@ -61,6 +63,7 @@ class Contents:
             serials=dict(self.serials),
             invoices=list(self.invoices),
             credit_notes=list(self.credit_notes),
+            proformas=list(self.proformas),
             catalogues=list(self.catalogues),
             inbox=list(self.inbox),
             outbox=list(self.outbox),

@@ -14,6 +14,7 @@ from echodesk_billing.adapters.memory.customers import MemoryCustomers
 from echodesk_billing.adapters.memory.inbox import MemoryInbox
 from echodesk_billing.adapters.memory.orders import MemoryOrders
 from echodesk_billing.adapters.memory.outbox import MemoryOutbox
+from echodesk_billing.adapters.memory.proformas import MemoryProformas
 from echodesk_billing.adapters.memory.pruning import MemoryPruning
 from echodesk_billing.adapters.memory.queue import NoQueue
 from echodesk_billing.adapters.memory.registrations import MemoryRegistrations
@@ -63,6 +64,7 @@ class MemoryUnitOfWork:
         self.cards = MemoryCards(memory)
         self.registrations = MemoryRegistrations(memory)
         self.books = MemoryBooks(memory)
+        self.proformas = MemoryProformas(memory)
         self.catalogues = MemoryCatalogues(memory)
         self.inbox = MemoryInbox(memory)
         self.outbox = MemoryOutbox(memory, ids)

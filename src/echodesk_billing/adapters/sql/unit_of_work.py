@@ -12,6 +12,7 @@ from echodesk_billing.adapters.sql.customers import SqlCustomers
 from echodesk_billing.adapters.sql.inbox import SqlInbox
 from echodesk_billing.adapters.sql.orders import SqlOrders
 from echodesk_billing.adapters.sql.outbox import SqlOutbox
+from echodesk_billing.adapters.sql.proformas import SqlProformas
 from echodesk_billing.adapters.sql.pruning import SqlPruning
 from echodesk_billing.adapters.sql.queue import SqlQueue
 from echodesk_billing.adapters.sql.registrations import SqlRegistrations
@@ -33,6 +34,7 @@ class SqlUnitOfWork:
         self.cards = SqlCards(session)
         self.registrations = SqlRegistrations(session)
         self.books = SqlBooks(session)
+        self.proformas = SqlProformas(session)
         self.catalogues = SqlCatalogues(session)
         self.inbox = SqlInbox(session)
         self.outbox = SqlOutbox(session, ids)

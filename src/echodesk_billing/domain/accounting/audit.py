@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from echodesk_billing.domain.accounting.journal import BANK, Entry
+from echodesk_billing.domain.accounting.journal import Entry, account_of
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders import fit, refund
 from echodesk_billing.domain.orders.lifecycle import OrderState
@@ -42,13 +42,15 @@ def compare(order: Order, receipt: BankReport | None, entries: Sequence[Entry]) 
     Source: docs/books.md: the bank's balance is what was captured less what was refunded.
     """
     zero = Money.zero(order.amount.currency)
-    captured = order.captured or zero
+    captured, account = order.captured or zero, account_of(order)
     taken = returned = zero
-    if receipt is not None:
+    if order.request.transfer is not None:  # the card bank has no part in it
+        taken, returned = captured, order.refunded
+    elif receipt is not None:
         receipt = evolve(receipt, transferred=fit.gross(order, receipt))
         taken, returned = _taken(receipt, zero), _returned(receipt, zero)
-    held = sum((entry.amount for entry in entries if entry.debit == BANK), zero)
-    given = sum((entry.amount for entry in entries if entry.credit == BANK), zero)
+    held = sum((entry.amount for entry in entries if entry.debit == account), zero)
+    given = sum((entry.amount for entry in entries if entry.credit == account), zero)
     differences = [
         f"{what}: {ours} here, {theirs} {where}"
         for what, ours, theirs, where in (

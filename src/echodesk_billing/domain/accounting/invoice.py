@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -79,7 +79,9 @@ class InvoiceDetails:
         address: of the buyer.
         begins: of the period that is paid; None where the payment bought none.
         ends: of the same.
-        method: `card`, `saved_card`, `google_pay` or `apple_pay`.
+        method: `card`, `saved_card`, `google_pay`, `apple_pay` or `bank_transfer`.
+        paid_on: the day of a bank transfer.
+        proforma: the number of the proforma invoice that was paid; empty for payments by card.
     """
 
     seller: Party = field(factory=Party)
@@ -91,6 +93,8 @@ class InvoiceDetails:
     vat_percent: Decimal | None = None
     vat: Money | None = None
     method: str = ""
+    paid_on: date | None = None
+    proforma: str = ""
 
 
 @frozen(kw_only=True)
@@ -148,7 +152,7 @@ class Invoice:
             captured: what was charged.
             period: that it pays; None where it bought none.
         """
-        percent = seller.vat_percent
+        percent, transfer = seller.vat_percent, order.request.transfer
         return cls(
             series=series,
             serial=serial,
@@ -170,11 +174,15 @@ class Invoice:
                 vat_percent=percent or None,
                 vat=vat_in(captured, percent) if percent else None,
                 method=_method(order),
+                paid_on=transfer.paid_on if transfer else None,
+                proforma=transfer.proforma if transfer else "",
             ),
         )
 
 
 def _method(order: Order) -> str:
+    if order.request.transfer is not None:
+        return "bank_transfer"
     if order.request.is_automatic:
         return "saved_card"
     return "card" if order.request.wallet is Wallet.NONE else order.request.wallet.value
@@ -183,7 +191,7 @@ def _method(order: Order) -> str:
 def lines(order: Order, captured: Money) -> tuple[InvoiceLine, ...]:
     """The lines of an order's invoice; they always add up to what was charged."""
     plan = order.plan
-    found = _lines_of(plan) if plan is not None else ()
+    found = lines_of(plan) if plan is not None else ()
     if sum((line.amount for line in found), Money.zero(captured.currency)) != order.amount:
         name = plan.name if plan else order.request.description
         found = (InvoiceLine(description=name, unit_price=order.amount, amount=order.amount),)
@@ -193,7 +201,7 @@ def lines(order: Order, captured: Money) -> tuple[InvoiceLine, ...]:
     return (*found, InvoiceLine(description="", unit_price=discount, amount=discount, is_discount=True))
 
 
-def _lines_of(plan: Plan) -> tuple[InvoiceLine, ...]:
+def lines_of(plan: Plan) -> tuple[InvoiceLine, ...]:
     """A line for each item that costs something."""
     return tuple(_line(plan, item) for item in plan.items if item.price(plan.selection.seats))
 

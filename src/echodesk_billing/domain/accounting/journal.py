@@ -9,8 +9,11 @@ from attrs import field, frozen
 
 from echodesk_billing.domain.events import OrderCompleted, OrderCorrected, OrderEvent, OrderRefunded
 from echodesk_billing.domain.money import Money, positive
+from echodesk_billing.domain.orders.order import Order
 
 BANK = "bank"
+TRANSFERS = "bank transfers"
+"""The seller's own bank account, to which customers transfer money."""
 REVENUE = "revenue"
 VAT = "vat"
 OPENING_BALANCE = "opening balance"
@@ -43,7 +46,7 @@ class Entry:
     """One amount, debited to one account and credited to another. Entries are immutable.
 
     Args:
-        debit: the debited account: `bank`, `revenue`, `vat`, `opening balance` or a `tenant_account`.
+        debit: the debited account: `bank`, `bank transfers`, `revenue`, `vat`, `opening balance` or a `tenant_account`.
         credit: the credited account.
         amount: above zero.
 
@@ -72,9 +75,14 @@ def opening(tenant_id: str, order_id: str, at: datetime, balance: Money) -> Entr
     )
 
 
-def payment_entries(event: OrderCompleted | OrderCorrected) -> list[Entry]:
-    """The entry of money that was taken."""
-    return [_entry(event, EntryKind.PAYMENT, BANK, tenant_account(event.tenant_id), event.captured)]
+def account_of(order: Order) -> str:
+    """The account in which the money of an order is kept."""
+    return BANK if order.request.transfer is None else TRANSFERS
+
+
+def payment_entries(event: OrderCompleted | OrderCorrected, account: str = BANK) -> list[Entry]:
+    """The entry of money that was taken into an account."""
+    return [_entry(event, EntryKind.PAYMENT, account, tenant_account(event.tenant_id), event.captured)]
 
 
 def invoice_entries(event: OrderCompleted | OrderCorrected, vat: Money) -> list[Entry]:
@@ -88,9 +96,9 @@ def invoice_entries(event: OrderCompleted | OrderCorrected, vat: Money) -> list[
     return [_entry(event, EntryKind.INVOICE, tenant, account, part) for account, part in parts if part]
 
 
-def refund_entries(event: OrderRefunded) -> list[Entry]:
-    """The entry of money that went back."""
-    return [_entry(event, EntryKind.REFUND, tenant_account(event.tenant_id), BANK, event.amount)]
+def refund_entries(event: OrderRefunded, account: str = BANK) -> list[Entry]:
+    """The entry of money that went back from an account."""
+    return [_entry(event, EntryKind.REFUND, tenant_account(event.tenant_id), account, event.amount)]
 
 
 def credit_entries(event: OrderRefunded, vat: Money) -> list[Entry]:

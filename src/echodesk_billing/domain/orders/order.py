@@ -246,7 +246,7 @@ class Order:
         """
         if self.state is not OrderState.CREATED:
             return []
-        self._move("reject", Source.ANSWER, at, reason)
+        self.move("reject", Source.ANSWER, at, reason)
         self.reject_reason = reason
         rejected = OrderRejected(tenant_id=self.tenant_id, at=at, order_id=self.id, code=None, reason=reason)
         return [*self.clear(lambda one: one.startswith(NO_ANSWER), "nothing was charged", at), rejected]
@@ -320,7 +320,7 @@ class Order:
             refunded = "everything was refunded"
             events += self.clear(lambda reason: reason.startswith(REFUND_FAILED), refunded, at)
         if went_back := self.refunded - before:
-            self._move("refund" if self.refunded == self.captured else "refund_partially", report.source, at)
+            self.move("refund" if self.refunded == self.captured else "refund_partially", report.source, at)
             events.append(
                 OrderRefunded(
                     tenant_id=self.tenant_id,
@@ -335,7 +335,7 @@ class Order:
 
     def _advance(self, event: str, report: BankReport, at: datetime) -> list[OrderEvent]:
         """Apply one event of the table: record the step and emit events."""
-        self._move(event, report.source, at, report.code or report.reject_reason or "")
+        self.move(event, report.source, at, report.code or report.reject_reason or "")
         self.response_code = report.code
         self.reject_reason = report.reject_reason
         match event:
@@ -378,7 +378,12 @@ class Order:
         self.steps.append(Step(at=at, event=event, source=source, before=was, after=self.state, detail=detail, by=by))
         self.updated_at = at
 
-    def _move(self, event: str, source: Source, at: datetime, detail: str = "") -> None:
+    def move(self, event: str, source: Source, at: datetime, detail: str = "") -> None:
+        """Apply an event of the transition table, and note it.
+
+        Raises:
+            IllegalTransition: the table does not allow it in this state; nothing was changed.
+        """
         before = self.state
         lifecycle.fire(self, event)
         self.note(event, source, at, detail, before)

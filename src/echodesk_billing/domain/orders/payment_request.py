@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from datetime import date
 from decimal import Decimal
 
 from attrs import frozen
@@ -213,6 +214,21 @@ class PaymentOptions:
 
 
 @frozen(kw_only=True)
+class Transfer:
+    """A bank transfer that paid an order, as an operator recorded it.
+
+    Args:
+        proforma: the number of the proforma invoice that it pays.
+        reference: the bank's, on the statement of the seller's account.
+        paid_on: the day on which it arrived.
+    """
+
+    proforma: str
+    reference: str
+    paid_on: date
+
+
+@frozen(kw_only=True)
 class PaymentRequest:
     """The request sent to the bank, besides the amount.
 
@@ -232,6 +248,7 @@ class PaymentRequest:
         tenant_name: the buyer, as on the invoice.
         subdomain: of the buyer; empty where it is not known.
         tenant_language: of the buyer, for invoices and mails; empty where it is not known.
+        transfer: the bank transfer that paid it instead; the bank never hears of the order then.
         wallet_digest: SHA-256 of the Google Pay token, to detect a repeated request; empty without one.
     """
 
@@ -253,5 +270,6 @@ class PaymentRequest:
     tenant_name: str = ""
     subdomain: str = ""
     tenant_language: str = ""
+    transfer: Transfer | None = None
     wallet_digest: str = ""
     options: PaymentOptions = PaymentOptions()

@@ -40,13 +40,7 @@ def purchase(
     if not subscription.is_paid(now):
         return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=period)
     running = subscription.plan_in_force(now)
-    if running.price.currency is not currency:
-        paid_in, until = running.price.currency, subscription.term.local_date(subscription.term.end)
-        raise InvalidSelection(
-            "currency",
-            f"This subscription is paid in {paid_in} until {until}. "
-            f"Pay in {paid_in}, or wait until then to switch currency",
-        )
+    _require_currency(subscription, currency, running)
     purpose = Purpose.UPGRADE if pricing.is_more(plan, running, catalogue) else Purpose.SUBSCRIPTION
     return Purchase(purpose=purpose, plan=plan, period=period)
 
@@ -81,6 +75,41 @@ def renewal(subscription: Subscription, now: datetime) -> Purchase:
     return Purchase(purpose=Purpose.MANUAL, plan=subscription.plan_of(period), period=period)
 
 
+def offered(
+    subscription: Subscription, catalogue: Catalogue, selection: Selection | None, currency: Currency, now: datetime
+) -> Plan:
+    """The plan that a proforma invoice asks a period's price for.
+
+    Args:
+        selection: the tenant's own plan where None.
+        currency: of a selection.
+
+    Raises:
+        NoActiveSubscription: the tenant never had a plan, and none is selected.
+        InvalidSelection: it is not in the catalogue.
+    """
+    if selection is not None:
+        return purchase(subscription, catalogue, selection, currency, now).plan
+    if subscription.is_running or subscription.state is _S.CANCELLED:
+        return subscription.plan_of(subscription.first_unpaid(now))
+    return reactivation(subscription, catalogue, now).plan
+
+
+def transferred(subscription: Subscription, plan: Plan, now: datetime, catalogue: Catalogue) -> Purchase:
+    """What money that arrived for a period of `plan` buys now: the next unpaid period, or an upgrade at once.
+
+    Raises:
+        InvalidSelection: paid time in another currency is left.
+    """
+    period = subscription.first_unpaid(now)
+    if not subscription.is_paid(now) or plan == subscription.plan_of(period):
+        return Purchase(purpose=Purpose.MANUAL, plan=plan, period=period)
+    running = subscription.plan_in_force(now)
+    _require_currency(subscription, plan.price.currency, running)
+    is_more = pricing.is_more(plan, running, catalogue)
+    return Purchase(purpose=Purpose.UPGRADE if is_more else Purpose.SUBSCRIPTION, plan=plan, period=period)
+
+
 def reactivation(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
     """The purchase that reactivates a subscription: its plan at its price, or at today's price once it has ended.
 
@@ -97,6 +126,16 @@ def reactivation(subscription: Subscription, catalogue: Catalogue, now: datetime
         raise IllegalTransition(subscription.subject, "reactivate", subscription.state)
     plan = pricing.plan(catalogue, subscription.plan.selection, subscription.plan.price.currency)
     return Purchase(purpose=Purpose.SUBSCRIPTION, plan=plan, period=subscription.next_period)
+
+
+def _require_currency(subscription: Subscription, currency: Currency, running: Plan) -> None:
+    if running.price.currency is not currency:
+        paid_in, until = running.price.currency, subscription.term.local_date(subscription.term.end)
+        raise InvalidSelection(
+            "currency",
+            f"This subscription is paid in {paid_in} until {until}. "
+            f"Pay in {paid_in}, or wait until then to switch currency",
+        )
 
 
 def _require_price(subscription: Subscription) -> None:

@@ -27,6 +27,7 @@ from echodesk_billing.entrypoints.cli import (
     service,
     subscription_acts,
     tokens,
+    transfers,
 )
 from echodesk_billing.entrypoints.cli.terminal import FAILED, WRONG_USE, err, out
 from echodesk_billing.setting_values import InvalidSettings
@@ -42,6 +43,8 @@ cli.add_typer(operations.commands)
 cli.add_typer(orders.commands, name="order")
 cli.add_typer(subscription_acts.commands, name="subscription")
 cli.add_typer(customers.commands, name="customer")
+cli.add_typer(transfers.proformas, name="proforma")
+cli.add_typer(transfers.payments, name="payment")
 cli.add_typer(accounting.invoices, name="invoices")
 cli.add_typer(accounting.ledger, name="ledger")
 cli.add_typer(catalogue.commands, name="catalogue")

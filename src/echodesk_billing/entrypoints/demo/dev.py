@@ -34,6 +34,7 @@ OPERATOR = Principal(
     tenant_id="echodesk", tenant_name="EchoDesk", user_id="operator", scopes=frozenset({Scope.OPERATOR})
 )
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a demonstration keeps no secrets").digest()).decode()
+DEMO_ACCOUNT = "GE00BG0000000000000000"
 START_WITHIN_SECONDS = 20.0
 DEV_WORK_EVERY_SECONDS = 0.25  # the clock can be advanced, and a person is watching
 
@@ -105,6 +106,7 @@ def _with_bank(settings: Settings, bank: str, public_key: str) -> Settings:
         clock_url=f"{bank}/sandbox/clock",
         work_every_seconds=min(settings.work_every_seconds, DEV_WORK_EVERY_SECONDS),
         encryption_key_list=settings.encryption_key_list or DEMO_KEY,
+        seller_account=settings.seller_account or DEMO_ACCOUNT,
     )
 
 

@@ -16,6 +16,7 @@ from echodesk_billing.entrypoints.http.calls import LANGUAGE, Call, Route
 from echodesk_billing.entrypoints.http.common import Nothing
 from echodesk_billing.entrypoints.http.message import Response
 from echodesk_billing.ports.access import Scope
+from echodesk_billing.ports.printer import Document
 
 
 class CreditNoteView(Struct, frozen=True, kw_only=True):
@@ -136,13 +137,13 @@ async def _pdf_url(call: Call[Nothing], document: Invoice | CreditNote) -> str |
 async def pdf(call: Call[Nothing]) -> Response:
     """`GET /api/payments/invoices/<invoice_id>/pdf/`."""
     number = _number(call.request.parameters["invoice_id"])
-    return _document(*await call.uses.views.invoice_pdf(call.who, number, _language(call)))
+    return pdf_response(*await call.uses.views.invoice_pdf(call.who, number, _language(call)))
 
 
 async def credit_note_pdf(call: Call[Nothing]) -> Response:
     """`GET /api/payments/credit-notes/<credit_note_id>/pdf/`."""
     number = _number(call.request.parameters["credit_note_id"])
-    return _document(*await call.uses.views.credit_note_pdf(call.who, number, _language(call)))
+    return pdf_response(*await call.uses.views.credit_note_pdf(call.who, number, _language(call)))
 
 
 def _number(text: str) -> int:
@@ -154,14 +155,15 @@ def _number(text: str) -> int:
 async def linked_pdf(call: Call[Nothing]) -> Response:
     """`GET /api/payments/invoices/pdf/<link>/`."""
     link = call.request.parameters["link"]
-    return _document(*await call.uses.views.linked_invoice_pdf(link, _language(call)))
+    return pdf_response(*await call.uses.views.linked_invoice_pdf(link, _language(call)))
 
 
 def _language(call: Call[Nothing]) -> str:
     return call.request.query.get("language") or call.language
 
 
-def _document(document: Invoice | CreditNote, pdf: bytes) -> Response:
+def pdf_response(document: Document, pdf: bytes) -> Response:
+    """A document as a file that browsers show."""
     named = {"Content-Disposition": f'inline; filename="{document.number}.pdf"'}
     return Response(body=pdf, content_type="application/pdf", headers=named)
 

@@ -17,6 +17,7 @@ from echodesk_billing.application.errors import (
     InvoiceNotFound,
     LinkExpired,
     OrderNotFound,
+    ProformaNotFound,
 )
 from echodesk_billing.domain.errors import (
     AmountTooLarge,
@@ -73,6 +74,7 @@ _STATUSES: tuple[tuple[type[BillingError], HTTPStatus], ...] = (
     (OrderNotFound, HTTPStatus.NOT_FOUND),
     (CardNotFound, HTTPStatus.NOT_FOUND),
     (InvoiceNotFound, HTTPStatus.NOT_FOUND),
+    (ProformaNotFound, HTTPStatus.NOT_FOUND),
     (LinkExpired, HTTPStatus.GONE),
     (CustomerNotFound, HTTPStatus.NOT_FOUND),
     (CallbackOrderUnknown, HTTPStatus.NOT_FOUND),

@@ -15,6 +15,7 @@ from echodesk_billing.entrypoints.http import (
     payments,
     registration,
     subscription,
+    transfers,
     upgrades,
 )
 
@@ -22,6 +23,7 @@ ROUTES = (
     *payments.ROUTES,
     *orders.ROUTES,
     *invoices.ROUTES,
+    *transfers.ROUTES,
     *billing_profile.ROUTES,
     *cards.ROUTES,
     *packages.ROUTES,

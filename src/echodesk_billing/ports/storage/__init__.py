@@ -8,6 +8,7 @@ from echodesk_billing.ports.storage.customers import Customers
 from echodesk_billing.ports.storage.inbox import Inbox, InboxEntry
 from echodesk_billing.ports.storage.orders import Orders
 from echodesk_billing.ports.storage.outbox import Outbox
+from echodesk_billing.ports.storage.proformas import Proformas
 from echodesk_billing.ports.storage.pruning import Pruning
 from echodesk_billing.ports.storage.queue import Queue
 from echodesk_billing.ports.storage.registrations import Registrations
@@ -26,6 +27,7 @@ __all__ = [
     "InboxEntry",
     "Orders",
     "Outbox",
+    "Proformas",
     "Pruning",
     "Queue",
     "Registrations",

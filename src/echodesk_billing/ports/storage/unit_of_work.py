@@ -19,6 +19,7 @@ from echodesk_billing.ports.storage.customers import Customers
 from echodesk_billing.ports.storage.inbox import Inbox
 from echodesk_billing.ports.storage.orders import Orders
 from echodesk_billing.ports.storage.outbox import Outbox
+from echodesk_billing.ports.storage.proformas import Proformas
 from echodesk_billing.ports.storage.pruning import Pruning
 from echodesk_billing.ports.storage.queue import Queue
 from echodesk_billing.ports.storage.registrations import Registrations
@@ -47,6 +48,8 @@ class UnitOfWork(Protocol):
     def registrations(self) -> Registrations: ...
     @property
     def books(self) -> Books: ...
+    @property
+    def proformas(self) -> Proformas: ...
     @property
     def catalogues(self) -> Catalogues: ...
     @property
