@@ -21,6 +21,9 @@ from .application.errors import (
     CardNotFound as CardNotFound,
 )
 from .application.errors import (
+    CouponNotFound as CouponNotFound,
+)
+from .application.errors import (
     CustomerNotFound as CustomerNotFound,
 )
 from .application.errors import (
@@ -103,6 +106,9 @@ from .domain.catalogue.catalogue import (
 )
 from .domain.catalogue.catalogue import (
     Translation as Translation,
+)
+from .domain.catalogue.discounts import (
+    Discount as Discount,
 )
 from .domain.catalogue.limits import (
     Limits as Limits,
@@ -190,6 +196,9 @@ from .domain.events import (
 )
 from .domain.events import (
     CardSaved as CardSaved,
+)
+from .domain.events import (
+    CouponRedeemed as CouponRedeemed,
 )
 from .domain.events import (
     CreditNoteIssued as CreditNoteIssued,
@@ -352,6 +361,12 @@ from .domain.orders.refund import (
 )
 from .domain.orders.refund import (
     RefundState as RefundState,
+)
+from .domain.subscriptions.coupons import (
+    Coupon as Coupon,
+)
+from .domain.subscriptions.coupons import (
+    CouponKind as CouponKind,
 )
 from .domain.subscriptions.dunning import (
     Dunning as Dunning,

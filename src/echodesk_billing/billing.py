@@ -18,6 +18,7 @@ from echodesk_billing.entrypoints.http.contract import Contract
 from echodesk_billing.face.accounts import Accounts
 from echodesk_billing.face.base import checks_arguments
 from echodesk_billing.face.cards import Cards
+from echodesk_billing.face.coupons import Coupons
 from echodesk_billing.face.gifts import Gifts
 from echodesk_billing.face.operations import Operations
 from echodesk_billing.face.payments import Payments
@@ -35,7 +36,7 @@ LAST_DELIVERY_SECONDS = 2.0
 
 
 @checks_arguments
-class Billing(Payments, Subscriptions, Gifts, Cards, Registrations, Accounts, Transfers, Operations, Tokens):
+class Billing(Payments, Subscriptions, Gifts, Coupons, Cards, Registrations, Accounts, Transfers, Operations, Tokens):
     """Billing for a program with an event loop.
 
     Open it with `async with Billing.open(settings) as billing:`; `echodesk_billing.sync.Billing` has the same names

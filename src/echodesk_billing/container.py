@@ -28,6 +28,7 @@ from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.checkup import CheckUp
+from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.exports import Exports
 from echodesk_billing.application.importing import ImportTenants
@@ -165,6 +166,7 @@ class Container(containers.DeclarativeContainer):
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
     links = providers.Singleton(FernetVault, settings.provided.link_keys)
     views = providers.Singleton(Views, storage, clock, usage, printer, links)
+    coupons = providers.Singleton(ManageCoupons, storage, clock)
     transfers = providers.Singleton(
         BankTransfers,
         storage,
@@ -193,6 +195,7 @@ class Container(containers.DeclarativeContainer):
         acts=operator_acts,
         subscription_acts=subscription_acts,
         transfers=transfers,
+        coupons=coupons,
         settlement=settlement,
         preauthorisation=preauthorisation,
         cards=cards,

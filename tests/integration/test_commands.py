@@ -7,6 +7,7 @@ import contextlib
 import json
 import secrets
 import sqlite3
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -438,6 +439,23 @@ async def test_a_bank_transfer_is_recorded_against_its_proforma(service: Service
     assert (code, f"was paid before, by {orders.pop()}" in printed) == (1, True)
     assert number in (await service.command("proforma", "list", "--tenant", tenant))[1]
     assert "active" in (await service.command("subscription", "show", tenant))[1]
+
+
+async def test_coupons_are_made_listed_and_ended_from_the_command_line(service: Service, client: Client) -> None:
+    code = f"CLI-{uuid.uuid4().hex[:8]}".upper()
+    create = ("coupon", "create", code.lower(), "percent", "20", "--reason", "a campaign")
+    until = ("--until", "2999-01-01", "--max-uses", "5", "--package", "2")
+    made, printed = await service.command(*create, *until, "--json")
+    assert (made, json.loads(printed)["packages"]) == (0, [2]), printed
+    again, printed = await service.command(*create)
+    assert (again, "Traceback" in printed) == (1, False)
+    assert (await service.command("coupon", "create", "OTHER", "percent", "100", "--reason", "x"))[0] == 2
+    payment = await client.buy(package_id=2, coupon=code)
+    assert payment["coupon_notice"]
+    listed, printed = await service.command("coupon", "list", "--after", code[:-1])
+    assert (listed, code in printed, "20 % off, for good" in printed) == (0, True, True)
+    assert (await service.command("coupon", "disable", code))[0] == 0
+    assert (await service.command("coupon", "disable", "NOTHING"))[0] == 1
 
 
 async def test_documents_and_entries_are_listed_and_exported(

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pypdfium2
@@ -180,6 +181,45 @@ async def record_transfer(stage: Stage) -> Answer:
 async def proforma_pdf(stage: Stage) -> Answer:
     made = (await create_proforma(stage)).body
     return await stage.client.get(made["pdf_url"])
+
+
+async def a_coupon(stage: Stage, **more: Any) -> dict[str, Any]:
+    code = f"C-{uuid4().hex[:12]}".upper()
+    body = {"code": code, "kind": "percent_periods", "value": 50, "periods": 3, "reason": "a campaign", **more}
+    made = await stage.operator.post("/api/coupons/", body)
+    assert made.status == 200, made.body
+    coupon: dict[str, Any] = made.body
+    return coupon
+
+
+@call("POST", "/api/coupons/", "code")
+async def create_coupon(stage: Stage) -> Answer:
+    code = (await a_coupon(stage))["code"]
+    body = {"code": code, "kind": "days", "value": 10, "reason": "again"}
+    assert (await stage.operator.post("/api/coupons/", body)).status == 409
+    assert (await stage.operator.post("/api/coupons/", {**body, "value": 0})).status == 422
+    buying = {"package_id": 2, "agent_count": 1, "coupon": code.lower()}
+    created = await stage.client.post("/api/payments/create/", buying)
+    assert created.status == 200, created.body
+    assert "confirm the first payment" in created.body["coupon_notice"]
+    georgian = await stage.client.post("/api/payments/create/", {**buying, "coupon": "NOTHING"}, Accept_Language="ka")
+    assert (georgian.status, "კუპონი" in georgian.body["error"]) == (422, True)
+    return await stage.operator.post("/api/coupons/", {**body, "code": f"{code}-2"})
+
+
+@call("GET", "/api/coupons/", "coupons")
+async def list_coupons(stage: Stage) -> Answer:
+    code = (await a_coupon(stage))["code"]
+    answer = await stage.operator.get(f"/api/coupons/?after={code[:-1]}")
+    assert code in [one["code"] for one in answer.body["coupons"]]
+    return answer
+
+
+@call("POST", "/api/coupons/{code}/disable/", "disabled_at")
+async def disable_coupon(stage: Stage) -> Answer:
+    code = (await a_coupon(stage))["code"]
+    assert (await stage.operator.post("/api/coupons/NOTHING/disable/")).status == 404
+    return await stage.operator.post(f"/api/coupons/{code}/disable/")
 
 
 @call("POST", "/api/subscription/{tenant_id}/retry-charge/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Any
 
 from echodesk_billing.ports.access import Scope
@@ -92,3 +93,25 @@ async def test_an_order_is_resolved_by_one_of_them(service: Service, client: Cli
     answers = await both(service, f"/api/payments/{order['order_id']}/resolve/", {"note": "the bank was answered"})
     assert [answer.status for answer in answers] == [200, 200]
     assert await happened(client, "OrderAttentionResolved") == 1
+
+
+async def test_the_last_use_of_a_coupon_goes_to_one_of_two_customers(service: Service) -> None:
+    code = f"LAST-{secrets.token_hex(4)}"
+    coupon = {"code": code, "kind": "percent", "value": 20, "max_uses": 1, "reason": "one only"}
+    assert (await (await service.client(Scope.OPERATOR)).post("/api/coupons/", coupon)).status == 200
+    customers = [await service.client() for _ in range(4)]
+    body = {"package_id": 2, "agent_count": 1, "coupon": code}
+    answers = await asyncio.gather(*(one.post("/api/payments/create/", body) for one in customers))
+    assert sorted(answer.status for answer in answers) == [200, 422, 422, 422]
+
+
+async def test_a_transfer_that_both_record_pays_one_period(service: Service, client: Client, bank: Bank) -> None:
+    await paid(client, bank)
+    tenant = await tenant_of(client)
+    operator = await service.client(Scope.OPERATOR)
+    made = (await operator.post(f"/api/subscription/{tenant}/proforma/", {})).body
+    path = f"/api/payments/proformas/{made['proforma_number']}/record/"
+    answers = await both(service, path, {"amount": made["amount"], "reference": "T1", "reason": "seen"})
+    assert [answer.status for answer in answers] == [200, 200]
+    assert len({answer.body["order_id"] for answer in answers}) == 1
+    assert await happened(client, "SubscriptionRenewed") == 1

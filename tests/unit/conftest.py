@@ -22,6 +22,7 @@ from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.on_subscription import OnSubscription
 from echodesk_billing.application.operator_acts import OperatorActs
@@ -113,6 +114,7 @@ class World:
         sells = self.seller or Seller(party=Party(name="EchoDesk", bank_account="GE00BG0000000000000000"))
         transfer_parts = (self.ordering, self.settlement, SHOP, printer, sells, "Asia/Tbilisi")
         self.transfers = BankTransfers(self.storage, self.clock, *transfer_parts)
+        self.coupons = ManageCoupons(self.storage, self.clock)
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)
 

@@ -22,6 +22,41 @@ export interface paths {
         patch: operations["updateBillingProfile"];
         trace?: never;
     };
+    "/api/coupons/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Coupons, fifty at a time */
+        get: operations["listCoupons"];
+        put?: never;
+        /** Make a coupon */
+        post: operations["createCoupon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/coupons/{code}/disable/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a coupon; what was redeemed stays */
+        post: operations["disableCoupon"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/": {
         parameters: {
             query?: never;
@@ -1289,6 +1324,134 @@ export interface components {
             problem: string | null;
         };
         /**
+         * CouponKind
+         * @description What a coupon gives: days at the start, a lower price for good, or a lower price for the first periods.
+         * @enum {string}
+         */
+        CouponKind: "days" | "percent" | "percent_periods";
+        /**
+         * CouponPage
+         * @description Coupons in the order of their codes.
+         */
+        CouponPage: {
+            /**
+             * @description Coupons in the order of their codes.
+             * @example []
+             */
+            coupons: components["schemas"]["CouponView"][];
+        };
+        /**
+         * CouponView
+         * @description A coupon.
+         */
+        CouponView: {
+            /**
+             * @description Who did it, or asked for it; empty for the bank and for time.
+             * @example nino@acme
+             */
+            by: string;
+            /**
+             * @description The code.
+             * @example SUMMER-26
+             */
+            code: string;
+            /** @description Since when it cannot be redeemed any more; null while it can. */
+            disabled_at: string | null;
+            /**
+             * @description What it gives.
+             * @example percent
+             */
+            kind: components["schemas"]["CouponKind"];
+            /**
+             * @description By how many customers; null without a limit.
+             * @example 100
+             */
+            max_uses: number | null;
+            /**
+             * @description Those that it is for; empty for everything.
+             * @example []
+             */
+            packages: number[];
+            /** @description How many periods have the lower price; only of `percent_periods`. */
+            periods: number | null;
+            /**
+             * @description Why, for the record.
+             * @example asked by the customer
+             */
+            reason: string;
+            /**
+             * @description How many customers have used it.
+             * @example 0
+             */
+            uses: number;
+            /**
+             * @description From when it can be redeemed.
+             * @example 2026-12-31T09:30:00Z
+             */
+            valid_from: string;
+            /** @description Until when it can be redeemed; null without an end. */
+            valid_until: string | null;
+            /**
+             * @description Days, or per cent.
+             * @example 20
+             */
+            value: number;
+        };
+        /**
+         * CreateCoupon
+         * @description A new coupon.
+         */
+        CreateCoupon: {
+            /**
+             * @description Letters, digits, `-` and `_`, from 3 to 32.
+             * @example SUMMER-26
+             */
+            code: string;
+            /**
+             * @description `days` at the start, `percent` for good, or `percent_periods`.
+             * @example percent
+             */
+            kind: components["schemas"]["CouponKind"];
+            /**
+             * @description By how many customers; null without a limit.
+             * @default null
+             * @example 100
+             */
+            max_uses?: number | null;
+            /**
+             * @description Those that it is for; empty for everything.
+             * @default []
+             * @example []
+             */
+            packages?: number[];
+            /**
+             * @description How many periods have the lower price; only of `percent_periods`.
+             * @default null
+             */
+            periods?: number | null;
+            /**
+             * @description Why, for the record.
+             * @example asked by the customer
+             */
+            reason: string;
+            /**
+             * @description From when it can be redeemed.
+             * @default null
+             * @example 2026-12-31T09:30:00Z
+             */
+            valid_from?: string | null;
+            /**
+             * @description Until when it can be redeemed; null without an end.
+             * @default null
+             */
+            valid_until?: string | null;
+            /**
+             * @description Days, or per cent.
+             * @example 20
+             */
+            value: number;
+        };
+        /**
          * CreatePayment
          * @description What to buy, and how to pay.
          */
@@ -1324,6 +1487,12 @@ export interface components {
              * @enum {string}
              */
             card_save_type?: "automatic" | "recurrent";
+            /**
+             * @description A code to redeem with the payment; empty without one.
+             * @default
+             * @example SUMMER-26
+             */
+            coupon?: string;
             /**
              * @description Of all amounts here.
              * @default GEL
@@ -2288,6 +2457,8 @@ export interface components {
              * @example 145
              */
             amount: number;
+            /** @description What the coupon does, said before paying; null without one. */
+            coupon_notice: string | null;
             /**
              * @description Of all amounts here.
              * @example GEL
@@ -2449,6 +2620,8 @@ export interface components {
              * @example 145
              */
             amount: number;
+            /** @description What the coupon does, said before paying; null without one. */
+            coupon_notice: string | null;
             /**
              * @description Of all amounts here.
              * @example GEL
@@ -2782,6 +2955,8 @@ export interface components {
              * @example 145
              */
             amount: number;
+            /** @description What the coupon does, said before paying; null without one. */
+            coupon_notice: string | null;
             /**
              * @description Of all amounts here.
              * @example GEL
@@ -2856,6 +3031,12 @@ export interface components {
              * @example Acme LLC
              */
             company_name?: string;
+            /**
+             * @description A code to redeem with the payment; empty without one.
+             * @default
+             * @example SUMMER-26
+             */
+            coupon?: string;
             /**
              * @description Of all amounts here.
              * @default GEL
@@ -3352,6 +3533,12 @@ export interface components {
              */
             agent_count?: number | null;
             /**
+             * @description A code to redeem with the payment; empty without one.
+             * @default
+             * @example SUMMER-26
+             */
+            coupon?: string;
+            /**
              * @description Not before this day, where it is scheduled.
              * @default null
              * @example 2026-12-31
@@ -3385,6 +3572,8 @@ export interface components {
              * @example 145
              */
             amount_due_now: number;
+            /** @description What the coupon does, said before paying; null without one. */
+            coupon_notice: string | null;
             /**
              * @description Of all amounts here.
              * @example GEL
@@ -3578,6 +3767,128 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    listCoupons: {
+        parameters: {
+            query?: {
+                /** @description only codes after this one */
+                after?: string;
+            };
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CouponPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    createCoupon: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCoupon"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CouponView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    disableCoupon: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the code */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CouponView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
             413: components["responses"]["Problem"];
             415: components["responses"]["Problem"];
             422: components["responses"]["Problem"];
@@ -5422,6 +5733,8 @@ export interface operations {
             query?: {
                 /** @description how many agents; unchanged where omitted */
                 agent_count?: number;
+                /** @description a code to redeem with the payment */
+                coupon?: string;
                 /** @description months that are paid at a time; unchanged where omitted */
                 interval?: number;
                 /** @description the new package; the current one where omitted */

@@ -169,7 +169,9 @@ class _Page:
         ) as table:
             table.row([self._words[name] for name in ("what", "quantity", "unit_price", "amount")])
             for line in self._rows():
-                name = self._words["discount"] if line.is_discount else self._printable(line.description)
+                name = self._printable(line.description)
+                if line.is_discount:
+                    name = f"{self._words['discount']} {name}".rstrip()
                 table.row((name, str(line.quantity), _number(line.unit_price), _money(line.amount)))
         self._pdf.set_draw_color(*_BLACK)
         sums = self._sums()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
@@ -11,6 +11,7 @@ from attrs import frozen
 from echodesk_billing.domain.accounting import audit
 from echodesk_billing.domain.accounting.audit import Comparison
 from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.calendar import start_of_day
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.report import BankReport
@@ -39,7 +40,7 @@ class Audit:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
-        self._zone = ZoneInfo(time_zone)
+        self._time_zone = time_zone
 
     async def day(self, day: date | None = None) -> Day:
         """A day to report on; yesterday where None.
@@ -47,14 +48,11 @@ class Audit:
         Raises:
             InvalidSelection: it is in the future, or implausibly old.
         """
-        today = (await self._clock.now()).astimezone(self._zone).date()
+        today = (await self._clock.now()).astimezone(ZoneInfo(self._time_zone)).date()
         chosen = day or today - timedelta(days=1)
         if not EARLIEST_DAY <= chosen <= today:
             raise InvalidSelection("day", f"{chosen} cannot be reported on: give a day from {EARLIEST_DAY} to {today}")
-        start, end = (
-            datetime(one.year, one.month, one.day, tzinfo=self._zone).astimezone(UTC)
-            for one in (chosen, chosen + timedelta(days=1))
-        )
+        start, end = (start_of_day(one, self._time_zone) for one in (chosen, chosen + timedelta(days=1)))
         return Day(day=chosen, start=start, end=end)
 
     async def report(self, day: Day) -> AsyncIterator[Comparison]:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 import structlog
 from attrs import evolve, frozen
 
+from echodesk_billing.application import coupons
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.on_subscription import OnSubscription, lock
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
@@ -17,7 +18,7 @@ from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.catalogue.pricing import Item, Plan, Selection
-from echodesk_billing.domain.errors import ChangeRefused, FeatureRequired, NoActiveSubscription
+from echodesk_billing.domain.errors import ChangeRefused, FeatureRequired, InvalidSelection, NoActiveSubscription
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.return_pages import Returning
@@ -31,6 +32,8 @@ from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
 log = structlog.get_logger()
+
+COUPON_NEEDS_PAYMENT = "A coupon is redeemed with a payment, and this change begins later: leave the coupon out"
 
 Wanted = Callable[[Selection], Selection]
 
@@ -69,21 +72,24 @@ class ChangePlan:
         self._checkout = checkout
         self._subscriptions = OnSubscription(storage, clock, policy)
 
-    async def preview(self, who: Principal, wanted: Wanted) -> Changed:
+    async def preview(self, who: Principal, wanted: Wanted, coupon: str = "") -> Changed:
         """Preview a change.
 
         Args:
             wanted: makes the new selection from the current one.
+            coupon: a code to redeem; empty without one.
 
         Raises:
             NoActiveSubscription: the tenant has none.
-            InvalidSelection: it is not in the catalogue.
+            InvalidSelection: it is not in the catalogue, or the coupon cannot be redeemed.
             ChangeRefused: it equals the current plan, or is priced in another currency.
         """
         now = await self._clock.now()
 
         def look(uow: UnitOfWork) -> Changed:
-            return _foresee(_running(uow, who), uow.catalogues.current(), wanted, now)
+            subscription = _running(uow, who)
+            foreseen = _foresee(subscription, uow.catalogues.current(), wanted, now)
+            return _with_coupon(uow, subscription, foreseen, coupon, now) if coupon else foreseen
 
         return await self._storage.read(look)
 
@@ -96,6 +102,7 @@ class ChangePlan:
         effective: date | datetime | None = None,
         key: str | None = None,
         returning: Returning = Returning.PAYMENT,
+        coupon: str = "",
     ) -> Changed:
         """Change the plan.
 
@@ -105,10 +112,11 @@ class ChangePlan:
                 time zone.
             key: the caller's idempotency key, for changes that are paid now.
             returning: which pages the browser comes back to after paying.
+            coupon: a code to redeem with the payment; empty without one.
 
         Raises:
             NoActiveSubscription: the tenant has none.
-            InvalidSelection: it is not in the catalogue.
+            InvalidSelection: it is not in the catalogue, or the coupon cannot be redeemed.
             ChangeRefused: it equals the current plan, is priced in another currency, or is not an upgrade.
             GatewayError: the bank did not return a payment page.
         """
@@ -116,7 +124,9 @@ class ChangePlan:
             return known
         foreseen = await self.preview(who, wanted) if when is not When.LATER else None
         if foreseen is not None and (when is When.NOW or foreseen.preview.is_immediate):
-            return await self._upgrade(who, wanted, key, returning)
+            return await self._upgrade(who, wanted, key, Terms(returning=returning, coupon=coupon))
+        if coupon:
+            raise InvalidSelection("coupon", COUPON_NEEDS_PAYMENT)
         return await self._schedule(who, wanted, effective)
 
     async def add_feature(
@@ -194,15 +204,20 @@ class ChangePlan:
         order = await self._checkout.carry_on(order)
         return Changed(before=before, preview=preview, time_zone=zone, order=order)
 
-    async def _upgrade(self, who: Principal, wanted: Wanted, key: str | None, returning: Returning) -> Changed:
+    async def _upgrade(self, who: Principal, wanted: Wanted, key: str | None, terms: Terms) -> Changed:
         foreseen: list[Changed] = []
 
         def decide(subscription: Subscription, catalogue: Catalogue, now: datetime) -> Purchase:
             foreseen[:] = [_foresee(subscription, catalogue, wanted, now)]
             return offers.upgrade(subscription, foreseen[0].preview.plan, now, catalogue)
 
-        order = await self._checkout.start(who, decide, terms=Terms(returning=returning), key=key, known=True)
-        return evolve(foreseen[0], order=order)
+        order = await self._checkout.start(who, decide, terms=terms, key=key, known=True)
+        preview = foreseen[0].preview
+        if order.plan is not None and order.pays_until is not None and order.request.coupon:
+            free = order.request.free_days
+            days = preview.extra_days + free
+            preview = evolve(preview, plan=order.plan, extra_days=days, free_days=free, paid_until=order.pays_until)
+        return evolve(foreseen[0], preview=preview, order=order)
 
     async def _schedule(self, who: Principal, wanted: Wanted, effective: date | datetime | None) -> Changed:
         now = await self._clock.now()
@@ -305,6 +320,24 @@ def _foresee(subscription: Subscription, catalogue: Catalogue, wanted: Wanted, n
     )
     preview = offers.preview(subscription, plan, now, catalogue)
     return Changed(before=before, preview=preview, time_zone=subscription.time_zone)
+
+
+def _with_coupon(uow: UnitOfWork, subscription: Subscription, foreseen: Changed, code: str, now: datetime) -> Changed:
+    preview = foreseen.preview
+    if not preview.is_immediate:
+        raise InvalidSelection("coupon", COUPON_NEEDS_PAYMENT)
+    wanted = offers.upgrade(subscription, preview.plan, now, uow.catalogues.current())
+    bought = coupons.redeemed(uow, code, subscription.tenant_id, wanted, now)
+    return evolve(
+        foreseen,
+        preview=evolve(
+            preview,
+            plan=bought.plan,
+            extra_days=preview.extra_days + bought.free_days,
+            free_days=bought.free_days,
+            paid_until=offers.pays_until(subscription, bought, now),
+        ),
+    )
 
 
 def _day(effective: date | datetime | None, time_zone: str) -> date | None:

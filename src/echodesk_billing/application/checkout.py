@@ -8,6 +8,7 @@ from datetime import datetime
 
 from attrs import evolve
 
+from echodesk_billing.application import coupons
 from echodesk_billing.application.customers import with_names
 from echodesk_billing.application.errors import CardNotFound, OrderNotFound
 from echodesk_billing.application.order_factory import OrderFactory, log_created
@@ -80,8 +81,8 @@ class Checkout:
             The order: with `payment_url`, or, for a wallet, already paid or waiting for its second step.
 
         Raises:
-            InvalidSelection: it is not in the catalogue, paid time in another currency is left, or the key was
-                used for another selection.
+            InvalidSelection: it is not in the catalogue, paid time in another currency is left, the coupon cannot
+                be redeemed, or the key was used for another selection.
             CardNotFound: the tenant has no recurrent card with this id.
             GatewayError: the bank did not return a payment page; see `OrderSubmission.submit`.
 
@@ -158,11 +159,14 @@ class Checkout:
                 raise NoActiveSubscription
             uow.subscriptions.add(self._requests.subscription(buyer))
             subscription = uow.subscriptions.lock(buyer.tenant_id)
-            purchase = decide(subscription, uow.catalogues.current(), now)
+            wanted = decide(subscription, uow.catalogues.current(), now)
+            purchase = coupons.redeemed(uow, terms.coupon, buyer.tenant_id, wanted, now)
             request = self._requests.request(with_names(uow, buyer), purchase.plan, terms, card)
+            request = evolve(request, coupon=purchase.coupon, free_days=purchase.free_days)
             if wallet_token:
                 request = evolve(request, wallet_digest=hashlib.sha256(wallet_token.encode()).hexdigest())
             order, is_new = self._order_factory.once(uow, buyer, purchase, request, now, key=key)
+            coupons.reserve(uow, order, now)
             order.pays_until = offers.pays_until(subscription, purchase, order.created_at)
             return order, is_new
 

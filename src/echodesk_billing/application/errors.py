@@ -40,6 +40,13 @@ class ProformaNotFound(BillingError):
         super().__init__(f"There is no proforma {number[:40]}")
 
 
+class CouponNotFound(BillingError):
+    """There is no coupon with this code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"There is no coupon {code[:32]}")
+
+
 class LinkExpired(BillingError):
     """A link to an invoice is too old."""
 

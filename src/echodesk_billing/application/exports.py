@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
 from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.calendar import start_of_day
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.money import Money
 from echodesk_billing.ports.storage import Storage, UnitOfWork
@@ -77,7 +77,7 @@ class Exports:
 
     def __init__(self, storage: Storage, time_zone: str) -> None:
         self._storage = storage
-        self._zone = ZoneInfo(time_zone)
+        self._time_zone = time_zone
 
     def days(self, first: date, last: date) -> Span:
         """From the beginning of the first day to the end of the last.
@@ -87,10 +87,7 @@ class Exports:
         """
         if last < first:
             raise InvalidSelection("to", f"{last} is before {first}")
-        start, end = (
-            datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)
-            for day in (first, last + timedelta(days=1))
-        )
+        start, end = (start_of_day(day, self._time_zone) for day in (first, last + timedelta(days=1)))
         return Span(start=start, end=end)
 
     async def documents(self, span: Span) -> AsyncIterator[DocumentRow]:

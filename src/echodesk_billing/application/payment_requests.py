@@ -42,6 +42,7 @@ class Terms:
         card_id: of a saved recurrent card; the customer is present.
         options: rarely used options.
         ttl_minutes: how long the order can be paid; the builder's default where None.
+        coupon: a code to redeem; empty without one.
 
     Raises:
         InvalidPaymentOption: a pre-authorisation with an automatic card, whose charges would only hold money.
@@ -55,6 +56,7 @@ class Terms:
     card_id: int | None = None
     options: PaymentOptions = AS_USUAL
     ttl_minutes: int | None = None
+    coupon: str = ""
 
     def __attrs_post_init__(self) -> None:
         if self.capture is Capture.MANUAL and self.save_card is SaveCard.AUTOMATIC:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from attrs import evolve
 
+from echodesk_billing.application import coupons
 from echodesk_billing.application.customers import holder_of
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.order_factory import OrderFactory, log_created
@@ -68,12 +69,14 @@ class Register:
         currency: Currency = Currency.GEL,
         payload: bytes = b"",
         key: str | None = None,
+        coupon: str = "",
     ) -> Order:
         """Start the payment that creates a tenant.
 
         Args:
             payload: what the CRM needs to create the tenant; stored encrypted, never read.
             key: the caller's idempotency key.
+            coupon: a code to redeem; empty without one.
 
         Returns:
             The order, with its payment page.
@@ -81,7 +84,7 @@ class Register:
         Raises:
             InvalidTenant: the schema name or the subdomain is reserved.
             NameTaken: the schema name or the subdomain is used, or reserved by another applicant.
-            InvalidSelection: it is not in the catalogue.
+            InvalidSelection: it is not in the catalogue, or the coupon cannot be redeemed.
             VaultClosed: there is a payload and no encryption key.
             GatewayError: the bank did not return a payment page.
 
@@ -101,9 +104,11 @@ class Register:
             subscription = uow.subscriptions.get(applicant.schema_name) or self._requests.subscription(buyer)
             _require_free(uow, applicant, subscription, now)
             purchase = offers.purchase(subscription, uow.catalogues.current(), selection, currency, now)
+            purchase = coupons.redeemed(uow, coupon, buyer.tenant_id, purchase, now)
             purchase = evolve(purchase, purpose=Purpose.REGISTRATION)
             terms = Terms(language=page_language(applicant.language), returning=Returning.REGISTRATION)
             request = self._requests.request(buyer, purchase.plan, terms)
+            request = evolve(request, coupon=purchase.coupon, free_days=purchase.free_days)
             order, is_new = self._order_factory.once(
                 uow,
                 buyer,
@@ -113,6 +118,7 @@ class Register:
                 key=key,
                 is_same=lambda one: self._repeats(uow, one, applicant, payload),
             )
+            coupons.reserve(uow, order, now)
             registration = Registration(
                 order_id=order.id,
                 applicant=applicant,

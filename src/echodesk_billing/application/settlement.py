@@ -10,6 +10,7 @@ from datetime import datetime
 import structlog
 from attrs import evolve, frozen
 
+from echodesk_billing.application import coupons
 from echodesk_billing.application.customers import customer_of, holder_of
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.invoicing import Invoicing
@@ -262,7 +263,10 @@ class Settlement:
         period: Period | None = None
         if order.purpose is Purpose.REGISTRATION and (reason := self._prepare_tenant(uow, order)):
             events += payments.give_back(order, reason, now)
+        elif (used := coupons.use(uow, order, now)) is None:
+            events += payments.give_back(order, f"the coupon {order.request.coupon} was used before", now)
         elif order.plan is not None:
+            events += used
             subscription = uow.subscriptions.lock(order.tenant_id)
             catalogue = uow.catalogues.current() if order.purpose is Purpose.UPGRADE else None
             events += payments.take_payment(subscription, order, now, catalogue)
@@ -303,6 +307,7 @@ class Settlement:
 
     def _on_rejection(self, uow: UnitOfWork, order: Order, event: OrderRejected, now: datetime) -> Sequence[Event]:
         """Retry a declined renewal, or ask the customer; a refusal without a code is not retried."""
+        coupons.release(uow, order)
         if order.purpose is not Purpose.RENEWAL:
             return []
         advice = response_code(event.code).advice if event.code else RetryAdvice.CUSTOMER_PRESENT

@@ -8,6 +8,7 @@ from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.preauthorisation import Preauthorisation
@@ -38,6 +39,7 @@ class UseCases:
     acts: OperatorActs
     subscription_acts: SubscriptionActs
     transfers: BankTransfers
+    coupons: ManageCoupons
     settlement: Settlement
     preauthorisation: Preauthorisation
     cards: SavedCards

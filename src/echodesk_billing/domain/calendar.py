@@ -32,6 +32,11 @@ def local_date(moment: datetime, time_zone: str) -> date:
     return moment.astimezone(ZoneInfo(time_zone)).date()
 
 
+def start_of_day(day: date, time_zone: str) -> datetime:
+    """The moment in UTC at which a calendar day begins in `time_zone`, an IANA name."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+
+
 def months_after(anchor: datetime, months: int, time_zone: str) -> datetime:
     """The time `months` calendar months after `anchor`, at the same wall-clock time in `time_zone`.
 

@@ -148,6 +148,13 @@ class CreditNoteIssued(OrderEvent):
 
 
 @frozen(kw_only=True)
+class CouponRedeemed(OrderEvent):
+    """A payment used a coupon."""
+
+    code: str
+
+
+@frozen(kw_only=True)
 class PaymentActionRequired(OrderEvent):
     """The next period cannot be charged automatically; the customer has to pay at `payment_url`."""
 
@@ -353,41 +360,11 @@ class SubscriptionEnded(SubscriptionEvent):
     """A cancelled subscription has expired."""
 
 
+_BASES = (Event, OrderEvent, SubscriptionEvent)
+
 EVENT_TYPES: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        OrderCreated,
-        OrderCompleted,
-        OrderRejected,
-        OrderCorrected,
-        OrderRefunded,
-        OrderMismatch,
-        OrderContested,
-        OrderAttentionResolved,
-        CardSaved,
-        CardForgotten,
-        DefaultCardChosen,
-        InvoiceIssued,
-        CreditNoteIssued,
-        PaymentActionRequired,
-        SubscriptionActivated,
-        SubscriptionImported,
-        DaysGiven,
-        PlanMadeComplimentary,
-        SubscriptionRenewed,
-        SubscriptionPastDue,
-        SubscriptionSuspended,
-        SubscriptionChanged,
-        SubscriptionChangeScheduled,
-        SubscriptionChangeDropped,
-        SubscriptionPauseScheduled,
-        SubscriptionPaused,
-        SubscriptionResumed,
-        SubscriptionCancelled,
-        SubscriptionEnded,
-        TrialStarted,
-        ReminderDue,
-        TenantRegistered,
-        BillingProfileChanged,
-    )
+    name: kind
+    for name, kind in list(globals().items())
+    if isinstance(kind, type) and issubclass(kind, Event) and kind not in _BASES
 }
+"""All events of this module by name."""

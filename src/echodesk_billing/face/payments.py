@@ -41,6 +41,7 @@ class Payments(Face):
         user_id: str = "",
         full_name: str = "",
         email: str = "",
+        coupon: str = "",
         idempotency_key: str | None = None,
     ) -> Order:
         """Start a payment for a month of a package or a set of features.
@@ -62,6 +63,7 @@ class Payments(Face):
             options: methods, theme, basket, split and more of `PaymentOptions`.
             full_name: of the buyer; sent to the bank masked.
             email: of the buyer; sent to the bank masked.
+            coupon: a code to redeem; empty without one.
             idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
                 same order and never creates another.
 
@@ -69,7 +71,7 @@ class Payments(Face):
             The order; redirect the customer to its `payment_url`.
 
         Raises:
-            InvalidSelection: it is not in the catalogue.
+            InvalidSelection: it is not in the catalogue, or the coupon cannot be redeemed.
             GatewayError: the bank returned no payment page. Unless it refused, reconciliation settles the order.
         """
         buyer = evolve(
@@ -83,6 +85,7 @@ class Payments(Face):
             wallet=choice(Wallet, wallet, "wallet"),
             card_id=require_card_id(card_id),
             options=options or PaymentOptions(),
+            coupon=coupon,
         )
         try:
             return await self._container.checkout().buy(

@@ -25,6 +25,7 @@ class Registrations(Face):
         interval: int = 1,
         currency: str = "GEL",
         payload: bytes = b"",
+        coupon: str = "",
         idempotency_key: str | None = None,
     ) -> Order:
         """Start the payment that creates a tenant; `TenantRegistered` is emitted once it is paid.
@@ -32,6 +33,7 @@ class Registrations(Face):
         Args:
             applicant: who registers; the schema name becomes the tenant id.
             payload: what you need to create the tenant; stored encrypted, returned by `registration_payload`.
+            coupon: a code to redeem; empty without one.
             idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
                 same order and never creates another.
 
@@ -42,7 +44,12 @@ class Registrations(Face):
         """
         selection = Selection(package_id=package_id, features=features, seats=seats, interval=interval)
         order = await self._container.register().register(
-            applicant, selection, currency=choice(Currency, currency, "currency"), payload=payload, key=idempotency_key
+            applicant,
+            selection,
+            currency=choice(Currency, currency, "currency"),
+            payload=payload,
+            key=idempotency_key,
+            coupon=coupon,
         )
         await self._announce()
         return order

@@ -85,6 +85,7 @@ class Subscriptions(Face):
         features: Sequence[str] = (),
         seats: int | None = None,
         interval: int | None = None,
+        coupon: str = "",
     ) -> Changed:
         """Preview a change of plan, exact to the tetri and the day.
 
@@ -92,14 +93,15 @@ class Subscriptions(Face):
             package_id: the new package, or give `features`; the current plan where neither is given.
             seats: how many agents; unchanged where None.
             interval: months that are paid at a time; unchanged where None.
+            coupon: a code to redeem; empty without one.
 
         Raises:
             NoActiveSubscription: the tenant has none.
-            InvalidSelection: it is not in the catalogue.
+            InvalidSelection: it is not in the catalogue, or the coupon cannot be redeemed.
             ChangeRefused: it equals the current plan.
         """
         return await self._container.change_plan().preview(
-            self._reader(tenant_id), wanted_selection(package_id, features, seats, interval)
+            self._reader(tenant_id), wanted_selection(package_id, features, seats, interval), coupon
         )
 
     async def change_plan(
@@ -113,6 +115,7 @@ class Subscriptions(Face):
         seats: int | None = None,
         interval: int | None = None,
         effective: date | None = None,
+        coupon: str = "",
         idempotency_key: str | None = None,
         by: str = LIBRARY,
     ) -> Changed:
@@ -124,6 +127,7 @@ class Subscriptions(Face):
             seats: how many agents; unchanged where None.
             interval: months that are paid at a time; unchanged where None.
             effective: earliest day of a scheduled change.
+            coupon: a code to redeem with the payment; empty without one.
             idempotency_key: your own key for this call. Repeating it, whatever the outcome, returns the
                 same order and never creates another.
             by: who asks, for the record.
@@ -141,6 +145,7 @@ class Subscriptions(Face):
             choice(When, when, "when"),
             effective=effective,
             key=idempotency_key,
+            coupon=coupon,
         )
         await self._announce()
         return changed

@@ -17,6 +17,7 @@ from echodesk_billing.domain.customers.registration import Registration
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.history import Step
 from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.subscriptions.coupons import Coupon, CouponUse
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.storage import Answer, InboxEntry, StoredToken
 
@@ -43,6 +44,8 @@ class Contents:
     invoices: list[Invoice] = Factory(list)
     credit_notes: list[CreditNote] = Factory(list)
     proformas: list[Proforma] = Factory(list)
+    coupons: dict[str, Coupon] = Factory(dict)
+    coupon_uses: dict[tuple[str, str], CouponUse] = Factory(dict)
     catalogues: list[Catalogue] = Factory(list)
     inbox: list[InboxEntry] = Factory(list)
     outbox: list[Sent] = Factory(list)
@@ -64,6 +67,8 @@ class Contents:
             invoices=list(self.invoices),
             credit_notes=list(self.credit_notes),
             proformas=list(self.proformas),
+            coupons=dict(self.coupons),
+            coupon_uses=dict(self.coupon_uses),
             catalogues=list(self.catalogues),
             inbox=list(self.inbox),
             outbox=list(self.outbox),

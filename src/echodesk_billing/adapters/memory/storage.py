@@ -10,6 +10,7 @@ from echodesk_billing.adapters.memory.books import MemoryBooks
 from echodesk_billing.adapters.memory.cards import MemoryCards
 from echodesk_billing.adapters.memory.catalogues import MemoryCatalogues
 from echodesk_billing.adapters.memory.contents import Contents
+from echodesk_billing.adapters.memory.coupons import MemoryCoupons
 from echodesk_billing.adapters.memory.customers import MemoryCustomers
 from echodesk_billing.adapters.memory.inbox import MemoryInbox
 from echodesk_billing.adapters.memory.orders import MemoryOrders
@@ -65,6 +66,7 @@ class MemoryUnitOfWork:
         self.registrations = MemoryRegistrations(memory)
         self.books = MemoryBooks(memory)
         self.proformas = MemoryProformas(memory)
+        self.coupons = MemoryCoupons(memory)
         self.catalogues = MemoryCatalogues(memory)
         self.inbox = MemoryInbox(memory)
         self.outbox = MemoryOutbox(memory, ids)

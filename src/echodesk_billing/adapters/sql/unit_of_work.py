@@ -8,6 +8,7 @@ from echodesk_billing.adapters.sql.answers import SqlAnswers
 from echodesk_billing.adapters.sql.books import SqlBooks
 from echodesk_billing.adapters.sql.cards import SqlCards
 from echodesk_billing.adapters.sql.catalogues import SqlCatalogues
+from echodesk_billing.adapters.sql.coupons import SqlCoupons
 from echodesk_billing.adapters.sql.customers import SqlCustomers
 from echodesk_billing.adapters.sql.inbox import SqlInbox
 from echodesk_billing.adapters.sql.orders import SqlOrders
@@ -35,6 +36,7 @@ class SqlUnitOfWork:
         self.registrations = SqlRegistrations(session)
         self.books = SqlBooks(session)
         self.proformas = SqlProformas(session)
+        self.coupons = SqlCoupons(session)
         self.catalogues = SqlCatalogues(session)
         self.inbox = SqlInbox(session)
         self.outbox = SqlOutbox(session, ids)

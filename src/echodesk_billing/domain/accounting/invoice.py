@@ -61,7 +61,7 @@ class Seller:
 
 @frozen(kw_only=True)
 class InvoiceLine:
-    """A line of an invoice. A discount has no description of its own, and a negative amount."""
+    """A line of an invoice. A discount has a negative amount; its description is a coupon, or empty."""
 
     description: str
     quantity: int = 1
@@ -202,8 +202,13 @@ def lines(order: Order, captured: Money) -> tuple[InvoiceLine, ...]:
 
 
 def lines_of(plan: Plan) -> tuple[InvoiceLine, ...]:
-    """A line for each item that costs something."""
-    return tuple(_line(plan, item) for item in plan.items if item.price(plan.selection.seats))
+    """A line for each item that costs something, and one for the discount of a coupon."""
+    found = tuple(_line(plan, item) for item in plan.items if item.price(plan.selection.seats))
+    if plan.discount is None:
+        return found
+    off = Money.zero(plan.price.currency) - plan.discount.amount
+    name = f"{plan.discount.code}, {plan.discount.percent} %"
+    return (*found, InvoiceLine(description=name, unit_price=off, amount=off, is_discount=True))
 
 
 def _line(plan: Plan, item: Item) -> InvoiceLine:

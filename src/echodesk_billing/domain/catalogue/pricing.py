@@ -8,6 +8,7 @@ from attrs import evolve, field, frozen
 
 from echodesk_billing.domain.arguments import require, typed
 from echodesk_billing.domain.catalogue.catalogue import LONGEST_INTERVAL, Catalogue, Package, Prices, PricingModel
+from echodesk_billing.domain.catalogue.discounts import Discount, taken_off
 from echodesk_billing.domain.catalogue.limits import MOST_SEATS, NO_LIMITS, Limits, SeatRules
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.money import Currency, Money
@@ -133,6 +134,7 @@ class Plan:
         items: the package, then the features, each with its unit price; empty in orders of older versions.
         limits: its usage limits.
         features: keys of all its features.
+        discount: that its price has.
     """
 
     name: str
@@ -143,6 +145,21 @@ class Plan:
     limits: Limits
     features: tuple[str, ...]
     pricing_model: PricingModel
+    discount: Discount | None = None
+
+    def in_period(self, number: int) -> Plan:
+        """The plan as it is priced in a period: at the full price once its discount is over."""
+        return self.undiscounted() if self.discount is not None and self.discount.is_over(number) else self
+
+    def undiscounted(self) -> Plan:
+        """The plan at its full price."""
+        return self if self.discount is None else evolve(self, price=self.price + self.discount.amount, discount=None)
+
+    def discounted(self, discount: Discount) -> Plan:
+        """The plan with a discount instead of the one it has; its amount follows from the price."""
+        full = self.undiscounted()
+        off = taken_off(full.price, discount.percent)
+        return evolve(full, price=full.price - off, discount=evolve(discount, amount=off))
 
     @property
     def interval(self) -> int:
@@ -173,8 +190,8 @@ def plan(catalogue: Catalogue, selection: Selection, currency: Currency, kept: S
     """The plan of `selection` from `catalogue`, priced in `currency`.
 
     Items of a subscription keep their agreed unit price, also with other seats, and also where they are no longer
-    sold; new items, and all items of another interval, cost what `catalogue` says. A flat package always has one
-    seat, so that equal plans are equal. A set of features has the required ones, whether chosen or not.
+    sold; new items, and all items of another interval, cost what `catalogue` says. A discount is kept. A flat package
+    always has one seat, so that equal plans are equal. A set of features has the required ones, whether chosen or not.
 
     Args:
         kept: the plans whose unit prices are kept, the current one first.
@@ -203,7 +220,7 @@ def plan(catalogue: Catalogue, selection: Selection, currency: Currency, kept: S
     limits = base.limits
     for item in features:
         limits = limits.plus(item.limits)
-    return Plan(
+    made = Plan(
         name=", ".join(item.name for item in items if not item.is_required) or items[0].name,
         selection=selection,
         catalogue_version=catalogue.version,
@@ -213,6 +230,8 @@ def plan(catalogue: Catalogue, selection: Selection, currency: Currency, kept: S
         features=(*base.features, *selection.features),
         pricing_model=base.pricing_model,
     )
+    had = kept[0].discount if kept else None
+    return made.discounted(had) if had is not None and had.holds_for(selection.package_id) else made
 
 
 @frozen(kw_only=True)

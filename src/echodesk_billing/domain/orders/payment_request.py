@@ -249,6 +249,8 @@ class PaymentRequest:
         subdomain: of the buyer; empty where it is not known.
         tenant_language: of the buyer, for invoices and mails; empty where it is not known.
         transfer: the bank transfer that paid it instead; the bank never hears of the order then.
+        coupon: the code that it redeems; empty without one.
+        free_days: days at the start of the period that the coupon gives.
         wallet_digest: SHA-256 of the Google Pay token, to detect a repeated request; empty without one.
     """
 
@@ -271,5 +273,7 @@ class PaymentRequest:
     subdomain: str = ""
     tenant_language: str = ""
     transfer: Transfer | None = None
+    coupon: str = ""
+    free_days: int = 0
     wallet_digest: str = ""
     options: PaymentOptions = PaymentOptions()

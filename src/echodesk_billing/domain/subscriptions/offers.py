@@ -165,9 +165,13 @@ def kept_feature(subscription: Subscription, feature_id: int, now: datetime) -> 
 def pays_until(subscription: Subscription, bought: Purchase, now: datetime) -> datetime:
     """The end of the period that a purchase pays if paid now."""
     if bought.purpose is Purpose.UPGRADE and subscription.is_paid(now):
-        return subscription.term.period_after(now, bought.plan.interval, subscription.extra_days(bought.plan, now))
+        days = subscription.extra_days(bought.plan, now) + bought.free_days
+        return subscription.term.period_after(now, bought.plan.interval, days)
     if subscription.begins_anew(now):
-        return subscription.term.period_after(subscription.new_anchor(now), bought.plan.interval)
+        return subscription.term.period_after(subscription.new_anchor(now), bought.plan.interval, bought.free_days)
+    if bought.free_days:
+        start = subscription.term.period(bought.period).start
+        return subscription.term.period_after(start, bought.plan.interval, bought.free_days)
     return subscription.term.end_of(bought.period, bought.plan.interval)
 
 

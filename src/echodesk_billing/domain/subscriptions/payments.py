@@ -62,13 +62,15 @@ def take_payment(
     if order.purpose is not Purpose.RENEWAL:  # whose number is unique in the database already
         order.period = number
     _run_on(subscription)
+    _give_days_first(subscription, order.request.free_days, number)
     subscription.term = subscription.term.paid_through(number)
     _note_paid(subscription, order, number)
+    plan = _agreed(order, number)
     if activates:
         events += subscription.drop_changes(0, f"{order.plan.name if order.plan else ''} was bought anew", at)
-        subscription.start_plan(order.plan or subscription.plan_of(number), at)
-    elif order.plan is not None:
-        events += _hold(subscription, order.plan, number, at)
+        subscription.start_plan(plan or subscription.plan_of(number), at)
+    elif plan is not None:
+        events += _hold(subscription, plan, number, at)
         events += subscription.begin_changes(at, order.id)
     _settle_debts(subscription, at)
     kind = SubscriptionActivated if activates else SubscriptionRenewed
@@ -128,19 +130,20 @@ def _take_upgrade(subscription: Subscription, order: Order, at: datetime) -> lis
     if order.plan is None:
         raise AssertionError(f"{order.subject} upgrades to nothing")
     promised = subscription.extra_days(order.plan, max(order.created_at, subscription.started_at or at))
-    days = max(promised, subscription.extra_days(order.plan, at))
+    days = max(promised, subscription.extra_days(order.plan, at)) + order.request.free_days
     _run_on(subscription)
     number = order.period = subscription.next_period
+    plan = _agreed(order, number) or order.plan
     dropped = subscription.drop_changes(0, f"the upgrade to {order.plan.name} replaced it", at)
     term = subscription.term
     subscription.term = term.anchored(term.days_after(at, days)).paid_through(number)
     subscription.paid, subscription.complimentary = (), None
     _note_paid(subscription, order, number)
-    subscription.start_plan(order.plan, at)
+    subscription.start_plan(plan, at)
     _settle_debts(subscription, at)
     until = subscription.term.end
     renewed = SubscriptionRenewed(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until)
-    return [*dropped, subscription.changed(order.plan, order.id, at, days), renewed]
+    return [*dropped, subscription.changed(plan, order.id, at, days), renewed]
 
 
 def _start_anew(subscription: Subscription, order: Order, at: datetime) -> None:
@@ -150,6 +153,23 @@ def _start_anew(subscription: Subscription, order: Order, at: datetime) -> None:
     subscription.grace_used, subscription.paid = timedelta(0), ()
     subscription.pause = subscription.complimentary = None
     subscription.hold(subscription.plans)
+
+
+def _agreed(order: Order, number: int) -> Plan | None:
+    """The plan of an order that pays period `number`, from which the periods of its discount are counted."""
+    plan = order.plan
+    discount = plan.discount if plan else None
+    if plan is None or discount is None or discount.periods is None or discount.ends is not None:
+        return plan
+    return evolve(plan, discount=evolve(discount, ends=number + discount.periods))
+
+
+def _give_days_first(subscription: Subscription, days: int, number: int) -> None:
+    """Let period `number` begin some days later; the days before it are free."""
+    if days:
+        term = subscription.term
+        subscription.term = term.anchored(term.days_after(term.period(number).start, days), number)
+        subscription.hold(subscription.plans)
 
 
 def _run_on(subscription: Subscription) -> None:

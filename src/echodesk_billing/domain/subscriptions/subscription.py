@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from echodesk_billing.domain.calendar import Period
 from echodesk_billing.domain.catalogue.pricing import Plan
@@ -153,7 +153,7 @@ class Subscription:
         Raises:
             NoActiveSubscription: it has never had a plan.
         """
-        return _require_plan(self.plans.of_period(period))
+        return _require_plan(self.plans.of_period(period)).in_period(period)
 
     def plan_at(self, moment: datetime) -> Plan | None:
         """The plan at a moment, with or without access; None before the first and after the last.
@@ -164,7 +164,9 @@ class Subscription:
             return None
         if self.state is _S.PAUSED:
             return self.plan
-        return self.plans.at_period(self.term.number_at(moment), self.next_period)
+        number = self.term.number_at(moment)
+        plan = self.plans.at_period(number, self.next_period)
+        return plan.in_period(number) if plan else None
 
     def plan_in_force(self, moment: datetime) -> Plan:
         """The plan at a moment, or the last one before it.
@@ -258,14 +260,17 @@ class Subscription:
         return self.dunning.access_until(until, self.grace) if self.state in (_S.ACTIVE, _S.PAST_DUE) else until
 
     def begin_changes(self, now: datetime, order_id: str | None = None) -> list[Event]:
-        """Apply the changes that are due.
+        """Apply the changes that are due, and end a discount that is over.
 
         Args:
             order_id: of the payment that enabled the last one.
         """
         if not self.term.has_begun or self.state is _S.PAUSED:
             return []
-        plans, begun = self.plans.begin(self.term.number_at(now), self.next_period)
+        number = self.term.number_at(now)
+        plans, begun = self.plans.begin(number, self.next_period)
+        if plans.plan is not None and (priced := plans.plan.in_period(number)) != plans.plan:
+            plans, begun = evolve(plans, plan=priced), [*begun, priced]
         if plans is not self.plans:
             self.hold(plans, self.changes[: len(self.changes) - len(plans.changes)])
         return [self.changed(plan, order_id, now) for plan in begun]

@@ -19,6 +19,7 @@ from echodesk_billing.domain.errors import (
 from echodesk_billing.entrypoints.cli import (
     accounting,
     catalogue,
+    coupons,
     customers,
     events,
     importing,
@@ -48,6 +49,7 @@ cli.add_typer(transfers.payments, name="payment")
 cli.add_typer(accounting.invoices, name="invoices")
 cli.add_typer(accounting.ledger, name="ledger")
 cli.add_typer(catalogue.commands, name="catalogue")
+cli.add_typer(coupons.commands, name="coupon")
 cli.add_typer(events.commands, name="events")
 cli.add_typer(importing.commands, name="import")
 cli.add_typer(tokens.commands, name="token")

@@ -40,6 +40,9 @@ STATUS: dict[OrderState, Status] = {
 }
 
 
+CouponCode = Annotated[str, Meta(max_length=32)]
+
+
 class Nothing(Struct, frozen=True):
     """No input."""
 

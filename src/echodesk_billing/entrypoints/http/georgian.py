@@ -36,6 +36,16 @@ _SENTENCES = {
         "{day} ძალიან შორს არის: ცვლილება უნდა ამოქმედდეს {days} დღის განმავლობაში"
     ),
     "The plan is complimentary: nothing has to be paid": "ეს გეგმა უფასოდ გაქვთ: გადახდა საჭირო არ არის",
+    "There is no coupon {code}": "კუპონი „{code}“ არ არსებობს",
+    "The coupon {code} has expired": "კუპონს „{code}“ ვადა გაუვიდა",
+    "The coupon {code} has been used up": "კუპონი „{code}“ ამოიწურა",
+    "The coupon {code} was used before: each customer can use it once": (
+        "კუპონი „{code}“ უკვე გამოიყენეთ: მისი გამოყენება მხოლოდ ერთხელ შეიძლება"
+    ),
+    "The coupon {code} is not for this choice": "კუპონი „{code}“ ამ არჩევანზე არ მოქმედებს",
+    "A coupon is redeemed with a payment, and this change begins later: leave the coupon out": (
+        "კუპონი გადახდისას მოქმედებს, ეს ცვლილება კი მოგვიანებით იწყება: გაგზავნეთ კუპონის გარეშე"
+    ),
     "There are no trials": "საცდელი პერიოდი არ არის",
     "the subscription of {tenant} is {state}: a trial comes before everything else, once": (
         "საცდელი პერიოდი მხოლოდ ერთხელ და სხვა ყველაფერზე ადრე იწყება; გამოწერის მდგომარეობაა „{state}“"

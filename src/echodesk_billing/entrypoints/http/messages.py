@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.money import Money
 
 _TEXTS = {
@@ -62,11 +63,39 @@ _TEXTS = {
         " The change to {plan} scheduled for {day} is cancelled.",
         " {day}-ისთვის დაგეგმილი ცვლილება („{plan}“) გაუქმდა.",
     ),
+    "coupon_days": ("The coupon adds {days} free days at the start.", "კუპონით დასაწყისში {days} დღე უფასოა."),
+    "coupon_percent": (
+        "The coupon lowers the price to {amount} for as long as the subscription runs.",
+        "კუპონით ფასია {amount}, სანამ გამოწერა გრძელდება.",
+    ),
+    "coupon_periods": (
+        (
+            "The coupon lowers the price to {amount} for the first {periods} periods. Then the price is {full}, and "
+            "you will have to confirm the first payment of it."
+        ),
+        (
+            "კუპონით პირველი {periods} პერიოდის ფასია {amount}. შემდეგ ფასი იქნება {full}, და მის პირველ გადახდას "
+            "თქვენ თვითონ დაადასტურებთ."
+        ),
+    ),
     "schedule_dropped": ("The scheduled change was cancelled.", "დაგეგმილი ცვლილება გაუქმდა."),
 }
 
 
-def say(language: str, key: str, **values: str | date | Money) -> str:
+def say(language: str, key: str, **values: str | int | date | Money) -> str:
     """A text in Georgian (`ka`), or in English for any other language."""
     english, georgian = _TEXTS[key]
     return (georgian if language == "ka" else english).format(**values)
+
+
+def coupon_notice(plan: Plan, free_days: int, language: str) -> str | None:
+    """What a coupon does to a purchase, said before it is paid; None without one."""
+    if free_days:
+        return say(language, "coupon_days", days=free_days)
+    discount = plan.discount
+    if discount is None or discount.ends is not None:
+        return None
+    if discount.periods is None:
+        return say(language, "coupon_percent", amount=plan.price)
+    full = plan.price + discount.amount
+    return say(language, "coupon_periods", amount=plan.price, periods=discount.periods, full=full)

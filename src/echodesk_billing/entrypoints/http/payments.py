@@ -23,7 +23,8 @@ from echodesk_billing.domain.orders.payment_request import (
 from echodesk_billing.domain.orders.refund import RefundState
 from echodesk_billing.domain.orders.response_codes import response_code
 from echodesk_billing.entrypoints.http.calls import Call, Route
-from echodesk_billing.entrypoints.http.common import STATUS, Choice, Id, Language, Nothing, Status
+from echodesk_billing.entrypoints.http.common import STATUS, Choice, CouponCode, Id, Language, Nothing, Status
+from echodesk_billing.entrypoints.http.messages import coupon_notice
 from echodesk_billing.ports.access import Scope
 
 WEBHOOK = "/api/payments/webhook/"
@@ -41,6 +42,7 @@ class CreatePayment(Choice, frozen=True, kw_only=True):
     capture: Capture = Capture.AUTOMATIC
     google_pay_token: Annotated[str, Meta(min_length=1, max_length=16_384)] | None = None
     apple_pay: bool = False
+    coupon: CouponCode = ""
 
     def terms(self) -> Terms:
         """How to pay, checked by the domain."""
@@ -52,6 +54,7 @@ class CreatePayment(Choice, frozen=True, kw_only=True):
             wallet=Wallet.GOOGLE_PAY if self.google_pay_token else wallet,
             card_id=self.card_id,
             options=PaymentOptions(methods=tuple(self.payment_method), theme=self.theme),
+            coupon=self.coupon,
         )
 
     def _save_card(self) -> SaveCard | None:
@@ -71,9 +74,10 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
     status: Status
     saves_card: bool | None
     paid_until: datetime | None
+    coupon_notice: str | None = None
 
     @classmethod
-    def of(cls, order: Order) -> PaymentCreated:
+    def of(cls, order: Order, language: str = "en") -> PaymentCreated:
         """From an order; a wallet payment may have no page."""
         return cls(
             status=STATUS[order.state],
@@ -84,6 +88,7 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
             amount=order.amount.amount,
             currency=order.amount.currency,
             paid_until=order.pays_until,
+            coupon_notice=coupon_notice(order.plan, order.request.free_days, language) if order.plan else None,
         )
 
 
@@ -212,7 +217,7 @@ async def create(call: Call[CreatePayment]) -> PaymentCreated:
         wallet_token=call.body.google_pay_token or "",
         key=call.key,
     )
-    return PaymentCreated.of(order)
+    return PaymentCreated.of(order, call.language)
 
 
 async def status(call: Call[Nothing]) -> PaymentStatus:

@@ -19,7 +19,8 @@ from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints.http.calls import Call, Route
-from echodesk_billing.entrypoints.http.common import FeatureKey, Id, IdDigits, Language, Nothing
+from echodesk_billing.entrypoints.http.common import CouponCode, FeatureKey, Id, IdDigits, Language, Nothing
+from echodesk_billing.entrypoints.http.messages import coupon_notice
 from echodesk_billing.entrypoints.http.payments import PaymentPage
 from echodesk_billing.ports.access import Scope
 
@@ -55,6 +56,7 @@ class RegisterTenant(Struct, frozen=True, kw_only=True):
     interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL)] = 1
     currency: Currency = Currency.GEL
     payment_provider: Annotated[str, Meta(max_length=32)] = "bog"
+    coupon: CouponCode = ""
     payload: Any = None
 
     def applicant(self) -> Applicant:
@@ -122,11 +124,13 @@ class Registered(Struct, frozen=True, kw_only=True):
     amount: Decimal
     currency: str
     paid_until: datetime | None
+    coupon_notice: str | None = None
 
     @classmethod
-    def of(cls, order: Order) -> Registered:
+    def of(cls, order: Order, language: str = "en") -> Registered:
         """From the registration's order."""
-        return cls(payment_id=order.id, **msgspec.structs.asdict(PaymentPage.of(order)))
+        notice = coupon_notice(order.plan, order.request.free_days, language) if order.plan else None
+        return cls(payment_id=order.id, coupon_notice=notice, **msgspec.structs.asdict(PaymentPage.of(order)))
 
 
 class RegistrationPayload(Struct, frozen=True, kw_only=True):
@@ -148,10 +152,11 @@ async def register(call: Call[RegisterTenant]) -> Registered:
         applicant,
         call.body.selection(await call.uses.views.catalogue()),
         currency=call.body.currency,
+        coupon=call.body.coupon,
         payload=opaque(await call.request.body()),
         key=call.key,
     )
-    return Registered.of(order)
+    return Registered.of(order, call.language)
 
 
 async def payload(call: Call[Nothing]) -> RegistrationPayload:

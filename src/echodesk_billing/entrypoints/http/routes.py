@@ -5,6 +5,7 @@ from __future__ import annotations
 from echodesk_billing.entrypoints.http import (
     billing_profile,
     cards,
+    coupons,
     events,
     features,
     health,
@@ -27,6 +28,7 @@ ROUTES = (
     *billing_profile.ROUTES,
     *cards.ROUTES,
     *packages.ROUTES,
+    *coupons.ROUTES,
     *subscription.ROUTES,
     *operators.ROUTES,
     *upgrades.ROUTES,

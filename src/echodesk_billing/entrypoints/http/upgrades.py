@@ -17,8 +17,8 @@ from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.subscriptions.purchase import Preview
 from echodesk_billing.entrypoints.http.calls import Call, Query, Route, whole_number
-from echodesk_billing.entrypoints.http.common import Done, Id, IdDigits, Nothing
-from echodesk_billing.entrypoints.http.messages import say
+from echodesk_billing.entrypoints.http.common import CouponCode, Done, Id, IdDigits, Nothing
+from echodesk_billing.entrypoints.http.messages import coupon_notice, say
 from echodesk_billing.entrypoints.http.subscription import MyPackage
 from echodesk_billing.ports.access import Scope
 
@@ -33,6 +33,7 @@ class Upgrade(Struct, frozen=True, kw_only=True):
     agent_count: Seats | None = None
     interval: Months | None = None
     effective_date: Annotated[str, Meta(max_length=40)] | None = None
+    coupon: CouponCode = ""
 
     def selection(self, has: Selection) -> Selection:
         """The new selection, based on the current one."""
@@ -80,9 +81,10 @@ class UpgradePreview(Struct, frozen=True, kw_only=True):
     extra_days: int
     next_billing_date: datetime
     replaces: list[ReplacedChange]
+    coupon_notice: str | None = None
 
     @classmethod
-    def of(cls, changed: Changed) -> UpgradePreview:
+    def of(cls, changed: Changed, language: str = "en") -> UpgradePreview:
         """From a previewed change."""
         preview = changed.preview
         price = preview.plan.price
@@ -99,6 +101,7 @@ class UpgradePreview(Struct, frozen=True, kw_only=True):
             extra_days=preview.extra_days,
             next_billing_date=preview.paid_until,
             replaces=replaced_changes(preview),
+            coupon_notice=coupon_notice(preview.plan, preview.free_days, language),
         )
 
 
@@ -119,6 +122,7 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
     interval: int
     paid_until: datetime
     replaces: list[ReplacedChange]
+    coupon_notice: str | None = None
 
     @classmethod
     def of(cls, changed: Changed, language: str = "en") -> PlanChanged:
@@ -138,6 +142,7 @@ class PlanChanged(Struct, frozen=True, kw_only=True):
             interval=preview.plan.interval,
             paid_until=preview.paid_until,
             replaces=replaced_changes(preview),
+            coupon_notice=coupon_notice(preview.plan, preview.free_days, language),
         )
 
 
@@ -167,23 +172,26 @@ def replaced_changes(preview: Preview) -> list[ReplacedChange]:
 
 
 async def preview(call: Call[Nothing]) -> UpgradePreview:
-    """`GET /api/upgrade/preview/?package_id=&agent_count=&interval=`."""
+    """`GET /api/upgrade/preview/?package_id=&agent_count=&interval=&coupon=`."""
     asked = ((name, call.request.query.get(name)) for name in ("package_id", "agent_count", "interval"))
     package_id, seats, interval = (None if text is None else whole_number(text, name) for name, text in asked)
     wanted = Upgrade(package_id=package_id, agent_count=seats, interval=interval)
-    return UpgradePreview.of(await call.uses.change_plan.preview(call.who, wanted.selection))
+    coupon = call.request.query.get("coupon", "")
+    return UpgradePreview.of(await call.uses.change_plan.preview(call.who, wanted.selection, coupon), call.language)
 
 
 async def immediate(call: Call[Upgrade]) -> PlanChanged:
     """`POST /api/upgrade/immediate/`."""
-    changed = await call.uses.change_plan.change(call.who, call.body.selection, When.NOW, key=call.key)
+    changed = await call.uses.change_plan.change(
+        call.who, call.body.selection, When.NOW, key=call.key, coupon=call.body.coupon
+    )
     return PlanChanged.of(changed, call.language)
 
 
 async def scheduled(call: Call[Upgrade]) -> PlanChanged:
     """`POST /api/upgrade/scheduled/`."""
     changed = await call.uses.change_plan.change(
-        call.who, call.body.selection, When.LATER, effective=call.body.effective()
+        call.who, call.body.selection, When.LATER, effective=call.body.effective(), coupon=call.body.coupon
     )
     return PlanChanged.of(changed, call.language)
 
@@ -217,6 +225,7 @@ ROUTES = (
             Query(name="package_id", kind=Id, description="the new package; the current one where omitted"),
             Query(name="agent_count", kind=Seats, description="how many agents; unchanged where omitted"),
             Query(name="interval", kind=Months, description="months that are paid at a time; unchanged where omitted"),
+            Query(name="coupon", description="a code to redeem with the payment"),
         ),
     ),
     Route(

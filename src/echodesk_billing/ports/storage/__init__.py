@@ -4,6 +4,7 @@ from echodesk_billing.ports.storage.answers import Answer, Answers
 from echodesk_billing.ports.storage.books import Books
 from echodesk_billing.ports.storage.cards import Cards
 from echodesk_billing.ports.storage.catalogues import Catalogues
+from echodesk_billing.ports.storage.coupons import Coupons
 from echodesk_billing.ports.storage.customers import Customers
 from echodesk_billing.ports.storage.inbox import Inbox, InboxEntry
 from echodesk_billing.ports.storage.orders import Orders
@@ -22,6 +23,7 @@ __all__ = [
     "Books",
     "Cards",
     "Catalogues",
+    "Coupons",
     "Customers",
     "Inbox",
     "InboxEntry",

@@ -15,6 +15,7 @@ from echodesk_billing.ports.storage.answers import Answers
 from echodesk_billing.ports.storage.books import Books
 from echodesk_billing.ports.storage.cards import Cards
 from echodesk_billing.ports.storage.catalogues import Catalogues
+from echodesk_billing.ports.storage.coupons import Coupons
 from echodesk_billing.ports.storage.customers import Customers
 from echodesk_billing.ports.storage.inbox import Inbox
 from echodesk_billing.ports.storage.orders import Orders
@@ -50,6 +51,8 @@ class UnitOfWork(Protocol):
     def books(self) -> Books: ...
     @property
     def proformas(self) -> Proformas: ...
+    @property
+    def coupons(self) -> Coupons: ...
     @property
     def catalogues(self) -> Catalogues: ...
     @property
