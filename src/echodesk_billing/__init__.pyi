@@ -89,6 +89,15 @@ from .domain.accounting.journal import (
 from .domain.accounting.proforma import (
     Proforma as Proforma,
 )
+from .domain.accounting.statistics import (
+    Business as Business,
+)
+from .domain.accounting.statistics import (
+    Collection as Collection,
+)
+from .domain.accounting.statistics import (
+    Month as Month,
+)
 from .domain.catalogue.catalogue import (
     Catalogue as Catalogue,
 )

@@ -46,6 +46,7 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.statistics import BusinessFigures
 from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.transfers import BankTransfers
@@ -178,6 +179,7 @@ class Container(containers.DeclarativeContainer):
         settings.provided.selling,
         settings.provided.time_zone,
     )
+    figures = providers.Singleton(BusinessFigures, storage, settings.provided.time_zone)
     exports = providers.Singleton(Exports, storage, settings.provided.time_zone)
     lists = providers.Singleton(Lists, storage)
     checkup = providers.Singleton(CheckUp, storage, gateway)
@@ -196,6 +198,7 @@ class Container(containers.DeclarativeContainer):
         subscription_acts=subscription_acts,
         transfers=transfers,
         coupons=coupons,
+        figures=figures,
         settlement=settlement,
         preauthorisation=preauthorisation,
         cards=cards,
@@ -216,6 +219,7 @@ class Container(containers.DeclarativeContainer):
         relay,
         register,
         prune,
+        figures,
         settings.provided.work_concurrency,
         settings.provided.bank_calls_per_second,
     )

@@ -136,6 +136,7 @@ class Billing:
     give_days = _blocking(billing.Billing.give_days)
     make_complimentary = _blocking(billing.Billing.make_complimentary)
     pause = _blocking(billing.Billing.pause)
+    statistics = _blocking(billing.Billing.statistics)
     create_coupon = _blocking(billing.Billing.create_coupon)
     coupons = _blocking(billing.Billing.coupons)
     disable_coupon = _blocking(billing.Billing.disable_coupon)

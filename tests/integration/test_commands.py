@@ -458,6 +458,18 @@ async def test_coupons_are_made_listed_and_ended_from_the_command_line(service: 
     assert (await service.command("coupon", "disable", "NOTHING"))[0] == 1
 
 
+async def test_figures_of_the_business_are_shown_and_verified(service: Service, client: Client, bank: Bank) -> None:
+    payment = await client.buy(package_id=2, seats=3)
+    await bank.pay(payment["bank_order_id"])
+    assert await bank.answered(payment["bank_order_id"]) == [200]
+    code, printed = await service.command("stats", "--json", "--verify")
+    assert code == 0, printed
+    stats = json.loads(printed)
+    assert (stats["differences"], stats["currencies"][0]["customers"] > 0) == ([], True)
+    code, printed = await service.command("stats", "--verify")
+    assert (code, "MRR" in printed, "All figures agree." in printed) == (0, True, True)
+
+
 async def test_documents_and_entries_are_listed_and_exported(
     service: Service, client: Client, bank: Bank, tmp_path: Path
 ) -> None:

@@ -222,6 +222,16 @@ async def disable_coupon(stage: Stage) -> Answer:
     return await stage.operator.post(f"/api/coupons/{code}/disable/")
 
 
+@call("GET", "/api/stats/", "currencies")
+async def stats(stage: Stage) -> Answer:
+    await stage.subscribed()
+    answer = await stage.operator.get("/api/stats/")
+    (gel,) = [one for one in answer.body["currencies"] if one["currency"] == "GEL"]
+    assert gel["mrr"] > 0
+    assert gel["months"][-1]["mrr"] == gel["mrr"]
+    return answer
+
+
 @call("POST", "/api/subscription/{tenant_id}/retry-charge/")
 async def retry_charge(stage: Stage) -> Answer:
     await stage.subscribed()

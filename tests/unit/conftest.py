@@ -36,6 +36,7 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew, Renewed
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.statistics import BusinessFigures
 from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.transfers import BankTransfers
@@ -114,6 +115,7 @@ class World:
         sells = self.seller or Seller(party=Party(name="EchoDesk", bank_account="GE00BG0000000000000000"))
         transfer_parts = (self.ordering, self.settlement, SHOP, printer, sells, "Asia/Tbilisi")
         self.transfers = BankTransfers(self.storage, self.clock, *transfer_parts)
+        self.figures = BusinessFigures(self.storage, "Asia/Tbilisi")
         self.coupons = ManageCoupons(self.storage, self.clock)
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)

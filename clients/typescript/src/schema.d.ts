@@ -551,6 +551,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stats/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Recurring revenue, customers, money and collection per month */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/subscription/{tenant_id}/complimentary/": {
         parameters: {
             query?: never;
@@ -1066,6 +1083,42 @@ export interface components {
             tenant_id: string;
         };
         /**
+         * BusinessView
+         * @description The figures of the business in one currency.
+         */
+        BusinessView: {
+            /**
+             * @description Twelve times the monthly recurring revenue.
+             * @example 52200
+             */
+            arr: number;
+            /**
+             * @description Failed renewals by the bank's code of the first decline.
+             * @example []
+             */
+            collections: components["schemas"]["CollectionView"][];
+            /**
+             * @description Of all amounts here.
+             * @example GEL
+             */
+            currency: string;
+            /**
+             * @description How many customers pay.
+             * @example 30
+             */
+            customers: number;
+            /**
+             * @description Months with figures, oldest first.
+             * @example []
+             */
+            months: components["schemas"]["MonthView"][];
+            /**
+             * @description Monthly recurring revenue, at the end of the month or now.
+             * @example 4350
+             */
+            mrr: number;
+        };
+        /**
          * CallbackTaken
          * @description The answer to the bank.
          */
@@ -1322,6 +1375,37 @@ export interface components {
             ok: boolean;
             /** @description What is wrong; null where nothing is. */
             problem: string | null;
+        };
+        /**
+         * CollectionView
+         * @description How many renewals that were declined with a code were paid after all.
+         */
+        CollectionView: {
+            /**
+             * @description The bank's code; `none` where it gave none.
+             * @example 107
+             */
+            code: string;
+            /**
+             * @description `recovered` by `declined`.
+             * @example 0.75
+             */
+            collection_rate: number;
+            /**
+             * @description Renewals that failed with it first.
+             * @example 4
+             */
+            declined: number;
+            /**
+             * @description What the bank says it means.
+             * @example insufficient funds
+             */
+            meaning: string;
+            /**
+             * @description Of these, how many were paid after all.
+             * @example 3
+             */
+            recovered: number;
         };
         /**
          * CouponKind
@@ -2070,6 +2154,102 @@ export interface components {
              * @example 7
              */
             card_id?: number | null;
+        };
+        /**
+         * MonthView
+         * @description The figures of one month. Revenue is what customers pay a month, without one-off payments.
+         */
+        MonthView: {
+            /**
+             * @description Twelve times the monthly recurring revenue.
+             * @example 52200
+             */
+            arr: number;
+            /**
+             * @description All money that was taken.
+             * @example 4350
+             */
+            captured: number;
+            /**
+             * @description Recurring revenue of customers who stopped paying.
+             * @example 0
+             */
+            churn: number;
+            /**
+             * @description Customers who stopped paying.
+             * @example 0
+             */
+            churned_customers: number;
+            /**
+             * @description What customers pay less than before.
+             * @example 0
+             */
+            contraction: number;
+            /**
+             * @description How many customers pay.
+             * @example 30
+             */
+            customers: number;
+            /**
+             * @description What customers pay more than before.
+             * @example 0
+             */
+            expansion: number;
+            /**
+             * @description Automatic charges that were declined.
+             * @example 2
+             */
+            failed_payments: number;
+            /**
+             * @description Recurring revenue that was taken over from another system.
+             * @example 0
+             */
+            imported: number;
+            /**
+             * @description Customers who were taken over.
+             * @example 0
+             */
+            imported_customers: number;
+            /**
+             * @description A calendar month.
+             * @example 2026-11
+             */
+            month: string;
+            /**
+             * @description Monthly recurring revenue, at the end of the month or now.
+             * @example 4350
+             */
+            mrr: number;
+            /**
+             * @description Recurring revenue of customers who never paid before.
+             * @example 145
+             */
+            new: number;
+            /**
+             * @description Customers who never paid before.
+             * @example 1
+             */
+            new_customers: number;
+            /**
+             * @description Customers who came back.
+             * @example 0
+             */
+            reactivated_customers: number;
+            /**
+             * @description Recurring revenue of customers who came back.
+             * @example 0
+             */
+            reactivation: number;
+            /**
+             * @description Customers whose charge failed and who paid after all.
+             * @example 1
+             */
+            recovered_payments: number;
+            /**
+             * @description All money that went back.
+             * @example 0
+             */
+            refunded: number;
         };
         /**
          * MyLimits
@@ -3340,6 +3520,17 @@ export interface components {
              * @example 2
              */
             package_id?: number | string | null;
+        };
+        /**
+         * Stats
+         * @description The figures of the business, a currency at a time.
+         */
+        Stats: {
+            /**
+             * @description The figures, a currency at a time.
+             * @example []
+             */
+            currencies: components["schemas"]["BusinessView"][];
         };
         /**
          * SubscriptionCancelled
@@ -5097,6 +5288,36 @@ export interface operations {
             403: components["responses"]["Problem"];
             404: components["responses"]["Problem"];
             410: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
             429: components["responses"]["Problem"];
             503: components["responses"]["Problem"];
         };

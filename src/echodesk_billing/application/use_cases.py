@@ -15,6 +15,7 @@ from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.statistics import BusinessFigures
 from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.transfers import BankTransfers
@@ -40,6 +41,7 @@ class UseCases:
     subscription_acts: SubscriptionActs
     transfers: BankTransfers
     coupons: ManageCoupons
+    figures: BusinessFigures
     settlement: Settlement
     preauthorisation: Preauthorisation
     cards: SavedCards

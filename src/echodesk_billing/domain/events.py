@@ -169,10 +169,16 @@ class SubscriptionEvent(Event):
 
 @frozen(kw_only=True)
 class SubscriptionActivated(SubscriptionEvent):
-    """A tenant has access now; `order_id` is empty where an operator gave it."""
+    """A tenant has access now.
+
+    Args:
+        order_id: of the payment; empty where an operator gave it.
+        monthly_price: what the plan costs a month from now on; None where nothing was paid.
+    """
 
     order_id: str
     paid_until: datetime
+    monthly_price: Money | None = None
 
 
 @frozen(kw_only=True)
@@ -216,10 +222,16 @@ class PlanMadeComplimentary(SubscriptionEvent):
 
 @frozen(kw_only=True)
 class SubscriptionRenewed(SubscriptionEvent):
-    """One more period is paid; `order_id` is empty where its plan is complimentary."""
+    """One more period is paid.
+
+    Args:
+        order_id: of the payment; empty where the plan is complimentary.
+        monthly_price: what the plan costs a month from now on; None where nothing was paid.
+    """
 
     order_id: str
     paid_until: datetime
+    monthly_price: Money | None = None
 
 
 @frozen(kw_only=True)
@@ -248,14 +260,16 @@ class SubscriptionChanged(SubscriptionEvent):
     Args:
         order_id: the order that paid for it; None where the change was scheduled.
         plan_name: of the new plan.
-        price: per month.
+        price: per interval.
         extra_days: days bought by the unused value of the old plan.
+        monthly_price: the price per month.
     """
 
     order_id: str | None
     plan_name: str
     price: Money
     extra_days: int = 0
+    monthly_price: Money | None = None
 
 
 @frozen(kw_only=True)

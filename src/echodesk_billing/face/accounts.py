@@ -10,6 +10,7 @@ from echodesk_billing.application.views import OrderTimeline
 from echodesk_billing.domain.accounting.audit import Comparison
 from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
+from echodesk_billing.domain.accounting.statistics import Business
 from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID
 from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.face.base import LIBRARY, Face, checks_arguments, operator
@@ -124,6 +125,12 @@ class Accounts(Face):
         """
         audit = self._container.audit()
         return [one async for one in audit.report(await audit.day(day))]
+
+    async def statistics(self) -> Sequence[Business]:
+        """Recurring revenue, customers, money and collection per month, a currency at a time."""
+        figures = self._container.figures()
+        await figures.count()
+        return await figures.read()
 
     async def timeline(self, order_id: str) -> OrderTimeline:
         """One order of any tenant with its full history.

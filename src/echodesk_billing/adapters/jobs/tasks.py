@@ -14,6 +14,7 @@ from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import TEND, Renew, Renewed
+from echodesk_billing.application.statistics import BusinessFigures
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ class BackgroundTasks:
         relay: Relay,
         register: Register,
         prune: Prune,
+        figures: BusinessFigures,
         concurrency: int,
         bank_calls_per_second: float,
     ) -> None:
@@ -45,6 +47,7 @@ class BackgroundTasks:
         self._relay = relay
         self._register = register
         self._prune = prune
+        self._figures = figures
         self._cleaned_up_at = float("-inf")
         self._rate = bank_calls_per_second
         self._pace: AsyncLimiter | None = None
@@ -90,8 +93,9 @@ class BackgroundTasks:
             pass
 
     async def deliver(self) -> None:
-        """Deliver events."""
+        """Deliver events, and count them for the figures of the business."""
         await self._relay.run()
+        await self._figures.count()
 
     async def clean_up(self) -> None:
         """Remind of expiring cards, erase and delete obsolete data."""

@@ -10,6 +10,7 @@ from attrs import Factory, define, evolve, frozen
 from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.accounting.journal import Entry
 from echodesk_billing.domain.accounting.proforma import Proforma
+from echodesk_billing.domain.accounting.statistics import Counted, Figure
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.customers.customer import Customer
@@ -27,6 +28,7 @@ class Sent:
     event: Event
     delivered: bool = False
     retry_at: datetime | None = None
+    counted: int = 0
 
 
 @define
@@ -50,6 +52,8 @@ class Contents:
     inbox: list[InboxEntry] = Factory(list)
     outbox: list[Sent] = Factory(list)
     relay: tuple[str, datetime] | None = None
+    figures: dict[Figure, int] = Factory(dict)
+    counted_customers: dict[str, Counted] = Factory(dict)
     tokens: dict[str, StoredToken] = Factory(dict)
     answers: dict[tuple[str, str], Answer] = Factory(dict)
 
@@ -73,6 +77,8 @@ class Contents:
             inbox=list(self.inbox),
             outbox=list(self.outbox),
             relay=self.relay,
+            figures=dict(self.figures),
+            counted_customers=dict(self.counted_customers),
             tokens=dict(self.tokens),
             answers=dict(self.answers),
         )

@@ -19,6 +19,7 @@ from echodesk_billing.adapters.memory.proformas import MemoryProformas
 from echodesk_billing.adapters.memory.pruning import MemoryPruning
 from echodesk_billing.adapters.memory.queue import NoQueue
 from echodesk_billing.adapters.memory.registrations import MemoryRegistrations
+from echodesk_billing.adapters.memory.statistics import MemoryStatistics
 from echodesk_billing.adapters.memory.subscriptions import MemorySubscriptions
 from echodesk_billing.adapters.memory.tokens import MemoryTokens
 from echodesk_billing.ports.ids import Ids
@@ -70,6 +71,7 @@ class MemoryUnitOfWork:
         self.catalogues = MemoryCatalogues(memory)
         self.inbox = MemoryInbox(memory)
         self.outbox = MemoryOutbox(memory, ids)
+        self.statistics = MemoryStatistics(memory)
         self.queue = NoQueue()
         self.tokens = MemoryTokens(memory)
         self.answers = MemoryAnswers(memory)

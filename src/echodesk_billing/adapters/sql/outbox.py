@@ -39,6 +39,7 @@ outbox = Table(
     Column("delivered_at", UtcDateTime),
     Column("retry_at", UtcDateTime),
     Column("position", BigInteger),
+    Column("counted", BigInteger),
 )
 
 Index("ix_outbox_tenant", outbox.c.tenant_id, outbox.c.id)
@@ -61,6 +62,12 @@ Index(
     postgresql_where=text("delivered_at IS NULL"),
     sqlite_where=text("delivered_at IS NULL"),
 )
+
+_UNCOUNTED = text("counted IS NULL")
+
+Index("ix_outbox_uncounted", outbox.c.id, postgresql_where=_UNCOUNTED, sqlite_where=_UNCOUNTED)
+
+Index("ix_outbox_counted", outbox.c.counted)
 
 leases = Table(
     "leases",

@@ -18,6 +18,7 @@ from echodesk_billing.adapters.sql.pruning import SqlPruning
 from echodesk_billing.adapters.sql.queue import SqlQueue
 from echodesk_billing.adapters.sql.registrations import SqlRegistrations
 from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.statistics import SqlStatistics
 from echodesk_billing.adapters.sql.subscriptions import SqlSubscriptions
 from echodesk_billing.adapters.sql.tokens import SqlTokens
 from echodesk_billing.ports.ids import Ids
@@ -40,6 +41,7 @@ class SqlUnitOfWork:
         self.catalogues = SqlCatalogues(session)
         self.inbox = SqlInbox(session)
         self.outbox = SqlOutbox(session, ids)
+        self.statistics = SqlStatistics(session)
         self.queue = SqlQueue(session)
         self.tokens = SqlTokens(session)
         self.answers = SqlAnswers(session)

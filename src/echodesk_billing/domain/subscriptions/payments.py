@@ -75,7 +75,9 @@ def take_payment(
     _settle_debts(subscription, at)
     kind = SubscriptionActivated if activates else SubscriptionRenewed
     until = subscription.term.end
-    return [*events, kind(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until)]
+    monthly = subscription.plan_in_force(at).monthly_price
+    paid = kind(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until, monthly_price=monthly)
+    return [*events, paid]
 
 
 def paid_period(subscription: Subscription, order: Order, at: datetime) -> Period | None:
@@ -142,7 +144,13 @@ def _take_upgrade(subscription: Subscription, order: Order, at: datetime) -> lis
     subscription.start_plan(plan, at)
     _settle_debts(subscription, at)
     until = subscription.term.end
-    renewed = SubscriptionRenewed(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until)
+    renewed = SubscriptionRenewed(
+        tenant_id=subscription.tenant_id,
+        at=at,
+        order_id=order.id,
+        paid_until=until,
+        monthly_price=plan.monthly_price,
+    )
     return [*dropped, subscription.changed(plan, order.id, at, days), renewed]
 
 

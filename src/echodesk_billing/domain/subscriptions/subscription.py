@@ -336,6 +336,7 @@ class Subscription:
             plan_name=plan.name,
             price=plan.price,
             extra_days=extra_days,
+            monthly_price=plan.monthly_price,
         )
 
 

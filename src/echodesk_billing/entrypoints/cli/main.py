@@ -26,6 +26,7 @@ from echodesk_billing.entrypoints.cli import (
     operations,
     orders,
     service,
+    statistics,
     subscription_acts,
     tokens,
     transfers,
@@ -41,6 +42,7 @@ cli = typer.Typer(
 )
 cli.add_typer(service.commands)
 cli.add_typer(operations.commands)
+cli.add_typer(statistics.commands)
 cli.add_typer(orders.commands, name="order")
 cli.add_typer(subscription_acts.commands, name="subscription")
 cli.add_typer(customers.commands, name="customer")

@@ -13,6 +13,7 @@ from echodesk_billing.ports.storage.proformas import Proformas
 from echodesk_billing.ports.storage.pruning import Pruning
 from echodesk_billing.ports.storage.queue import Queue
 from echodesk_billing.ports.storage.registrations import Registrations
+from echodesk_billing.ports.storage.statistics import Statistics
 from echodesk_billing.ports.storage.subscriptions import Subscriptions
 from echodesk_billing.ports.storage.tokens import StoredToken, Tokens
 from echodesk_billing.ports.storage.unit_of_work import Storage, StorageUnavailable, UnitOfWork
@@ -33,6 +34,7 @@ __all__ = [
     "Pruning",
     "Queue",
     "Registrations",
+    "Statistics",
     "Storage",
     "StorageUnavailable",
     "StoredToken",

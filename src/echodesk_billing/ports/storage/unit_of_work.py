@@ -24,6 +24,7 @@ from echodesk_billing.ports.storage.proformas import Proformas
 from echodesk_billing.ports.storage.pruning import Pruning
 from echodesk_billing.ports.storage.queue import Queue
 from echodesk_billing.ports.storage.registrations import Registrations
+from echodesk_billing.ports.storage.statistics import Statistics
 from echodesk_billing.ports.storage.subscriptions import Subscriptions
 from echodesk_billing.ports.storage.tokens import Tokens
 
@@ -59,6 +60,8 @@ class UnitOfWork(Protocol):
     def inbox(self) -> Inbox: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def statistics(self) -> Statistics: ...
     @property
     def queue(self) -> Queue: ...
     @property
