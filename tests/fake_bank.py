@@ -152,7 +152,8 @@ class FakeBank:
     def give_back(self, order: Order, *, failed: str = "") -> None:
         """The refunds that the bank was asked for go, or fail with a code."""
         known = self.receipts[order.bank_order_id or ""]
-        listed = tuple(
+        office = tuple(one for one in known.refunds if one.action_id.startswith("office"))
+        listed = office + tuple(
             BankRefund(
                 action_id=f"action-{one.id}",
                 amount=one.amount,
@@ -161,12 +162,23 @@ class FakeBank:
                 code=failed or None,
             )
             for one in order.refunds
+            if one.action_id not in {done.action_id for done in office}
         )
         gone = sum((one.amount for one in listed if one.completed), Money.zero(order.amount.currency))
         status = BankStatus.REFUNDED_PARTIALLY if gone else BankStatus.COMPLETED
         if gone == known.transferred:
             status = BankStatus.REFUNDED
         self.receipts[known.bank_order_id] = evolve(known, status=status, refunds=listed, refunded=gone)
+
+    def give_back_at_the_office(self, order: Order, amount: Money) -> None:
+        """The shop's staff refund a part in the bank's business manager; nobody here asked for it."""
+        known = self.receipts[order.bank_order_id or ""]
+        one = BankRefund(
+            action_id=f"office-{len(known.refunds)}", amount=amount, completed=True, failed=False, code=None
+        )
+        gone = (known.refunded or Money.zero(amount.currency)) + amount
+        status = BankStatus.REFUNDED if gone == known.transferred else BankStatus.REFUNDED_PARTIALLY
+        self.receipts[known.bank_order_id] = evolve(known, status=status, refunds=(*known.refunds, one), refunded=gone)
 
     def callback(self, bank_order_id: str) -> bytes:
         """The body of a callback about an order as it stands."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from echodesk_billing.application.statistics import BusinessFigures
 from echodesk_billing.domain.accounting import journal as books
 from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
@@ -18,6 +20,10 @@ from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.refund import RefundState
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.ports.storage import UnitOfWork
+from tests.builders import NOW
+from tests.simulation.steps import at_once
+from tests.simulation.system import ZONE
 
 if TYPE_CHECKING:
     from tests.simulation.run import Simulation
@@ -65,7 +71,43 @@ def at_the_end(simulation: Simulation) -> list[str]:
         *_no_secret(simulation),
         *_history_follows_the_table(simulation, orders),
         *_no_card_of_what_was_refunded(simulation, orders),
+        *_coupons_are_used_once(orders),
+        *_figures_are_those_of_the_events(simulation),
     ]
+
+
+def _coupons_are_used_once(orders: list[Order]) -> Iterator[str]:
+    """15. A customer's money buys with a coupon once; a transfer always buys something."""
+    kept = Counter((one.tenant_id, one.request.coupon) for one in orders if one.request.coupon and is_kept(one))
+    for (tenant, code), number in kept.items():
+        if number > 1:
+            yield f"15: {tenant} used {code} {number} times"
+    for order in orders:
+        if order.request.transfer is not None and (order.is_given_back or order.captured is None):
+            yield f"15: the transfer {order.id} buys nothing"
+    paid = Counter(one.request.transfer.proforma for one in orders if one.request.transfer is not None)
+    for number, times in paid.items():
+        if times > 1:
+            yield f"15: {number} was paid {times} times"
+
+
+def _figures_are_those_of_the_events(simulation: Simulation) -> Iterator[str]:
+    """16. The figures that were kept are those of all events, and money in them is that of the journal."""
+    figures = BusinessFigures(simulation.database.memory, ZONE)
+    at_once(figures.count())
+    for one in at_once(figures.verify()):
+        yield f"16: {one.figure} is {one.kept}, by the events {one.counted}"
+    entries = [one for _, one in simulation.database.read(_all_entries)]
+    for one in at_once(figures.read()):
+        for name, kind in (("captured", books.EntryKind.PAYMENT), ("refunded", books.EntryKind.REFUND)):
+            said = sum((getattr(month, name) for month in one.months), _ZERO)
+            booked = sum((entry.amount for entry in entries if entry.kind is kind), _ZERO)
+            if said != booked:
+                yield f"16: {name} is {said}, in the journal {booked}"
+
+
+def _all_entries(uow: UnitOfWork) -> Sequence[tuple[int, books.Entry]]:
+    return uow.books.entries_between(NOW - timedelta(days=4000), NOW + timedelta(days=40_000), 0, 100_000)
 
 
 def _one_charge_per_order(simulation: Simulation) -> Iterator[str]:
@@ -104,7 +146,7 @@ def _access(simulation: Simulation) -> Iterator[str]:
         if subscription is None:
             continue
         until, state = subscription.paid_until, subscription.state
-        if until is None or state in (_S.SUSPENDED, _S.ENDED, _S.INCOMPLETE):
+        if until is None or state in (_S.SUSPENDED, _S.PAUSED, _S.ENDED, _S.INCOMPLETE):
             expected = False
         elif state in (_S.ACTIVE, _S.PAST_DUE):
             expected = now < max(until, subscription.dunning.first_failed_at or until) + subscription.grace
@@ -151,10 +193,12 @@ def _offices(simulation: Simulation, order: Order) -> bool:
 
 def _books(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
     """1, 6. Our books are our orders; invoices have no gap and no repeat."""
-    ours = sum(((order.captured or _ZERO) - order.refunded for order in orders), _ZERO)
-    held = simulation.database.read(lambda uow: uow.books.balance(books.BANK)).get(Currency.GEL, _ZERO)
-    if ours != held:
-        yield f"1: orders hold {ours}, the books {held}"
+    for account in (books.BANK, books.TRANSFERS):
+        mine = [order for order in orders if books.account_of(order) == account]
+        ours = sum(((order.captured or _ZERO) - order.refunded for order in mine), _ZERO)
+        balance = simulation.database.read(lambda uow, of=account: uow.books.balance(of))
+        if ours != balance.get(Currency.GEL, _ZERO):
+            yield f"1: orders hold {ours}, the account {account} {balance}"
     invoices = simulation.database.read(lambda uow: uow.books.invoices_of(None, 10_000))
     notes = simulation.database.read(lambda uow: uow.books.credit_notes_of(None, 10_000))
     documents = [*invoices, *notes]
@@ -176,7 +220,8 @@ def _books(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
 
 
 def _money_agrees(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
-    """1. What the bank holds is what our orders say, one by one and in sum."""
+    """1. What the bank holds is what our orders say, one by one and in sum; transfers are none of its business."""
+    orders = [order for order in orders if order.request.transfer is None]
     for order in orders:
         kept = simulation.kept(order)
         theirs = kept.net if kept else _ZERO

@@ -11,11 +11,12 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import When
+from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.errors import CallbackRefused
 from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
@@ -24,6 +25,7 @@ from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import Capture, SaveCard
+from echodesk_billing.domain.subscriptions.coupons import Coupon, CouponKind
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.gateway import MalformedCallback
@@ -36,6 +38,13 @@ from tests.simulation.system import Database, Process, SeededIds, Sink, VirtualC
 
 TENANTS = ("acme", "globex", "initech")
 OPERATOR = principal("echodesk", Scope.OPERATOR)
+COUPONS = {
+    "TEN": (CouponKind.DAYS, 10, None, None),
+    "FIFTH": (CouponKind.PERCENT, 20, None, 1),
+    "HALF": (CouponKind.PERCENT_PERIODS, 50, 2, None),
+}
+VARIED = 1
+"""The remainder of seeds, by five, whose runs have them; chosen so that each sabotage is still seen."""
 PROCESSES = ("web-1", "web-2", "worker")
 LONGEST_TASK = 3000  # steps
 SECRET = b"s3cr3t-of-the-crm"
@@ -79,6 +88,11 @@ class Simulation:
         self.bank.is_removed = self._is_removed
         self.sink = Sink(self.rng)
         at_once(LoadCatalogue(self.database.memory, self.clock).load(with_intervals()))
+        if self.is_varied_business:
+            for code, (kind, value, periods, uses) in COUPONS.items():
+                facts = {"periods": periods, "max_uses": uses, "valid_from": NOW, "created_at": NOW, "reason": "x"}
+                made = Coupon(code=code, kind=kind, value=value, **facts)
+                at_once(ManageCoupons(self.database.memory, self.clock).create(OPERATOR, made))
         self.processes = {name: self._process(name) for name in PROCESSES}
 
     def _is_removed(self, bank_order_id: str) -> bool:
@@ -212,6 +226,8 @@ class Simulation:
                 lambda p: p.subscription_acts.give_days(OPERATOR, tenant, days, "an outage", key=key),
             )
             acts["retry"] = (2, lambda p: p.acts.retry(OPERATOR, tenant))
+        if self.is_varied_business:
+            acts |= self._business_acts(tenant, who, selection, terms)
         act = self.rng.choices(list(acts), [weight for weight, _ in acts.values()])[0]
         work = acts[act][1]
         if work is not None:
@@ -227,6 +243,35 @@ class Simulation:
         else:
             self._operator(act)
 
+    def _business_acts(
+        self, tenant: str, who: Principal, selection: Selection, terms: Terms
+    ) -> dict[str, tuple[int, Work | None]]:
+        """Coupons, pauses, complimentary plans, bank transfers, and figures that are asked for."""
+        coupon, days = self.rng.choice(list(COUPONS)), self.rng.choice([None, 3, 20, 60])
+        until = None if days is None else (self.clock.moment + timedelta(days=days)).date()
+        with_coupon, chosen = evolve(terms, coupon=coupon), self.rng.choice([None, selection])
+        made = self.database.memory._memory.proformas
+        one, reference = self.rng.choice(made) if made else None, self.rng.choice(["T1", "T2"])
+        when = self.rng.choice(list(When))
+        acts: dict[str, tuple[int, Work | None]] = {
+            "buy with coupon": (8, lambda p: p.checkout.buy(who, selection, terms=with_coupon)),
+            "change with coupon": (
+                3,
+                lambda p: p.change_plan.change(who, lambda _: selection, when, coupon=coupon),
+            ),
+            "pause": (3, lambda p: p.subscription_acts.pause(OPERATOR, tenant, "a season", until=until)),
+            "complimentary": (
+                2,
+                lambda p: p.subscription_acts.make_complimentary(OPERATOR, tenant, "x", until=until, selection=chosen),
+            ),
+            "proforma": (3, lambda p: p.transfers.create_proforma(OPERATOR, tenant, chosen)),
+            "count": (4, lambda p: p.figures.count()),
+        }
+        if one is not None:
+            amount = one.amount.amount
+            acts["transfer"] = (6, lambda p: p.transfers.record(OPERATOR, one.number, amount, reference, "seen"))
+        return acts
+
     def _selection(self) -> Selection:
         if self.rng.random() < 0.3:
             chosen = Selection(package_id=2)
@@ -238,6 +283,11 @@ class Simulation:
     def is_busy_office(self) -> bool:
         """Whether the office refunds, customers dispute and operators give days; not in every run, for variety."""
         return self.seed % 5 == 4
+
+    @property
+    def is_varied_business(self) -> bool:
+        """Whether there are coupons, pauses, complimentary plans and bank transfers; not in every run, for variety."""
+        return self.seed % 5 == VARIED
 
     def _rare(self, chosen: Selection) -> Selection:
         """Sometimes a longer interval, a set of features, or features on top; not in every run, for variety."""

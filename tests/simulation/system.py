@@ -32,9 +32,11 @@ from echodesk_billing.application.registration import Register
 from echodesk_billing.application.relay import Relay
 from echodesk_billing.application.renewals import Renew
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.application.statistics import BusinessFigures
 from echodesk_billing.application.subscription_acts import SubscriptionActs
+from echodesk_billing.application.transfers import BankTransfers
 from echodesk_billing.application.views import Views
-from echodesk_billing.domain.accounting.invoice import Seller
+from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
@@ -157,6 +159,9 @@ class Sink:
         await Pause("after handling an event")
 
 
+SELLER = Seller(party=Party(name="EchoDesk", bank_account="GE00BG0000000000000000"), vat_percent=Decimal(18))
+
+
 @define
 class ToSink:
     """A delivery to the sink, without threads and time limits, which need an event loop."""
@@ -176,7 +181,7 @@ class Process:
     ) -> None:
         self.name = name
         connection = Connection(database)
-        settlement = Settlement(connection, clock, ZONE, POLICY, Seller(vat_percent=Decimal(18)))
+        settlement = Settlement(connection, clock, ZONE, POLICY, SELLER)
         submission = OrderSubmission(connection, bank, settlement)
         order_factory = OrderFactory(ids)
         parts = (connection, bank, clock)
@@ -196,6 +201,9 @@ class Process:
         self.start_trial = StartTrial(connection, clock, SHOP, POLICY)
         self.reconcile = Reconcile(*parts, submission, settlement, self.refunds, self.cards)
         self.relay = Relay(connection, ToSink(sink), clock, ids)
+        self.figures = BusinessFigures(connection, ZONE)
+        transfer_parts = (order_factory, settlement, SHOP, PdfPrinter([], ZONE), SELLER, ZONE)
+        self.transfers = BankTransfers(connection, clock, *transfer_parts)
         self.settlement = settlement
         self.prune = Prune(*parts, settlement, timedelta(days=7))
         self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE), FernetVault([KEY]))

@@ -25,7 +25,6 @@ from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
-from echodesk_billing.domain.subscriptions.proration import PaidPeriod
 from echodesk_billing.domain.subscriptions.renewals import plan_next
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.domain.subscriptions.term import Term
@@ -186,7 +185,7 @@ def test_the_unused_value_of_a_discounted_month_is_what_was_paid() -> None:
     subscription = Subscription(tenant_id="acme", term=Term(time_zone="Asia/Tbilisi"))
     order = an_order(plan=a_plan(1, 2), captured=gel("10.00"))
     take_payment(subscription, order, NOW)
-    assert subscription.paid == (PaidPeriod(period=0, amount=gel("10.00")),)
+    assert [(one.period, one.amount, one.begins) for one in subscription.paid] == [(0, gel("10.00"), NOW)]
     assert offers.preview(subscription, a_plan(1, 4), NOW, catalogue()).extra_days == 2  # 10.00 of 200.00 a month
 
 

@@ -15,10 +15,11 @@ from echodesk_billing.domain.subscriptions.cancellation import cancel
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS, give_days
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.passing import on_time
+from echodesk_billing.domain.subscriptions.payments import take_payment
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.access import Scope
-from tests.builders import NOW, principal, running, trial
+from tests.builders import NOW, a_plan, an_order, principal, running, trial
 from tests.unit.conftest import World
 
 S = SubscriptionState
@@ -172,3 +173,30 @@ async def test_a_refund_of_who_has_no_subscription_any_more_just_refunds(world: 
     await world.cancel.cancel(principal(), immediately=True)
     _, refund = await world.acts.refund(OPERATORS, order.id, cancel_subscription=True)
     assert refund.amount == order.captured
+
+
+@pytest.mark.parametrize("days", [1, 30, 100])
+@pytest.mark.parametrize("seats", [1, 6])
+def test_given_days_keep_their_value_and_that_of_paid_time_whatever_is_paid_next(days: int, seats: int) -> None:
+    subscription = running()
+    given(subscription, days, NOW)
+    for number, plan in ((1, a_plan(1, seats)), (2, a_plan())):
+        before = subscription.unused_value(NOW)
+        order = an_order(order_id=f"SUB-00000000001{number}", plan=plan, period=number)
+        take_payment(subscription, order, NOW)
+        assert subscription.unused_value(NOW) >= before + plan.price.minor
+    given(subscription, 1, NOW)
+    before = subscription.unused_value(NOW)
+    take_payment(subscription, an_order(order_id="SUB-000000000019", plan=a_plan(1, 2), period=3), NOW)
+    assert subscription.unused_value(NOW) >= before + a_plan(1, 2).price.minor
+
+
+def test_a_subscription_of_an_older_version_keeps_the_value_of_its_periods() -> None:
+    subscription = running(periods=2)
+    value = subscription.unused_value(NOW)
+    subscription.paid = tuple(evolve(one, begins=None, ends=None) for one in subscription.paid)
+    assert subscription.unused_value(NOW) == value
+    subscription.paid = ()  # imported
+    assert subscription.unused_value(NOW) == value
+    given(subscription, 10, NOW)
+    assert subscription.unused_value(NOW) > value

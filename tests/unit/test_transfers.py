@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pypdfium2
 import pytest
+from attrs import evolve
 
 from echodesk_billing import (
     ChangeRefused,
@@ -20,13 +21,15 @@ from echodesk_billing import (
 )
 from echodesk_billing.application.audit import Audit
 from echodesk_billing.application.payment_requests import Terms
+from echodesk_billing.application.settlement import Outcome
 from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.accounting.journal import BANK, REVENUE, TRANSFERS, VAT
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.report import BankStatus, Source
 from echodesk_billing.ports.access import Scope
-from tests.builders import NOW, catalogue, gel, principal
+from tests.builders import NOW, catalogue, gel, principal, report
 from tests.unit.conftest import World
 
 OPERATOR = principal("", Scope.OPERATOR)
@@ -201,3 +204,14 @@ async def test_it_is_printed_with_account_and_reference(shop: World, language: s
         assert told in text
     with pytest.raises(ProformaNotFound):
         await shop.transfers.pdf(principal("other"), made.number, "en")
+
+
+async def test_a_callback_that_names_a_transfer_leads_to_no_order_at_the_bank(shop: World) -> None:
+    """The bank signs the callbacks of all its merchants with one key, and any of them may use our ids."""
+    order = await recorded(shop, await shop.transfers.create_proforma(OPERATOR, "acme", Selection(package_id=2)))
+    foreign = report(BankStatus.COMPLETED, external_order_id=order.id, bank_order_id="other-1")
+    settled = await shop.settlement.apply(evolve(foreign, source=Source.CALLBACK))
+    assert (settled.outcome, settled.order) == (Outcome.UNKNOWN_ORDER, None)
+    assert (await shop.order(order.id)).check_at is None
+    assert [one async for one in shop.reconcile.run()] == []
+    assert shop.bank.created == {}

@@ -360,7 +360,8 @@ def test_a_refund_that_was_refused_keeps_the_reason() -> None:
         (RefundState.FAILED, "asked", "too late")
     ]
     assert [event.reason for event in events] == ["refund r1 of 10.00 GEL failed: too late"]  # type: ignore[union-attr]
-    assert (order.check_at, order.steps[-1].source) == (None, Source.ANSWER)
+    soon = NOW + timedelta(minutes=1)  # another attempt at it may have reached the bank
+    assert (order.check_at, order.steps[-1].source) == (soon, Source.ANSWER)
 
 
 def test_a_refund_of_the_banks_back_office_has_the_banks_id() -> None:

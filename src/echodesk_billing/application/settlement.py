@@ -211,7 +211,7 @@ class Settlement:
 
     def _settle(self, uow: UnitOfWork, report: BankReport, callback: InboxEntry | None, now: datetime) -> Settled:
         order = uow.orders.lock(report.external_order_id, report.bank_order_id)
-        if order is None:
+        if order is None or order.request.transfer is not None:  # the bank has no part in transfers
             return Settled(outcome=Outcome.UNKNOWN_ORDER)
         if order.wants_confirmation(report) or not order.is_known_as(report):
             if order.bank_order_id in (None, report.bank_order_id):

@@ -227,7 +227,8 @@ class Order:
             events += contested.refunded_outside(self, known, report.source, at)
             events += contested.disputed(self, report.source, at) if report.disputed else []
         if self.is_settled:
-            self.check_at = at + FIRST_CHECK_AFTER if fit.can_be_paid_after_all(self, report) else None
+            goes_on = fit.can_be_paid_after_all(self, report) or refund.may_go_after_all(self.refunds, at)
+            self.check_at = at + FIRST_CHECK_AFTER if goes_on else None
         return events
 
     def _observe_hold(self, report: BankReport, at: datetime) -> list[OrderEvent]:
@@ -290,7 +291,8 @@ class Order:
         is_asked_again = self.check_at != planned
         wait = min(max(at - self.created_at, FIRST_CHECK_AFTER), LONGEST_CHECK_INTERVAL)
         found_out = problem is None and not is_asked_again
-        self.check_at = None if self.is_settled and found_out else at + wait
+        is_over = self.is_settled and found_out and not refund.may_go_after_all(self.refunds, at)
+        self.check_at = None if is_over else at + wait
 
     def _require_action(self, report: BankReport, at: datetime) -> list[OrderEvent]:
         """Notify the customer of the payment page of an order that the customer did not start."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
@@ -14,6 +14,7 @@ from echodesk_billing.domain.orders.report import BankRefund, BankReport, BankSt
 from echodesk_billing.domain.orders.response_codes import response_code
 
 STATED = "stated"
+REFUSED_WATCHED = timedelta(days=1)
 
 
 class RefundState(enum.StrEnum):
@@ -155,3 +156,9 @@ def give_back_id(order_key: str) -> str:
         order_key: the order's idempotency key.
     """
     return derived_key(order_key, "paid twice")
+
+
+def may_go_after_all(refunds: Iterable[Refund], at: datetime) -> bool:
+    """Whether a refund failed by a refusal within a day: another attempt at it may have reached the bank unheard."""
+    refused = (one for one in refunds if one.state is RefundState.FAILED and one.action_id is None)
+    return any(one.asked_at is not None and at - one.asked_at < REFUSED_WATCHED for one in refused)

@@ -159,14 +159,14 @@ def refund_not_listed(order: Order, refund_id: str, refused: str, at: datetime) 
 def refund_refused(order: Order, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
     """Fail a refund that the bank refused, and mark the order for attention.
 
-    No effect where the bank accepted the same refund from another process.
+    The bank is asked for another day: a repetition of it from another process may have arrived later. No effect where
+    the bank accepted the same refund from another process.
     """
     waiting = [one for one in order.pending_refunds if one.id == refund_id and one.action_id is None]
     if not waiting:
         return []
     _change(order, refund_id, state=RefundState.FAILED, failure=reason)
-    if order.is_settled:
-        order.check_at = None
+    order.check_at = order.check_at or at + FIRST_CHECK_AFTER
     return order.mark(f"refund {refund_id} of {waiting[0].amount} failed: {reason}", Source.ANSWER, at)
 
 

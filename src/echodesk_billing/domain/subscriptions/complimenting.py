@@ -59,6 +59,7 @@ def make_complimentary(
         subscription.term = subscription.term.anchored(begins)
         subscription.start_plan(plan, at)
     if ends is not None and ends > begins:
+        subscription.paid = (*subscription.paid_time(at), _free(subscription, begins, ends))
         subscription.term = subscription.term.anchored(ends, max(subscription.next_period, 1))
         subscription.hold(subscription.plans)
     elif ends is None and at >= begins:
@@ -89,10 +90,17 @@ def on_time(subscription: Subscription, now: datetime) -> list[Event]:
 
 def _give_period(subscription: Subscription, now: datetime) -> None:
     number = subscription.term.number_at(now)
+    earlier = subscription.paid_time(now)
     subscription.term = subscription.term.paid_through(number)
-    nothing = Money.zero(subscription.plan_of(number).price.currency)
-    subscription.paid = (*subscription.paid[-1:], PaidPeriod(period=number, amount=nothing))
+    period = subscription.term.period(number)
+    subscription.paid = (*earlier, _free(subscription, period.start, period.end))
     subscription.dunning, subscription.tended_at = Dunning(), now
+
+
+def _free(subscription: Subscription, begins: datetime, ends: datetime) -> PaidPeriod:
+    """Complimentary time has no value."""
+    currency = subscription.plan_of(subscription.next_period).price.currency
+    return PaidPeriod(period=subscription.next_period - 1, amount=Money.zero(currency), begins=begins, ends=ends)
 
 
 def _end(subscription: Subscription, begins: datetime, until: date, *, is_free: bool) -> datetime:

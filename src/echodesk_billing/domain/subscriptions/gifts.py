@@ -6,7 +6,7 @@ from datetime import datetime
 
 from echodesk_billing.domain.errors import InvalidSelection, NoActiveSubscription
 from echodesk_billing.domain.events import DaysGiven, Event, SubscriptionActivated
-from echodesk_billing.domain.subscriptions import lifecycle
+from echodesk_billing.domain.subscriptions import lifecycle, proration
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.passing import on_time
@@ -42,7 +42,12 @@ def give_days(subscription: Subscription, days: int, reason: str, by: str, at: d
     if not subscription.term.has_begun or subscription.state is _S.INCOMPLETE:
         raise NoActiveSubscription
     had_access = subscription.has_access(at)
-    until = subscription.term.days_after(max(subscription.term.end, at), days)
+    begins = max(subscription.term.end, at)
+    until = subscription.term.days_after(begins, days)
+    if not subscription.has_never_paid:
+        plan, last = subscription.plan_in_force(at), subscription.next_period - 1
+        gift = proration.given(last, begins, until, plan.price, subscription.time_zone, plan.interval)
+        subscription.paid = (*subscription.paid_time(at), gift)
     _extend(subscription, until)
     _bring_back(subscription)
     given = DaysGiven(tenant_id=subscription.tenant_id, at=at, by=by, days=days, reason=reason, paid_until=until)

@@ -6,6 +6,7 @@ Source: docs/subscriptions.md, "Periods" and "Changing the plan".
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import ceil
 
 from attrs import evolve
 
@@ -20,10 +21,11 @@ from echodesk_billing.domain.events import (
     SubscriptionEnded,
     SubscriptionRenewed,
 )
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders import refunding
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
-from echodesk_billing.domain.subscriptions import lifecycle
+from echodesk_billing.domain.subscriptions import lifecycle, proration
 from echodesk_billing.domain.subscriptions.changes import change_scheduled
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
@@ -32,7 +34,6 @@ from echodesk_billing.domain.subscriptions.proration import PaidPeriod
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 
 _S = SubscriptionState
-_MOST_PAID_KEPT = 12
 
 
 def take_payment(
@@ -56,7 +57,9 @@ def take_payment(
     if order.purpose is Purpose.UPGRADE and subscription.is_paid(at):
         return [*events, *_take_upgrade(subscription, order, at)]
     activates = not subscription.term.has_begun or subscription.state is _S.ENDED or subscription.has_never_paid
-    if subscription.begins_anew(at):
+    is_anew = subscription.begins_anew(at)
+    earlier = () if is_anew else _earlier(subscription, order, at)
+    if is_anew:
         _start_anew(subscription, order, at)
     number = subscription.first_unpaid(at)
     if order.purpose is not Purpose.RENEWAL:  # whose number is unique in the database already
@@ -64,7 +67,7 @@ def take_payment(
     _run_on(subscription)
     _give_days_first(subscription, order.request.free_days, number)
     subscription.term = subscription.term.paid_through(number)
-    _note_paid(subscription, order, number)
+    subscription.paid = (*earlier, _paid(subscription, order, number))
     plan = _agreed(order, number)
     if activates:
         events += subscription.drop_changes(0, f"{order.plan.name if order.plan else ''} was bought anew", at)
@@ -131,16 +134,21 @@ def _take_upgrade(subscription: Subscription, order: Order, at: datetime) -> lis
     """Apply a paid upgrade: a new anchor starts after the days that the unused value buys."""
     if order.plan is None:
         raise AssertionError(f"{order.subject} upgrades to nothing")
-    promised = subscription.extra_days(order.plan, max(order.created_at, subscription.started_at or at))
-    days = max(promised, subscription.extra_days(order.plan, at)) + order.request.free_days
+    then = max(order.created_at, subscription.started_at or at)
+    value = max(subscription.unused_value(then), subscription.unused_value(at))
+    days = max(subscription.extra_days(order.plan, then), subscription.extra_days(order.plan, at))
     _run_on(subscription)
     number = order.period = subscription.next_period
     plan = _agreed(order, number) or order.plan
     dropped = subscription.drop_changes(0, f"the upgrade to {order.plan.name} replaced it", at)
-    term = subscription.term
+    term, before = subscription.term, subscription.term.days_after(at, days)
+    kept = PaidPeriod(
+        period=number - 1, amount=Money.from_minor(ceil(value), order.plan.price.currency), begins=at, ends=before
+    )
+    days += order.request.free_days
     subscription.term = term.anchored(term.days_after(at, days)).paid_through(number)
-    subscription.paid, subscription.complimentary = (), None
-    _note_paid(subscription, order, number)
+    subscription.paid = (*([kept] if value else []), _paid(subscription, order, number))
+    subscription.complimentary = None
     subscription.start_plan(plan, at)
     _settle_debts(subscription, at)
     until = subscription.term.end
@@ -161,6 +169,14 @@ def _start_anew(subscription: Subscription, order: Order, at: datetime) -> None:
     subscription.grace_used, subscription.paid = timedelta(0), ()
     subscription.pause = subscription.complimentary = None
     subscription.hold(subscription.plans)
+
+
+def _earlier(subscription: Subscription, order: Order, at: datetime) -> tuple[PaidPeriod, ...]:
+    """The time with a value before what a payment pays; the rest of a trial has that of the plan that is bought."""
+    plan, term = order.plan, subscription.term
+    if plan is None or not subscription.has_never_paid or at >= term.end:
+        return subscription.paid_time(at)
+    return (proration.given(-1, at, term.end, plan.price, term.time_zone, plan.interval),)
 
 
 def _agreed(order: Order, number: int) -> Plan | None:
@@ -200,11 +216,10 @@ def _hold(subscription: Subscription, plan: Plan, number: int, at: datetime) -> 
     return [] if start <= at else [change_scheduled(subscription, plan, start, at)]
 
 
-def _note_paid(subscription: Subscription, order: Order, number: int) -> None:
-    """Record the price paid for a period, while any of it is unused."""
-    kept = tuple(one for one in subscription.paid if one.period >= number - 1 and one.period != number)
-    paid = PaidPeriod(period=number, amount=order.captured or order.amount)
-    subscription.paid = (*kept[1 - _MOST_PAID_KEPT :], paid)
+def _paid(subscription: Subscription, order: Order, number: int) -> PaidPeriod:
+    """What was paid for period `number`; days before it that a coupon gives have no value."""
+    period = subscription.term.period(number)
+    return PaidPeriod(period=number, amount=order.captured or order.amount, begins=period.start, ends=period.end)
 
 
 def _settle_debts(subscription: Subscription, at: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
+from math import ceil
 
 from attrs import frozen
 
@@ -18,10 +19,24 @@ _SHORTEST_MONTH_DAYS = 28
 
 @frozen(kw_only=True)
 class PaidPeriod:
-    """The price paid for a period, net of the bank's discount."""
+    """Time that has a value, which goes down evenly until it has passed.
+
+    Args:
+        period: its number; of days before an anchor, that of the period before.
+        amount: what was paid for it, net of the bank's discount; zero for complimentary time.
+        begins: None in subscriptions of older versions; then it is the period of the term, like `ends`.
+    """
 
     period: int
     amount: Money
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    def left_at(self, moment: datetime) -> Fraction:
+        """Its exact value at a moment, in minor units."""
+        if self.begins is None or self.ends is None:
+            raise AssertionError(f"the bounds of period {self.period} are not known")
+        return Period(self.period, self.begins, self.ends).left_at(moment) * self.amount.minor
 
 
 def unused_value(paid: Iterable[tuple[Period, Money]], moment: datetime) -> Fraction:
@@ -45,13 +60,19 @@ def extra_days(value: Fraction, price: Money, moment: datetime, time_zone: str, 
     Source: docs/subscriptions.md, "Changing the plan".
     """
     days = int(value / price.minor * _SHORTEST_MONTH_DAYS * months)
-    while _worth(moment, days, price, time_zone, months) < value:
+    while _worth(moment, calendar.days_after(moment, days, time_zone), price, time_zone, months) < value:
         days += 1
     return days
 
 
-def _worth(moment: datetime, days: int, price: Money, time_zone: str, months: int) -> Fraction:
-    anchor = calendar.days_after(moment, days, time_zone)
+def given(period: int, begins: datetime, ends: datetime, price: Money, time_zone: str, months: int = 1) -> PaidPeriod:
+    """Days that were given, with the value that they have at `price` for `months` months."""
+    value = _worth(begins, ends, price, time_zone, months)
+    return PaidPeriod(period=period, amount=Money.from_minor(ceil(value), price.currency), begins=begins, ends=ends)
+
+
+def _worth(moment: datetime, anchor: datetime, price: Money, time_zone: str, months: int) -> Fraction:
+    """The value of the time from a moment to an anchor, counted backwards from it."""
     term = Term(time_zone=time_zone, anchor=anchor).of(months)
     before = [(term.period(number), price) for number in range(term.number_at(moment), 0)]
     return unused_value(before, moment)

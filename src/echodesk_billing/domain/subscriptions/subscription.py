@@ -44,7 +44,7 @@ class Subscription:
         grace: how long access lasts after the paid period while a payment is owed.
         plans: the current plan and scheduled changes.
         started_at: start of the current plan and anchor.
-        paid: prices paid for periods that have not passed.
+        paid: time that was paid or given, with its value, where it has not passed.
         grace_used: unpaid access after the paid time, before it was suspended or ended.
         trial_ends_at: the end of the one trial a tenant may have.
         dunning: attempts to collect the owed period.
@@ -230,22 +230,30 @@ class Subscription:
 
         Source: docs/subscriptions.md, "Changing the plan".
         """
-        value = self._unused_value(moment)
+        value = self.unused_value(moment)
         return proration.extra_days(value, plan.price, moment, self.time_zone, plan.interval)
 
-    def _unused_value(self, moment: datetime) -> Fraction:
+    def unused_value(self, moment: datetime) -> Fraction:
         """The value of the paid time after a moment, in minor units; complimentary time has none."""
+        return sum((one.left_at(moment) for one in self.paid_time(moment)), Fraction(0))
+
+    def paid_time(self, moment: datetime) -> tuple[PaidPeriod, ...]:
+        """The time after a moment that has a value; by the term where its bounds are not known."""
+        if self.paid and all(one.ends is not None for one in self.paid):
+            return tuple(one for one in self.paid if one.ends is not None and one.ends > moment)
+        if not self.term.has_begun or self.next_period == 0:
+            return ()
         amounts = {one.period: one.amount for one in self.paid}
-        paid = [
-            (self.term.period(number), amounts.get(number, self.plan_of(number).price))
-            for number in range(self.term.number_at(moment), self.next_period)
-        ]
-        value = proration.unused_value(paid, moment)
-        if self.complimentary is None or self.complimentary.until is None:
-            return value
-        begins = max(moment, self.complimentary.begins)
-        until = max(begins, self.complimentary.until)
-        return value - proration.unused_value(paid, begins) + proration.unused_value(paid, until)
+        periods = [self.term.period(number) for number in range(self.term.number_at(moment), self.next_period)]
+        return tuple(
+            PaidPeriod(
+                period=one.number,
+                amount=amounts.get(one.number, self.plan_of(one.number).price),
+                begins=one.start,
+                ends=one.end,
+            )
+            for one in periods
+        )
 
     # Steps used by the neighbouring modules.
 
