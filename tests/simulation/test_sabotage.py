@@ -25,6 +25,7 @@ from echodesk_billing.application.views import Views
 from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.customers.registration import Applicant
+from echodesk_billing.domain.events import OrderEvent
 from echodesk_billing.domain.orders import fit, refunding
 from echodesk_billing.domain.orders.attempt import Attempt
 from echodesk_billing.domain.orders.lifecycle import OrderState
@@ -134,6 +135,7 @@ def _overtaken(patch: Patch) -> None:
 @sabotage("a refund fails by a refusal though another process asked too", "1 7", 15507)
 def _overtaken_refund(patch: Patch) -> None:
     patch.setattr("echodesk_billing.application.refunds.is_alone", lambda *_: True)
+    _forgets_refused_refunds(patch)
 
 
 @sabotage("a refusal of a refund after an attempt in doubt is believed", "1 7", 290)
@@ -145,6 +147,20 @@ def _refused_refund(patch: Patch) -> None:
         return await send(self, order, refund, refusal_settles=True)
 
     patch.setattr(RefundPayment, "send", credulous)
+    _forgets_refused_refunds(patch)
+
+
+@sabotage("a refund that was refused is not asked for again", "1 7", 8575)
+def _forgets_refused_refunds(patch: Patch) -> None:
+    patch.setattr("echodesk_billing.domain.orders.refund.may_go_after_all", lambda *_: False)
+
+    def refused_and_done(order: Order, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
+        events = refused(order, refund_id, reason, at)
+        order.check_at = None if order.is_settled else order.check_at
+        return events
+
+    refused = refunding.refund_refused
+    patch.setattr(refunding, "refund_refused", refused_and_done)
 
 
 @sabotage("a callback that was signed for another merchant is believed", "1 3 7")
