@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from echodesk_billing.container import Container
-from echodesk_billing.domain.accounting.statistics import Business
+from echodesk_billing.domain.accounting.statistics import MOVEMENTS, Business
 from echodesk_billing.entrypoints.cli.terminal import FAILED, AsJson, out, run_command, show, table_of
 from echodesk_billing.entrypoints.http.statistics import BusinessView
 from echodesk_billing.settings import Settings
@@ -48,40 +48,18 @@ def stats(
 
 def _tables(one: Business) -> Group:
     title = Text(f"{one.currency}: MRR {one.recurring}, ARR {one.yearly}, {one.customers} customers\n", style="bold")
-    months = table_of(
-        "month",
-        "MRR",
-        "new",
-        "back",
-        "more",
-        "less",
-        "churn",
-        "customers",
-        "captured",
-        "refunded",
-        "failed",
-        "recovered",
-    )
+    revenue = table_of("month", "MRR", "new", "back", "more", "less", "churn", "customers")
+    money = table_of("month", "captured", "refunded", "failed", "recovered")
     for month in one.months:
-        moved = {name: f"{amount.amount:.2f}" for name, amount in month.movements.items()}
-        joined = month.movements["new"] + month.movements["imported"]
-        months.add_row(
-            month.month,
-            f"{month.recurring.amount:.2f}",
-            f"{joined.amount:.2f}",
-            moved["reactivation"],
-            moved["expansion"],
-            moved["contraction"],
-            moved["churn"],
-            str(month.customers),
-            f"{month.captured.amount:.2f}",
-            f"{month.refunded.amount:.2f}",
-            str(month.failed),
-            str(month.recovered),
-        )
-    for column in months.columns[1:]:
-        column.justify = "right"
-    return Group(title, months, *_collections(one), Text(""))
+        moved = month.movements
+        parts = (moved["new"] + moved["imported"], *(moved[name] for name in MOVEMENTS[2:]))
+        told = [f"{amount.amount:.2f}" for amount in (month.recurring, *parts)]
+        revenue.add_row(month.month, *told, str(month.customers))
+        moneys = (f"{month.captured.amount:.2f}", f"{month.refunded.amount:.2f}")
+        money.add_row(month.month, *moneys, str(month.failed), str(month.recovered))
+    for column in (*revenue.columns[1:], *money.columns[1:]):
+        column.justify, column.no_wrap = "right", True
+    return Group(title, revenue, Text(""), money, *_collections(one), Text(""))
 
 
 def _collections(one: Business) -> list[Table | Text]:
