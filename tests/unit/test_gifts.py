@@ -135,13 +135,15 @@ async def test_a_declined_charge_is_tried_now_and_once(world: World) -> None:
         await world.acts.retry(OPERATORS, "acme")
     world.clock.moment = FEBRUARY
     await world.charge_due("107")
-    order = await world.acts.retry(OPERATORS, "acme")
-    again = await world.acts.retry(OPERATORS, "acme")
+    order = await world.acts.retry(OPERATORS, "acme", "they filled the account")
+    again = await world.acts.retry(OPERATORS, "acme", "once more")
     assert (order.id, order.period) == (again.id, 1)
     await world.answer(order)
     assert (await world.subscription()).state is S.ACTIVE
     steps = await world.storage.read(lambda uow: uow.orders.history(order.id))
     assert OPERATORS.name in steps[0].by
+    (asked,) = [one for one in steps if one.event == "retry_requested"]
+    assert (asked.detail, asked.by) == ("they filled the account", OPERATORS.name)
 
 
 async def test_a_card_that_cannot_be_charged_is_not_tried(world: World) -> None:

@@ -6,7 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from echodesk_billing import ChangeRefused, IllegalTransition, InvalidSelection, NoActiveSubscription
+from echodesk_billing import (
+    ChangeRefused,
+    IllegalTransition,
+    InvalidSelection,
+    NoActiveSubscription,
+    SubscriptionResumed,
+)
 from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.orders.payment_request import SaveCard
 from echodesk_billing.domain.orders.purpose import Purpose
@@ -80,7 +86,9 @@ def test_one_without_a_day_lasts_until_it_is_resumed() -> None:
     assert subscription.due_at is None
     late = FEBRUARY + timedelta(days=200)
     assert passed(subscription, late) == []
-    assert [event.name for event in resume(subscription, late)] == ["SubscriptionResumed"]
+    (resumed,) = resume(subscription, late, "the season begins")
+    assert isinstance(resumed, SubscriptionResumed)
+    assert resumed.reason == "the season begins"
     assert (subscription.state, subscription.anchor) == (S.ACTIVE, late)
 
 

@@ -66,6 +66,7 @@ async def test_a_proforma_changes_nothing_until_its_money_arrives(shop: World) -
     made = await shop.transfers.create_proforma(OPERATOR, "acme", Selection(package_id=2), tenant_name="Acme LLC")
     assert (made.number, made.amount, made.buyer) == ("PF-2026-000001", gel("145.00"), "Acme LLC")
     assert made.details.vat == gel("22.12")
+    assert made.details.ends == FEBRUARY  # if it is paid now
     assert await shop.orders() == []
     order = await recorded(shop, made)
     assert (order.state, order.captured, order.id[:4]) == (OrderState.COMPLETED, gel("145.00"), "MAN-")

@@ -2515,6 +2515,18 @@ export interface components {
             tenant_id: string;
         };
         /**
+         * OperatorReason
+         * @description Why an operator acts, for the record.
+         */
+        OperatorReason: {
+            /**
+             * @description Why, for the record.
+             * @default
+             * @example asked by the customer
+             */
+            reason?: string;
+        };
+        /**
          * OrderState
          * @description The state of an order.
          * @enum {string}
@@ -2944,6 +2956,11 @@ export interface components {
              * @example 2026-12-31T09:30:00Z
              */
             issued_at: string;
+            /**
+             * @description The end of the paid time, once this is paid.
+             * @example 2026-12-31T09:30:00Z
+             */
+            paid_until: string | null;
             /**
              * @description Opens in a browser without a token, for 15 minutes.
              * @example https://billing.example/api/…/pdf/gA…/
@@ -5527,7 +5544,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OperatorReason"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
@@ -5570,7 +5591,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OperatorReason"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {

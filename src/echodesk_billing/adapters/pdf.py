@@ -150,8 +150,11 @@ class _Page:
         return [line for line in lines if line]
 
     def period(self) -> None:
-        """The period of service, where it is known."""
+        """The period of service, where it is known; of a proforma invoice until when it would pay."""
         details = self._document.details
+        if isinstance(self._document, Proforma) and details.ends is not None:
+            self._write(f"{self._words['pays_until']}: {self._day(details.ends)}")
+            self._pdf.ln(3)
         if details.begins is not None and details.ends is not None:
             self._write(f"{self._words['period']}: {self._day(details.begins)} – {self._day(details.ends)}")
             self._pdf.ln(3)

@@ -263,14 +263,19 @@ class Cancel:
         log.info("subscription.cancelled", tenant_id=who.tenant_id, immediately=immediately)
         return subscription
 
-    async def resume(self, who: Principal) -> Subscription:
+    async def resume(self, who: Principal, reason: str = "") -> Subscription:
         """Undo a cancellation, until the paid time ends; end a pause, or take a planned one back.
+
+        Args:
+            reason: for the record.
 
         Raises:
             NoActiveSubscription: the tenant has none, or it has ended.
             IllegalTransition: it is neither cancelled nor paused.
         """
-        subscription = await self._subscriptions.change(who.tenant_id, resume, who.name)
+        subscription = await self._subscriptions.change(
+            who.tenant_id, lambda stopped, now: resume(stopped, now, reason), who.name
+        )
         log.info("subscription.resumed", tenant_id=who.tenant_id)
         return subscription
 

@@ -20,6 +20,7 @@ from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.refund import Refund
+from echodesk_billing.domain.orders.report import Source
 from echodesk_billing.domain.subscriptions import offers
 from echodesk_billing.domain.subscriptions.cancellation import cancel
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
@@ -90,10 +91,13 @@ class OperatorActs:
             await self._subscriptions.change(tenant_id, end, by.name)
             log.info("subscription.cancelled", tenant_id=tenant_id, immediately=True, by=by.name)
 
-    async def retry(self, by: Principal, tenant_id: str) -> Order:
+    async def retry(self, by: Principal, tenant_id: str, reason: str = "") -> Order:
         """Charge the saved card for the owed period now, instead of at the next planned try.
 
         Repeating it while the bank has not answered returns the same order.
+
+        Args:
+            reason: for the order's history.
 
         Raises:
             NoActiveSubscription: nothing renews.
@@ -112,6 +116,9 @@ class OperatorActs:
                 raise ChangeRefused(f"The card cannot be charged: {hindrance}")
             who = Principal(tenant_id=tenant_id, tenant_name="", user_id=by.name, scopes=by.scopes)
             charge, events = self._charging.start(uow, who, subscription, owed, now)
+            if charge.is_new:
+                charge.order.note("retry_requested", Source.REQUEST, now, reason, by=by.name)
+                uow.orders.save(charge.order)
             self._subscriptions.save(uow, subscription, events, now, by.name)
             return charge
 

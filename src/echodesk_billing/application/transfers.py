@@ -91,7 +91,9 @@ class BankTransfers:
 
         def work(uow: UnitOfWork) -> Proforma:
             subscription = uow.subscriptions.get(tenant_id) or self._requests.subscription(tenant)
-            plan = offers.offered(subscription, uow.catalogues.current(), selection, currency, now)
+            catalogue = uow.catalogues.current()
+            plan = offers.offered(subscription, catalogue, selection, currency, now)
+            bought = offers.transferred(subscription, plan, now, catalogue)
             named = with_names(uow, tenant)
             proforma = Proforma.of(
                 plan,
@@ -100,6 +102,7 @@ class BankTransfers:
                 tenant_id=tenant_id,
                 description=self._requests.request(named, plan, Terms()).description,
                 valid_until=now + VALID_FOR,
+                pays_until=offers.pays_until(subscription, bought, now),
                 time_zone=self._time_zone,
                 buyer=Party.of(uow.customers.get(tenant_id), named.tenant_name or tenant_id),
                 seller=self._seller,

@@ -314,7 +314,9 @@ class SubscriptionPaused(SubscriptionEvent):
 
 @frozen(kw_only=True)
 class SubscriptionResumed(SubscriptionEvent):
-    """A cancellation or a pause was taken back, or a pause is over."""
+    """A cancellation or a pause was taken back, or a pause is over; `reason` says why where a person did it."""
+
+    reason: str = ""
 
 
 @frozen(kw_only=True)

@@ -96,10 +96,11 @@ class Operations(Face):
         await self._announce()
         return order
 
-    async def retry_charge(self, tenant_id: str, *, by: str = LIBRARY) -> Order:
+    async def retry_charge(self, tenant_id: str, *, reason: str = "", by: str = LIBRARY) -> Order:
         """Charge the saved card for the owed period now, instead of at the next planned try.
 
         Args:
+            reason: for the order's history.
             by: who asks, for the record.
 
         Raises:
@@ -107,7 +108,7 @@ class Operations(Face):
             ChangeRefused: nothing is owed, or the card cannot be charged.
             GatewayError: the bank did not confirm the charge; reconciliation settles the order.
         """
-        order = await self._container.operator_acts().retry(operator(by), self._reader(tenant_id).tenant_id)
+        order = await self._container.operator_acts().retry(operator(by), self._reader(tenant_id).tenant_id, reason)
         await self._announce()
         return order
 

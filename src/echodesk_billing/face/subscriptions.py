@@ -35,17 +35,18 @@ class Subscriptions(Face):
         await self._announce()
         return subscription
 
-    async def resume(self, tenant_id: str, *, by: str = LIBRARY) -> Subscription:
+    async def resume(self, tenant_id: str, *, reason: str = "", by: str = LIBRARY) -> Subscription:
         """Undo a cancellation, until the paid time ends; end a pause, or take a planned one back.
 
         Args:
+            reason: for the record.
             by: who asks, for the record.
 
         Raises:
             NoActiveSubscription: the tenant has none, or it has ended.
             IllegalTransition: it is neither cancelled nor paused.
         """
-        subscription = await self._container.cancel().resume(self._writer(tenant_id, "", by))
+        subscription = await self._container.cancel().resume(self._writer(tenant_id, "", by), reason)
         await self._announce()
         return subscription
 

@@ -25,6 +25,7 @@ class Proforma:
         id: numeric id, 0 before it is stored.
         plan: that it is for, at its price.
         valid_until: until when its price is promised.
+        details: with the end of the period that it pays, if it is paid when it is made.
         order_id: of the payment that was recorded for it; empty before.
         by: who made it.
 
@@ -60,6 +61,7 @@ class Proforma:
         tenant_id: str,
         description: str,
         valid_until: datetime,
+        pays_until: datetime,
         time_zone: str,
         buyer: Party,
         seller: Seller,
@@ -69,6 +71,7 @@ class Proforma:
 
         Args:
             serial: the next one of `series_of(at, time_zone, PROFORMAS)`.
+            pays_until: the end of the period that it pays, if it is paid now.
 
         Raises:
             ChangeRefused: the seller has no bank account.
@@ -91,6 +94,7 @@ class Proforma:
                 identification_code=buyer.identification_code,
                 address=buyer.address,
                 lines=lines_of(plan),
+                ends=pays_until,
                 vat_percent=percent or None,
                 vat=vat_in(plan.price, percent) if percent else None,
                 method="bank_transfer",

@@ -41,8 +41,11 @@ def cancel(subscription: Subscription, at: datetime, *, immediately: bool) -> li
     return events
 
 
-def resume(subscription: Subscription, at: datetime) -> list[Event]:
+def resume(subscription: Subscription, at: datetime, reason: str = "") -> list[Event]:
     """Undo a cancellation, until the paid time ends; end a pause, or take a planned one back.
+
+    Args:
+        reason: for the record.
 
     Raises:
         NoActiveSubscription: the tenant has none, or it has ended.
@@ -52,6 +55,6 @@ def resume(subscription: Subscription, at: datetime) -> list[Event]:
     if subscription.state in (_S.INCOMPLETE, _S.ENDED):
         raise NoActiveSubscription
     if subscription.pause is not None:
-        return [*events, *end_pause(subscription, at)]
+        return [*events, *end_pause(subscription, at, reason)]
     lifecycle.fire(subscription, "resume_trial" if subscription.has_never_paid else "resume")
-    return [*events, SubscriptionResumed(tenant_id=subscription.tenant_id, at=at)]
+    return [*events, SubscriptionResumed(tenant_id=subscription.tenant_id, at=at, reason=reason)]

@@ -63,12 +63,12 @@ def plan_pause(
     ]
 
 
-def end_pause(subscription: Subscription, at: datetime) -> list[Event]:
+def end_pause(subscription: Subscription, at: datetime, reason: str = "") -> list[Event]:
     """End a pause now, or take back one that is planned. The next period begins now, or where it would have."""
     if subscription.state is _S.PAUSED:
-        return _go_on(subscription, at, at)
+        return _go_on(subscription, at, at, reason)
     subscription.pause = None
-    return [SubscriptionResumed(tenant_id=subscription.tenant_id, at=at)]
+    return [SubscriptionResumed(tenant_id=subscription.tenant_id, at=at, reason=reason)]
 
 
 def on_time(subscription: Subscription, now: datetime) -> list[Event]:
@@ -90,13 +90,13 @@ def on_time(subscription: Subscription, now: datetime) -> list[Event]:
     return events
 
 
-def _go_on(subscription: Subscription, begins: datetime, at: datetime) -> list[Event]:
+def _go_on(subscription: Subscription, begins: datetime, at: datetime, reason: str = "") -> list[Event]:
     """The next period begins at a moment: the anchor moves by the pause."""
     lifecycle.fire(subscription, "recover")
     subscription.pause = None
     subscription.term = subscription.term.anchored(begins)
     subscription.hold(subscription.plans)
-    return [SubscriptionResumed(tenant_id=subscription.tenant_id, at=at)]
+    return [SubscriptionResumed(tenant_id=subscription.tenant_id, at=at, reason=reason)]
 
 
 def _moment(subscription: Subscription, until: date, at: datetime) -> datetime:

@@ -41,11 +41,15 @@ def subscription_give_days(
 
 
 @commands.command("retry")
-def subscription_retry(tenant: TenantId, as_json: AsJson = False) -> None:
+def subscription_retry(
+    tenant: TenantId,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Charge the saved card for the owed period now."""
 
     async def work(container: Container, _settings: Settings) -> None:
-        order = await container.operator_acts().retry(OPERATOR, tenant)
+        order = await container.operator_acts().retry(OPERATOR, tenant, reason)
         value = {"tenant_id": tenant, "order_id": order.id, "amount": order.amount, "state": order.state}
         show(value, lambda: f"{order.id} charges {order.amount}: it is {order.state}", as_json=as_json)
 
@@ -87,11 +91,15 @@ def subscription_pause(tenant: TenantId, reason: Reason, until: Until = None, as
 
 
 @commands.command("resume")
-def subscription_resume(tenant: TenantId, as_json: AsJson = False) -> None:
+def subscription_resume(
+    tenant: TenantId,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """End a pause now, take back a planned one, or undo a cancellation."""
 
     async def work(container: Container, _settings: Settings) -> None:
-        _show(await container.cancel().resume(evolve(OPERATOR, tenant_id=tenant)), as_json=as_json)
+        _show(await container.cancel().resume(evolve(OPERATOR, tenant_id=tenant), reason), as_json=as_json)
 
     run_command(work)
 

@@ -54,7 +54,8 @@ def proforma_create(
             _, printed = await transfers.pdf(OPERATOR, made.number, language)
             await asyncio.to_thread(pdf.write_bytes, printed)
         account = made.details.seller.bank_account
-        told = f"{made.number}: {made.amount} to {account}, valid until {made.valid_until:%Y-%m-%d}"
+        told = f"{made.number}: {made.amount} to {account} by {made.valid_until:%Y-%m-%d}"
+        told += f"; paid today, it pays until {made.details.ends:%Y-%m-%d}"
         show(_plain(made), lambda: told, as_json=as_json)
 
     run_command(work)
@@ -119,5 +120,6 @@ def _plain(one: Proforma) -> dict[str, object]:
         "bank_account": one.details.seller.bank_account,
         "issued_at": one.issued_at,
         "valid_until": one.valid_until,
+        "paid_until": one.details.ends,
         "order_id": one.order_id,
     }

@@ -15,7 +15,6 @@ from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_i
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints.http.calls import Call, Route
-from echodesk_billing.entrypoints.http.common import Nothing
 from echodesk_billing.entrypoints.http.payments import PaymentStatus
 from echodesk_billing.ports.access import Scope
 
@@ -56,6 +55,12 @@ class PauseSubscription(Struct, frozen=True, kw_only=True):
 
     reason: Reason
     until: date | None = None
+
+
+class OperatorReason(Struct, frozen=True, kw_only=True):
+    """Why an operator acts, for the record."""
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
 
 
 class OperatedSubscription(Struct, frozen=True, kw_only=True):
@@ -111,14 +116,16 @@ async def pause(call: Call[PauseSubscription]) -> OperatedSubscription:
     return OperatedSubscription.of(await acts.pause(call.who, _tenant(call), body.reason, until=body.until))
 
 
-async def resume(call: Call[Nothing]) -> OperatedSubscription:
+async def resume(call: Call[OperatorReason]) -> OperatedSubscription:
     """`POST /api/subscription/<tenant_id>/resume/`."""
-    return OperatedSubscription.of(await call.uses.cancel.resume(evolve(call.who, tenant_id=_tenant(call))))
+    return OperatedSubscription.of(
+        await call.uses.cancel.resume(evolve(call.who, tenant_id=_tenant(call)), call.body.reason)
+    )
 
 
-async def retry_charge(call: Call[Nothing]) -> PaymentStatus:
+async def retry_charge(call: Call[OperatorReason]) -> PaymentStatus:
     """`POST /api/subscription/<tenant_id>/retry-charge/`."""
-    order = await call.uses.acts.retry(call.who, _tenant(call))
+    order = await call.uses.acts.retry(call.who, _tenant(call), call.body.reason)
     return PaymentStatus.of(order, call.language)
 
 
@@ -159,6 +166,7 @@ ROUTES = (
         handler=resume,
         operation="resumeSubscriptionOfTenant",
         summary="End a pause, or undo a cancellation, of a tenant",
+        takes=OperatorReason,
         gives=OperatedSubscription,
         scope=Scope.OPERATOR,
     ),
@@ -168,6 +176,7 @@ ROUTES = (
         handler=retry_charge,
         operation="retryCharge",
         summary="Charge a tenant's saved card for the owed period now",
+        takes=OperatorReason,
         gives=PaymentStatus,
         scope=Scope.OPERATOR,
     ),

@@ -53,6 +53,7 @@ class ProformaView(Struct, frozen=True, kw_only=True):
     bank_account: str
     issued_at: datetime
     valid_until: datetime
+    paid_until: datetime | None
     pdf_url: str
 
     @classmethod
@@ -67,6 +68,7 @@ class ProformaView(Struct, frozen=True, kw_only=True):
             bank_account=proforma.details.seller.bank_account,
             issued_at=proforma.issued_at,
             valid_until=proforma.valid_until,
+            paid_until=proforma.details.ends,
             pdf_url=f"{PATH}{proforma.number}/pdf/",
         )
 
