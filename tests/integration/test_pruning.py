@@ -17,6 +17,7 @@ from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.ports.gateway import GatewayRefused
 from echodesk_billing.ports.storage import Answer, InboxEntry, Storage, StoredToken, UnitOfWork
 from tests.builders import NOW, an_order, principal
 from tests.fake_bank import FakeBank, FakeClock
@@ -119,4 +120,30 @@ async def test_a_registration_that_cannot_be_looked_at_keeps_no_other_from_being
     world.bank.failures_of["receipt"] = [AssertionError("this cannot be")]
     prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
     assert (await prune.run()).unpaid_registrations == 1
+    assert (await prune.run()).unpaid_registrations == 1
+
+
+async def test_an_order_that_reached_the_bank_late_is_kept_as_long_as_any_other(world: World) -> None:
+    """The process died before it asked the bank; reconciliation asked a week later, and the page expired just now."""
+    applicant = Applicant(schema_name="acme", name="Acme", admin_email="a@acme.example")
+    order = await world.register.register(applicant, Selection(package_id=2))
+    world.clock.advance(days=8)
+    world.bank.pay(order, status=BankStatus.REJECTED, code=None)
+    await world.hear(order)
+    prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
+    assert (await prune.run()).unpaid_registrations == 0
+    world.bank.pay(order)  # the bank takes its rejection back
+    await world.hear(order)
+    assert (await world.order(order.id)).state is OrderState.COMPLETED
+
+
+async def test_an_order_that_the_bank_knew_and_does_not_find_is_kept(world: World) -> None:
+    applicant = Applicant(schema_name="acme", name="Acme", admin_email="a@acme.example")
+    order = await world.register.register(applicant, Selection(package_id=2))
+    world.bank.pay(order, status=BankStatus.REJECTED, code=None)
+    await world.hear(order)
+    world.clock.advance(days=30)
+    world.bank.failures_of["receipt"] = [GatewayRefused(400, "not found")]
+    prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
+    assert (await prune.run()).unpaid_registrations == 0
     assert (await prune.run()).unpaid_registrations == 1

@@ -90,6 +90,9 @@ class Prune:
             if receipt is not None and receipt.claims_money:
                 await self._settlement.apply(receipt)
                 return False
+            if receipt is None and order.bank_order_id is not None:  # it knew it before: its word is not believed
+                log.warning("rows.not_pruned", order_id=order_id, error="", reason="the bank does not find its order")
+                return False
         except StorageUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one registration, the others are deleted

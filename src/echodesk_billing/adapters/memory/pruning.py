@@ -43,6 +43,7 @@ class MemoryPruning:
             if one.state is RegistrationState.PENDING
             and after < one.expires_at < before
             and self._is_dead(one.order_id)
+            and self._memory.orders[one.order_id].updated_at < before
         ]
         return sorted(old, key=lambda one: one.expires_at)[:limit]
 

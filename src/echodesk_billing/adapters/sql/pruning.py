@@ -60,6 +60,7 @@ class SqlPruning:
             .where(table.c.state == RegistrationState.PENDING.value)
             .where(table.c.expires_at < before, table.c.expires_at > after)
             .where(orders.c.state == OrderState.REJECTED.value, orders.c.check_at.is_(None))
+            .where(orders.c.updated_at < before)  # it may have reached the bank long after it was made
             .order_by(table.c.expires_at)
             .limit(limit)
         )

@@ -25,7 +25,7 @@ class Pruning(Protocol):
         ...
 
     def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
-        """Registrations that expired unpaid before this and whose orders are rejected; oldest first.
+        """Registrations that expired unpaid before this and whose orders were rejected before it; oldest first.
 
         Args:
             after: skip those that expired at this time or earlier.
