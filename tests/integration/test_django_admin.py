@@ -133,6 +133,27 @@ async def test_an_operator_gives_days_once_however_often_the_form_is_sent(projec
     assert "django:giver" in after
 
 
+async def test_an_operator_pauses_resumes_and_makes_a_plan_complimentary(project: Project, paid: Any) -> None:
+    def act() -> str:
+        browser = operator(project, "pauser", "view_subscription", "pause_subscription", "make_complimentary")
+        page = "/admin/echodesk_billing/subscription/shop"
+        for name, form in (
+            ("pause", {"until": "", "reason": "a season"}),
+            ("resume", {"reason": "it begins"}),
+            ("complimentary", {"until": "2031-01-01", "reason": "a partner"}),
+        ):
+            key = re.findall(r'name="key" value="([^"]+)"', browser.get(f"{page}/{name}/").content.decode())[0]
+            answer = browser.post(f"{page}/{name}/", {**form, "key": key})
+            assert answer.status_code == 302, answer.content.decode()[-2000:]
+        refused = browser.post(f"{page}/pause/", {"until": "", "reason": "again", "key": key}).content.decode()
+        assert "nothing to pause" in refused
+        return browser.get(f"{page}/change/").content.decode()
+
+    shown = await project.do(act)
+    for event in ("SubscriptionPauseScheduled", "SubscriptionResumed", "PlanMadeComplimentary", "django:pauser"):
+        assert event in shown
+
+
 def _days_between(earlier: str, later: str) -> int:
     from datetime import datetime
 

@@ -48,6 +48,19 @@ class DaysForm(forms.Form):
     reason = forms.CharField(max_length=200)
 
 
+class UntilForm(forms.Form):
+    """A day, or none for no end."""
+
+    until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(max_length=200)
+
+
+class ReasonForm(forms.Form):
+    """Why."""
+
+    reason = forms.CharField(max_length=200)
+
+
 @frozen(kw_only=True)
 class Act:
     """Something that an operator may do to what a page shows.
@@ -86,6 +99,22 @@ def _give_days(tenant_id: str, given: dict[str, Any], key: str, by: str) -> str:
 def _retry(tenant_id: str, _given: dict[str, Any], _key: str, by: str) -> str:
     order = runtime().billing.retry_charge(tenant_id, by=by)
     return f"{order.id} charges {order.amount}."
+
+
+def _pause(tenant_id: str, given: dict[str, Any], _key: str, by: str) -> str:
+    subscription = runtime().billing.pause(tenant_id, given["reason"], until=given["until"], by=by)
+    return f"{tenant_id} is paused from {subscription.paid_until:%Y-%m-%d}."
+
+
+def _resume(tenant_id: str, given: dict[str, Any], _key: str, by: str) -> str:
+    subscription = runtime().billing.resume(tenant_id, reason=given["reason"], by=by)
+    return f"{tenant_id} is {subscription.state}."
+
+
+def _make_complimentary(tenant_id: str, given: dict[str, Any], _key: str, by: str) -> str:
+    runtime().billing.make_complimentary(tenant_id, given["reason"], until=given["until"], by=by)
+    until = given["until"]
+    return f"{tenant_id} is charged nothing {f'until {until}' if until else 'any more'}."
 
 
 if TYPE_CHECKING:
@@ -221,6 +250,23 @@ class SubscriptionAdmin(BillingAdmin):
     details = staticmethod(pages.subscription)
     acts = (
         Act(name="give-days", title="Give days", permission="give_days", run=_give_days, form=DaysForm),
+        Act(
+            name="pause",
+            title="Pause",
+            permission="pause_subscription",
+            run=_pause,
+            form=UntilForm,
+            help="It begins when the paid time ends. Without a day it lasts until it is resumed.",
+        ),
+        Act(name="resume", title="Resume", permission="pause_subscription", run=_resume, form=ReasonForm),
+        Act(
+            name="complimentary",
+            title="Make complimentary",
+            permission="make_complimentary",
+            run=_make_complimentary,
+            form=UntilForm,
+            help="Nothing is charged after the paid time. On the day it is charged again; without a day, never.",
+        ),
         Act(
             name="retry",
             title="Charge the card now",

@@ -33,6 +33,8 @@ class Subscription(_Shown):
         default_permissions = ("view",)
         permissions = (
             ("give_days", "Can give days of access"),
+            ("pause_subscription", "Can pause and resume subscriptions"),
+            ("make_complimentary", "Can make plans complimentary"),
             ("retry_charge", "Can charge the saved card for what is owed"),
         )
 
