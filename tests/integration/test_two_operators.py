@@ -115,3 +115,14 @@ async def test_a_transfer_that_both_record_pays_one_period(service: Service, cli
     assert [answer.status for answer in answers] == [200, 200]
     assert len({answer.body["order_id"] for answer in answers}) == 1
     assert await happened(client, "SubscriptionRenewed") == 1
+
+
+async def test_a_pause_and_a_complimentary_plan_that_both_ask_for_are_recorded_once(
+    service: Service, client: Client, bank: Bank
+) -> None:
+    await paid(client, bank)
+    path = f"/api/subscription/{await tenant_of(client)}"
+    for act, event in (("pause", "SubscriptionPauseScheduled"), ("complimentary", "PlanMadeComplimentary")):
+        answers = await both(service, f"{path}/{act}/", {"reason": "both read the letter"})
+        assert [answer.status for answer in answers] == [200, 200]
+        assert await happened(client, event) == 1

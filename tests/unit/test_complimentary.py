@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from attrs import evolve
 
 from echodesk_billing import ChangeRefused, InvalidSelection, NoActiveSubscription
 from echodesk_billing.application.payment_requests import Terms
@@ -54,6 +55,15 @@ def test_until_a_day_nothing_is_owed_and_the_next_period_begins_then() -> None:
     assert owed(subscription, JUNE) == 1
     assert subscription.term.period(1).end == datetime(2026, 7, 30, 9, 30, tzinfo=UTC)
     assert (subscription.is_free(JUNE - DAY), subscription.is_free(JUNE)) == (True, False)
+
+
+@pytest.mark.parametrize("until", [None, date(2026, 6, 30)])
+def test_the_same_again_changes_nothing(until: date | None) -> None:
+    subscription = running()
+    made(subscription, until)
+    before = evolve(subscription)
+    assert made(subscription, until, NOW + DAY) == []
+    assert subscription == before
 
 
 def test_for_good_a_new_period_begins_by_itself_and_none_is_ever_owed() -> None:

@@ -188,6 +188,12 @@ def test_the_day_of_a_running_one_can_be_changed_but_not_to_the_past() -> None:
         plan_pause(subscription, date(2026, 3, 2), "earlier", "op", now, keeps_access=False)
 
 
+def test_planning_the_same_again_changes_nothing() -> None:
+    subscription = paused()
+    assert plan_pause(subscription, date(2026, 4, 20), "again", "op", NOW, keeps_access=False) == []
+    assert len(plan_pause(subscription, None, "longer", "op", NOW, keeps_access=False)) == 1
+
+
 def test_only_a_paid_subscription_can_be_paused() -> None:
     owing = running()
     late = FEBRUARY + DAY

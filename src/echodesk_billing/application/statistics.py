@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 BATCH = 500
 PAGE = 1000
-MOST_BATCHES = 200
+MOST_BATCHES = 20
 
 
 @frozen(kw_only=True)
@@ -48,6 +48,11 @@ class BusinessFigures:
             if counted < BATCH:
                 break
         return total
+
+    async def catch_up(self) -> None:
+        """Count all events that are not counted yet."""
+        while await self.count() == BATCH * MOST_BATCHES:
+            pass
 
     async def read(self) -> Sequence[Business]:
         """The figures, a currency at a time."""

@@ -129,7 +129,7 @@ class Accounts(Face):
     async def statistics(self) -> Sequence[Business]:
         """Recurring revenue, customers, money and collection per month, a currency at a time."""
         figures = self._container.figures()
-        await figures.count()
+        await figures.catch_up()
         return await figures.read()
 
     async def timeline(self, order_id: str) -> OrderTimeline:

@@ -49,6 +49,8 @@ def make_complimentary(
     if plan is None and subscription.plan is None:
         raise NoActiveSubscription
     had_access, before = subscription.has_access(at), subscription.complimentary
+    if before is not None and before.holds_at(at) and _day(subscription, before.until) == until and plan is None:
+        return []  # it is already
     begins = max(subscription.term.end, at) if subscription.term.has_begun else at
     ends = None if until is None else _end(subscription, begins, until, is_free=subscription.is_free_for_good)
     subscription.complimentary = Complimentary(
@@ -101,6 +103,10 @@ def _free(subscription: Subscription, begins: datetime, ends: datetime) -> PaidP
     """Complimentary time has no value."""
     currency = subscription.plan_of(subscription.next_period).price.currency
     return PaidPeriod(period=subscription.next_period - 1, amount=Money.zero(currency), begins=begins, ends=ends)
+
+
+def _day(subscription: Subscription, moment: datetime | None) -> date | None:
+    return None if moment is None else subscription.term.local_date(moment)
 
 
 def _end(subscription: Subscription, begins: datetime, until: date, *, is_free: bool) -> datetime:

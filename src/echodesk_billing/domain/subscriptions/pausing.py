@@ -50,7 +50,10 @@ def plan_pause(
     if not is_paid and subscription.state is not _S.PAUSED:
         raise ChangeRefused(f"The subscription is {subscription.state}: only one that is paid can be paused")
     resumes_at = None if until is None else _moment(subscription, until, at)
-    subscription.pause = Pause(until=resumes_at, keeps_access=keeps_access)
+    planned = Pause(until=resumes_at, keeps_access=keeps_access)
+    if subscription.pause == planned:
+        return []
+    subscription.pause = planned
     return [
         SubscriptionPauseScheduled(
             tenant_id=subscription.tenant_id,

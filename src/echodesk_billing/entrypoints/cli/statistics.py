@@ -28,7 +28,7 @@ def stats(
 
     async def work(container: Container, _settings: Settings) -> int:
         figures = container.figures()
-        await figures.count()
+        await figures.catch_up()
         found = await figures.read()
         differences = await figures.verify() if verify else []
         if as_json:
