@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ from echodesk_billing.domain.accounting.journal import BANK, TRANSFERS, VAT, Ent
 from echodesk_billing.domain.money import Currency, Money
 from tests.builders import with_intervals
 from tests.integration.conftest import service_environment
-from tests.integration.parts import Bank, Forge
+from tests.integration.parts import Bank, Forge, running_bank
 
 BEGINS = date(2030, 1, 10)
 GEL0 = Money.zero(Currency.GEL)
@@ -65,7 +66,14 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(bank: Bank, tmp_path: Path) -> AsyncIterator[Shop]:
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    """With a bank of its own, whose clock no other test has to live with."""
+    async with running_bank(tmp_path / "bank.log") as bank, open_shop(bank, tmp_path) as shop:
+        yield shop
+
+
+@asynccontextmanager
+async def open_shop(bank: Bank, tmp_path: Path) -> AsyncIterator[Shop]:
     environment = await service_environment(bank, f"sqlite:///{tmp_path}/db.sqlite3", Signer())
     environment |= {
         "BILLING_SELLER_NAME": "შპს ექოდესკი",
