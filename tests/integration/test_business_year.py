@@ -81,6 +81,7 @@ async def open_shop(bank: Bank, tmp_path: Path) -> AsyncIterator[Shop]:
         "BILLING_VAT_PERCENT": "18",
         "BILLING_ASK_AHEAD_HOURS": "0",
         "BILLING_TRIAL_DAYS": "14",
+        "BILLING_BANK_CALLS_PER_SECOND": "10000",
     }
     now = datetime.fromisoformat((await bank.control("GET", "clock"))["now"])
     starts = datetime(BEGINS.year, BEGINS.month, BEGINS.day, 6, tzinfo=UTC)

@@ -63,7 +63,7 @@ def _signature(patch: Patch) -> None:
     patch.setattr(SimulatedBank, "verify", lambda *_: Verdict.VALID)
 
 
-@sabotage("an unsigned callback is believed", "1 3 7")
+@sabotage("an unsigned callback is believed", "1 3 7", 90)
 def _hint(patch: Patch) -> None:
     patch.setattr(
         SimulatedBank, "verify", lambda _, __, signature: Verdict.INVALID if signature == "bad" else Verdict.VALID
@@ -108,7 +108,7 @@ def _bound(patch: Patch) -> None:
     patch.setattr(refunding, "request_refund", request)
 
 
-@sabotage("the bank's amount is not compared", "1 2")
+@sabotage("the bank's amount is not compared", "1 2", 105)
 def _amount(patch: Patch) -> None:
     """An automatic charge takes the parent's amount: here the mandate is not looked at, and nobody compares."""
     patch.setattr("echodesk_billing.application.charging.obstacle", lambda card, *_: None if card else "no card")
@@ -180,7 +180,7 @@ def _unwanted(patch: Patch) -> None:
     patch.setattr(settlement, "_forget_card", lambda *_: [])
 
 
-@sabotage("a charge is asked for again after its card was removed", "11", 2600)
+@sabotage("a charge is asked for again after its card was removed", "11", 2730)
 def _removed(patch: Patch) -> None:
     async def nothing(*_: Any) -> None: ...
 
@@ -318,7 +318,7 @@ def _payload(patch: Patch) -> None:
     patch.setattr("echodesk_billing.adapters.vault.FernetVault.seal", lambda _, plain: plain)
 
 
-@sabotage("an order with a reported mismatch is completed", "1 3 7")
+@sabotage("an order with a reported mismatch is completed", "1 3 7", 105)
 def _mismatch(patch: Patch) -> None:
     _amount(patch)
     patch.setattr(fit, "misfit", lambda *_: None)

@@ -391,7 +391,7 @@ def _is_kept(order: Order) -> bool:
 
 
 Lives.TestCase.settings = settings(
-    max_examples=50,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     print_blob=True,
