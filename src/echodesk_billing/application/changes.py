@@ -214,9 +214,7 @@ class ChangePlan:
         order = await self._checkout.start(who, decide, terms=terms, key=key, known=True)
         preview = foreseen[0].preview
         if order.plan is not None and order.pays_until is not None and order.request.coupon:
-            free = order.request.free_days
-            days = preview.extra_days + free
-            preview = evolve(preview, plan=order.plan, extra_days=days, free_days=free, paid_until=order.pays_until)
+            preview = _redeemed(preview, order.plan, order.request.free_days, order.pays_until)
         return evolve(foreseen[0], preview=preview, order=order)
 
     async def _schedule(self, who: Principal, wanted: Wanted, effective: date | datetime | None) -> Changed:
@@ -288,6 +286,7 @@ class StartTrial:
         self._clock = clock
         self._requests = requests
         self._policy = policy
+        self._subscriptions = OnSubscription(storage, clock, policy)
 
     async def start(self, who: Principal, selection: Selection, *, currency: Currency = Currency.GEL) -> Subscription:
         """Start the tenant's trial.
@@ -303,7 +302,7 @@ class StartTrial:
             uow.subscriptions.add(self._requests.subscription(who))
             subscription = uow.subscriptions.lock(who.tenant_id)
             events = trials.start_trial(subscription, plan, self._policy, now)
-            OnSubscription(self._storage, self._clock, self._policy).save(uow, subscription, events, now, who.name)
+            self._subscriptions.save(uow, subscription, events, now, who.name)
             return subscription
 
         subscription = await self._storage.transact(work)
@@ -333,16 +332,14 @@ def _with_coupon(uow: UnitOfWork, subscription: Subscription, foreseen: Changed,
         raise InvalidSelection("coupon", COUPON_NEEDS_PAYMENT)
     wanted = offers.upgrade(subscription, preview.plan, now, uow.catalogues.current())
     bought = coupons.redeemed(uow, code, subscription.tenant_id, wanted, now)
-    return evolve(
-        foreseen,
-        preview=evolve(
-            preview,
-            plan=bought.plan,
-            extra_days=preview.extra_days + bought.free_days,
-            free_days=bought.free_days,
-            paid_until=offers.pays_until(subscription, bought, now),
-        ),
-    )
+    until = offers.pays_until(subscription, bought, now)
+    return evolve(foreseen, preview=_redeemed(preview, bought.plan, bought.free_days, until))
+
+
+def _redeemed(preview: Preview, plan: Plan, free_days: int, paid_until: datetime) -> Preview:
+    """A preview with what a coupon gives."""
+    days = preview.extra_days + free_days
+    return evolve(preview, plan=plan, extra_days=days, free_days=free_days, paid_until=paid_until)
 
 
 def _day(effective: date | datetime | None, time_zone: str) -> date | None:

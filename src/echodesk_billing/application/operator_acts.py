@@ -114,8 +114,7 @@ class OperatorActs:
                 raise ChangeRefused(f"Nothing is owed: it is paid until {subscription.term.end:%Y-%m-%d}")
             if hindrance := obstacle(default_card(uow, tenant_id), owed.plan.price, now):
                 raise ChangeRefused(f"The card cannot be charged: {hindrance}")
-            who = Principal(tenant_id=tenant_id, tenant_name="", user_id=by.name, scopes=by.scopes)
-            charge, events = self._charging.start(uow, who, subscription, owed, now)
+            charge, events = self._charging.start(uow, by.acting_for(tenant_id), subscription, owed, now)
             if charge.is_new:
                 charge.order.note("retry_requested", Source.REQUEST, now, reason, by=by.name)
                 uow.orders.save(charge.order)

@@ -100,8 +100,7 @@ class SubscriptionActs:
         def work(uow: UnitOfWork) -> Subscription:
             plan = None if selection is None else pricing.plan(uow.catalogues.current(), selection, currency)
             if plan is not None:
-                tenant = Principal(tenant_id=tenant_id, tenant_name="", user_id=by.name, scopes=by.scopes)
-                uow.subscriptions.add(self._requests.subscription(tenant))
+                uow.subscriptions.add(self._requests.subscription(by.acting_for(tenant_id)))
             subscription = lock(uow, tenant_id)
             events = on_time(subscription, now)
             events += complimenting.make_complimentary(subscription, plan, until, reason, by.name, now)

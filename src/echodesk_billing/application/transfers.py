@@ -17,6 +17,7 @@ from echodesk_billing.application.payment_requests import PaymentRequestBuilder,
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.accounting.invoice import Party, Seller, series_of
 from echodesk_billing.domain.accounting.proforma import PROFORMAS, Proforma, series_and_serial
+from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.errors import ChangeRefused, InvalidSelection
 from echodesk_billing.domain.money import Currency, Money
@@ -87,7 +88,7 @@ class BankTransfers:
             ChangeRefused: the plan is complimentary, or the seller has no bank account.
         """
         now = await self._clock.now()
-        tenant = _tenant(by, tenant_id, tenant_name)
+        tenant = by.acting_for(tenant_id, tenant_name)
 
         def work(uow: UnitOfWork) -> Proforma:
             subscription = uow.subscriptions.get(tenant_id) or self._requests.subscription(tenant)
@@ -145,8 +146,7 @@ class BankTransfers:
             proforma = uow.proformas.lock(series, serial)
             if proforma is None:
                 raise ProformaNotFound(number)
-            subscription = self._requests.subscription(_tenant(by, proforma.tenant_id, ""))
-            today = subscription.term.local_date(now)
+            today = local_date(now, self._time_zone)
             day = paid_on or today
             if not proforma.issued_at.date() - timedelta(days=366) <= day <= today:
                 raise InvalidSelection("paid_on", f"{day} is in the future, or long before the proforma")
@@ -191,7 +191,7 @@ class BankTransfers:
     def _take(
         self, uow: UnitOfWork, by: Principal, proforma: Proforma, transfer: Transfer, reason: str, now: datetime
     ) -> Order:
-        tenant = with_names(uow, _tenant(by, proforma.tenant_id, proforma.buyer))
+        tenant = with_names(uow, by.acting_for(proforma.tenant_id, proforma.buyer))
         uow.subscriptions.add(self._requests.subscription(tenant))
         subscription = uow.subscriptions.lock(proforma.tenant_id)
         purchase = offers.transferred(subscription, proforma.plan, now, uow.catalogues.current())
@@ -201,7 +201,3 @@ class BankTransfers:
         self._settlement.record(uow, order, take_transfer(order, now, by.name), now, by.name)
         uow.proformas.pay(proforma, order.id)
         return order
-
-
-def _tenant(by: Principal, tenant_id: str, tenant_name: str) -> Principal:
-    return Principal(tenant_id=tenant_id, tenant_name=tenant_name, user_id=by.name, scopes=by.scopes)

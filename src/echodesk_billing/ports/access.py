@@ -62,6 +62,10 @@ class Principal:
         """The tenant whose data this user may see; None for operators, who see all."""
         return None if Scope.OPERATOR in self.scopes else self.tenant_id
 
+    def acting_for(self, tenant_id: str, tenant_name: str = "") -> Principal:
+        """This operator, as the one who acts for a tenant."""
+        return Principal(tenant_id=tenant_id, tenant_name=tenant_name, user_id=self.name, scopes=self.scopes)
+
 
 class Access(Protocol):
     """Checks tokens. A CRM may plug in its own."""

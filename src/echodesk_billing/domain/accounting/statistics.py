@@ -28,9 +28,14 @@ from echodesk_billing.domain.events import (
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.purpose import Purpose
 
-MOVEMENTS = ("new", "imported", "reactivation", "expansion", "contraction", "churn")
-GAINS = ("new", "imported", "reactivation", "expansion")
-JOINED, LEFT = ("new_customers", "imported_customers", "reactivated_customers"), "churned_customers"
+JOINED = {
+    "new": "new_customers",
+    "imported": "imported_customers",
+    "reactivation": "reactivated_customers",
+}
+LEFT = "churned_customers"
+GAINS = (*JOINED, "expansion")
+MOVEMENTS = (*GAINS, "contraction", "churn")
 CAPTURED, REFUNDED, FAILED, RECOVERED = "captured", "refunded", "failed_payments", "recovered_payments"
 DECLINED_WITH, RECOVERED_FROM = "declined:", "recovered:"
 NO_CODE = "none"
@@ -125,7 +130,7 @@ class Tally:
         if not one.recurring:
             name = "reactivation" if one.has_paid else joins
             self._add(event, price.currency, name, price.minor)
-            self._add(event, price.currency, JOINED[("new", "imported", "reactivation").index(name)], 1)
+            self._add(event, price.currency, JOINED[name], 1)
         elif difference:
             self._add(event, price.currency, "expansion" if difference > 0 else "contraction", abs(difference))
         return evolve(one, currency=price.currency, recurring=price.minor, has_paid=True)
@@ -150,7 +155,7 @@ class Month:
         recurring: monthly recurring revenue at its end.
         customers: who pay at its end.
         movements: how recurring revenue changed, by the names of `MOVEMENTS`.
-        joined: customers who began to pay, by the names of `JOINED`.
+        joined: customers who began to pay, by the values of `JOINED`.
         left: customers who stopped.
         captured: all money that was taken, card checks included.
         refunded: all money that went back.
@@ -216,7 +221,7 @@ def _of_currency(figures: Mapping[Figure, int], currency: Currency) -> Business:
     for month in sorted({month for month, _ in mine}):
         found = {name: value for (in_month, name), value in mine.items() if in_month == month}
         movements = {name: Money.from_minor(found.get(name, 0), currency) for name in MOVEMENTS}
-        joined = {name: found.get(name, 0) for name in JOINED}
+        joined = {name: found.get(name, 0) for name in JOINED.values()}
         for name, amount in movements.items():
             recurring = recurring + amount if name in GAINS else recurring - amount
         customers += sum(joined.values()) - found.get(LEFT, 0)

@@ -13,7 +13,7 @@ from echodesk_billing.domain.events import Event, PlanMadeComplimentary, Subscri
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.subscriptions import lifecycle
 from echodesk_billing.domain.subscriptions.dunning import Dunning
-from echodesk_billing.domain.subscriptions.free_time import Complimentary
+from echodesk_billing.domain.subscriptions.free_time import Complimentary, chosen_day
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.proration import PaidPeriod
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -52,10 +52,8 @@ def make_complimentary(
     if before is not None and before.holds_at(at) and _day(subscription, before.until) == until and plan is None:
         return []  # it is already
     begins = max(subscription.term.end, at) if subscription.term.has_begun else at
-    ends = None if until is None else _end(subscription, begins, until, is_free=subscription.is_free_for_good)
-    subscription.complimentary = Complimentary(
-        begins=before.begins if before is not None and before.holds_at(at) else begins, until=ends
-    )
+    ends = None if until is None else _end(subscription, begins, until)
+    subscription.complimentary = Complimentary(until=ends)
     _bring_back(subscription, for_good=ends is None)
     if plan is not None:
         subscription.term = subscription.term.anchored(begins)
@@ -109,29 +107,16 @@ def _day(subscription: Subscription, moment: datetime | None) -> date | None:
     return None if moment is None else subscription.term.local_date(moment)
 
 
-def _end(subscription: Subscription, begins: datetime, until: date, *, is_free: bool) -> datetime:
-    days = (until - subscription.term.local_date(begins)).days
-    if is_free and days <= 0:  # what was given stays given
-        return begins
-    if not 1 <= days <= LONGEST_DAYS:
-        paid = subscription.term.local_date(begins)
-        raise InvalidSelection(
-            "until", f"{until} cannot be chosen: give a day from 1 to {LONGEST_DAYS} days after {paid}"
-        )
-    return subscription.term.days_after(begins, days)
+def _end(subscription: Subscription, begins: datetime, until: date) -> datetime:
+    is_given = subscription.is_free_for_good and until <= subscription.term.local_date(begins)
+    return begins if is_given else chosen_day(subscription.term, begins, until, LONGEST_DAYS)  # what was given stays
 
 
 def _bring_back(subscription: Subscription, *, for_good: bool) -> None:
-    match subscription.state:
-        case _S.INCOMPLETE | _S.TRIALING:
-            lifecycle.fire(subscription, "activate")
-        case _S.PAST_DUE | _S.SUSPENDED | _S.PAUSED:
-            lifecycle.fire(subscription, "recover")
-        case _S.CANCELLED if for_good:
-            lifecycle.fire(subscription, "resume")
-        case _S.ENDED:
-            lifecycle.fire(subscription, "activate")
-            if not for_good:
-                lifecycle.fire(subscription, "cancel")
+    state = subscription.state
+    if state in (_S.INCOMPLETE, _S.TRIALING) or (for_good and state is _S.ENDED):
+        lifecycle.fire(subscription, "activate")
+    elif for_good and state is _S.CANCELLED:
+        lifecycle.fire(subscription, "resume")
+    subscription.owe_nothing()
     subscription.pause = None
-    subscription.dunning = Dunning(charged_period=subscription.dunning.charged_period)

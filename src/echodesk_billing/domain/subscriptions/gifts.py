@@ -6,8 +6,7 @@ from datetime import datetime
 
 from echodesk_billing.domain.errors import InvalidSelection, NoActiveSubscription
 from echodesk_billing.domain.events import DaysGiven, Event, SubscriptionActivated
-from echodesk_billing.domain.subscriptions import lifecycle, proration
-from echodesk_billing.domain.subscriptions.dunning import Dunning
+from echodesk_billing.domain.subscriptions import proration
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.passing import on_time
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -49,7 +48,7 @@ def give_days(subscription: Subscription, days: int, reason: str, by: str, at: d
         gift = proration.given(last, begins, until, plan.price, subscription.time_zone, plan.interval)
         subscription.paid = (*subscription.paid_time(at), gift)
     _extend(subscription, until)
-    _bring_back(subscription)
+    subscription.owe_nothing()
     given = DaysGiven(tenant_id=subscription.tenant_id, at=at, by=by, days=days, reason=reason, paid_until=until)
     back = SubscriptionActivated(tenant_id=subscription.tenant_id, at=at, order_id="", paid_until=until)
     return [*events, given, *([] if had_access else [back])]
@@ -62,14 +61,3 @@ def _extend(subscription: Subscription, until: datetime) -> None:
     subscription.hold(subscription.plans)
     if is_trial:
         subscription.trial_ends_at = until
-
-
-def _bring_back(subscription: Subscription) -> None:
-    match subscription.state:
-        case _S.PAST_DUE | _S.SUSPENDED | _S.PAUSED:
-            subscription.pause = None
-            lifecycle.fire(subscription, "recover")
-        case _S.ENDED:
-            lifecycle.fire(subscription, "activate")
-            lifecycle.fire(subscription, "cancel")
-    subscription.dunning = Dunning(charged_period=subscription.dunning.charged_period)

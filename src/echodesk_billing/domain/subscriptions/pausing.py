@@ -16,7 +16,7 @@ from echodesk_billing.domain.events import (
 )
 from echodesk_billing.domain.subscriptions import lifecycle
 from echodesk_billing.domain.subscriptions.dunning import Dunning
-from echodesk_billing.domain.subscriptions.free_time import Pause
+from echodesk_billing.domain.subscriptions.free_time import Pause, chosen_day
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 
@@ -103,14 +103,7 @@ def _go_on(subscription: Subscription, begins: datetime, at: datetime, reason: s
 
 
 def _moment(subscription: Subscription, until: date, at: datetime) -> datetime:
-    term = subscription.term
-    days = (until - term.local_date(term.end)).days
-    if not 1 <= days <= LONGEST_PAUSE_DAYS:
-        paid = term.local_date(term.end)
-        raise InvalidSelection(
-            "until", f"{until} cannot be chosen: give a day from 1 to {LONGEST_PAUSE_DAYS} days after {paid}"
-        )
-    moment = term.days_after(term.end, days)
+    moment = chosen_day(subscription.term, subscription.term.end, until, LONGEST_PAUSE_DAYS)
     if moment <= at:
         raise InvalidSelection("until", f"{until} has passed: resume the subscription instead")
     return moment

@@ -335,6 +335,17 @@ class Subscription:
         self.complimentary = None if self.is_free_for_good else self.complimentary
         return [SubscriptionSuspended(tenant_id=self.tenant_id, at=at)]
 
+    def owe_nothing(self) -> None:
+        """What was owed is owed no more: it runs again; one that has ended has access again and does not renew."""
+        match self.state:
+            case _S.PAST_DUE | _S.SUSPENDED | _S.PAUSED:
+                self.pause = None
+                lifecycle.fire(self, "recover")
+            case _S.ENDED:
+                lifecycle.fire(self, "activate")
+                lifecycle.fire(self, "cancel")
+        self.dunning = Dunning(charged_period=self.dunning.charged_period)
+
     def changed(self, plan: Plan, order_id: str | None, at: datetime, extra_days: int = 0) -> SubscriptionChanged:
         """The event that `plan` takes effect now."""
         return SubscriptionChanged(
