@@ -42,6 +42,8 @@ class BusinessFigures:
     async def count(self) -> int:
         """Count events that are not counted yet, a bounded number per transaction and run; returns how many."""
         total = 0
+        if not await self._storage.read(lambda uow: uow.statistics.uncounted(1)):
+            return total
         for _ in range(MOST_BATCHES):
             counted = await self._storage.transact(self._count)
             total += counted
@@ -75,6 +77,7 @@ class BusinessFigures:
         return differences
 
     def _count(self, uow: UnitOfWork) -> int:
+        uow.statistics.lock()
         events = uow.statistics.uncounted(BATCH)
         if events:
             known = uow.statistics.customers({event.tenant_id for event in events})

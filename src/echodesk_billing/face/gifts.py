@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.subscriptions.purchase import chosen
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.face.base import LIBRARY, Face, checks_arguments, choice, operator
 
@@ -61,9 +61,7 @@ class Gifts(Face):
             ChangeRefused: a plan is given, and the tenant has one.
             InvalidSelection: the plan is not sold, the day is not possible, or the reason is empty.
         """
-        selection = None
-        if package_id is not None or features:
-            selection = Selection(package_id=package_id, features=features, seats=seats, interval=interval)
+        selection = chosen(package_id, features, seats, interval)
         subscription = await self._container.subscription_acts().make_complimentary(
             operator(by),
             self._reader(tenant_id).tenant_id,

@@ -7,9 +7,9 @@ from datetime import date
 from decimal import Decimal
 
 from echodesk_billing.domain.accounting.proforma import Proforma
-from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order
+from echodesk_billing.domain.subscriptions.purchase import chosen
 from echodesk_billing.face.base import LIBRARY, Face, checks_arguments, choice, operator
 
 
@@ -41,9 +41,7 @@ class Transfers(Face):
             InvalidSelection: it is not in the catalogue.
             ChangeRefused: the plan is complimentary, or the seller has no bank account.
         """
-        selection = None
-        if package_id is not None or features:
-            selection = Selection(package_id=package_id, features=features, seats=seats, interval=interval)
+        selection = chosen(package_id, features, seats, interval)
         return await self._container.transfers().create_proforma(
             operator(by),
             self._reader(tenant_id).tenant_id,

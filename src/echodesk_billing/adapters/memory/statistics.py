@@ -15,6 +15,9 @@ class MemoryStatistics:
     def __init__(self, memory: Contents) -> None:
         self._memory = memory
 
+    def lock(self) -> None:
+        pass
+
     def uncounted(self, limit: int) -> Sequence[Event]:
         waiting = [sent.event for sent in self._memory.outbox if not sent.counted]
         return sorted(waiting, key=lambda event: event.id)[:limit]

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, value
+from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, newest, value
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, InvoiceDetails
 from echodesk_billing.domain.accounting.journal import Entry, EntryKind
@@ -298,7 +298,7 @@ class SqlBooks:
 
     def credit_notes_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[CreditNote]:
         """By ix_credit_notes_tenant, or by primary key for all tenants."""
-        return [to_credit_note(row) for row in self._newest(credit_notes, tenant_id, limit, before)]
+        return [to_credit_note(row) for row in self._session.execute(newest(credit_notes, tenant_id, limit, before))]
 
     def invoice(self, invoice_id: int, tenant_id: str | None) -> Invoice | None:
         """By primary key, filtered by tenant."""
@@ -307,18 +307,10 @@ class SqlBooks:
 
     def invoices_of(self, tenant_id: str | None, limit: int, *, before: int = 0) -> Sequence[Invoice]:
         """By ix_invoices_tenant, or by primary key for all tenants."""
-        return [to_invoice(row) for row in self._newest(invoices, tenant_id, limit, before)]
+        return [to_invoice(row) for row in self._session.execute(newest(invoices, tenant_id, limit, before))]
 
     def _document(self, table: Table, document_id: int, tenant_id: str | None) -> Row[Any] | None:
         query = select(table).where(table.c.id == document_id)
         if tenant_id is not None:
             query = query.where(table.c.tenant_id == tenant_id)
         return self._session.execute(query).first()
-
-    def _newest(self, table: Table, tenant_id: str | None, limit: int, before: int) -> Sequence[Row[Any]]:
-        query = select(table)
-        if tenant_id is not None:
-            query = query.where(table.c.tenant_id == tenant_id)
-        if before:
-            query = query.where(table.c.id < before)
-        return self._session.execute(query.order_by(table.c.id.desc()).limit(limit)).all()

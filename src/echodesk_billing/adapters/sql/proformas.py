@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, Row, Select, String, Table, Text, UniqueConstraint, select
 from sqlalchemy import update as sql_update
 
-from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, value
+from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, newest, value
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.domain.accounting.invoice import InvoiceDetails
 from echodesk_billing.domain.accounting.proforma import Proforma
@@ -98,12 +98,8 @@ class SqlProformas:
 
     def listed(self, tenant_id: str | None, before: int, limit: int) -> Sequence[Proforma]:
         """By ix_proformas_tenant, or the primary key for all tenants."""
-        query = select(proformas).order_by(proformas.c.id.desc()).limit(limit)
-        if tenant_id is not None:
-            query = query.where(proformas.c.tenant_id == tenant_id)
-        if before:
-            query = query.where(proformas.c.id < before)
-        return [_proforma(row) for row in self._session.execute(query)]
+        rows = self._session.execute(newest(proformas, tenant_id, limit, before))
+        return [_proforma(row) for row in rows]
 
     def _one(self, query: Select[Any]) -> Proforma | None:
         row = self._session.execute(query).first()

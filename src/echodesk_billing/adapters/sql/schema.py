@@ -12,7 +12,10 @@ from sqlalchemy import (
     Dialect,
     Integer,
     MetaData,
+    Select,
+    Table,
     TypeDecorator,
+    select,
 )
 
 T = TypeVar("T")
@@ -59,3 +62,17 @@ metadata = MetaData(
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+def newest(table: Table, tenant_id: str | None, limit: int, before: int) -> Select[Any]:
+    """Rows of a tenant, or of all, newest first, by an index on tenant and id, or by the primary key.
+
+    Args:
+        before: only those below this id; 0 for the newest.
+    """
+    query = select(table)
+    if tenant_id is not None:
+        query = query.where(table.c.tenant_id == tenant_id)
+    if before:
+        query = query.where(table.c.id < before)
+    return query.order_by(table.c.id.desc()).limit(limit)

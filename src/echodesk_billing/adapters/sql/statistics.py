@@ -49,9 +49,12 @@ class SqlStatistics:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def uncounted(self, limit: int) -> Sequence[Event]:
-        """By the partial index ix_outbox_uncounted; one transaction counts at a time."""
+    def lock(self) -> None:
+        """An advisory lock, until the transaction ends."""
         self._session.lock_name("statistics")
+
+    def uncounted(self, limit: int) -> Sequence[Event]:
+        """By the partial index ix_outbox_uncounted."""
         query = select(outbox).where(outbox.c.counted.is_(None)).order_by(outbox.c.id).limit(limit)
         return [to_event(row) for row in self._session.execute(query)]
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from attrs import frozen
 
-from echodesk_billing.domain.catalogue.pricing import Plan
+from echodesk_billing.domain.catalogue.pricing import Plan, Selection
 from echodesk_billing.domain.orders.purpose import Purpose
+
+
+def chosen(package_id: int | None, features: Sequence[str], seats: int = 1, interval: int = 1) -> Selection | None:
+    """What was chosen; None where nothing was, which means what the tenant has.
+
+    Raises:
+        InvalidSelection: the number of seats or months is not possible.
+    """
+    if package_id is None and not features:
+        return None
+    return Selection(package_id=package_id, features=features, seats=seats, interval=interval)
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
@@ -10,8 +9,8 @@ import typer
 from attrs import evolve
 
 from echodesk_billing.container import Container
-from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS
+from echodesk_billing.domain.subscriptions.purchase import chosen
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints.cli import subscriptions
 from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, TenantId, a_day, run_command, show
@@ -70,7 +69,7 @@ def subscription_complimentary(
     """Charge nothing after the paid time: until a day, from which it is charged again, or for good."""
     if (until is None) != for_good:
         raise typer.BadParameter("give either --until DAY or --for-good", param_hint="--until")
-    day, selection = _day(until), _selection(package, feature or (), seats)
+    day, selection = _day(until), chosen(package, feature or (), seats)
 
     async def work(container: Container, _settings: Settings) -> None:
         acts = container.subscription_acts()
@@ -106,12 +105,6 @@ def subscription_resume(
 
 def _day(text: str | None) -> date | None:
     return None if text is None else a_day(text, "--until")
-
-
-def _selection(package: int | None, features: Sequence[str], seats: int) -> Selection | None:
-    if package is None and not features:
-        return None
-    return Selection(package_id=package, features=features, seats=seats)
 
 
 def _show(subscription: Subscription, *, as_json: bool) -> None:

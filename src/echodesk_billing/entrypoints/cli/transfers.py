@@ -12,8 +12,8 @@ from rich.table import Table
 
 from echodesk_billing.container import Container
 from echodesk_billing.domain.accounting.proforma import Proforma
-from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency
+from echodesk_billing.domain.subscriptions.purchase import chosen
 from echodesk_billing.entrypoints.cli.terminal import (
     OPERATOR,
     AsJson,
@@ -43,9 +43,7 @@ def proforma_create(
     as_json: AsJson = False,
 ) -> None:
     """Make a proforma invoice for one period; its number is the payment reference."""
-    selection = None
-    if package is not None or feature:
-        selection = Selection(package_id=package, features=feature or (), seats=seats, interval=interval)
+    selection = chosen(package, feature or (), seats, interval)
 
     async def work(container: Container, _settings: Settings) -> None:
         transfers = container.transfers()

@@ -13,6 +13,7 @@ from echodesk_billing.domain.catalogue.limits import MOST_SEATS
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.lifecycle import OrderState
+from echodesk_billing.domain.subscriptions.purchase import chosen
 
 Id = Annotated[int, Meta(ge=1, le=LARGEST_ID)]
 
@@ -64,6 +65,19 @@ class Choice(Struct, frozen=True, kw_only=True):
             seats=self.agent_count,
             interval=self.interval,
         )
+
+
+class OptionalChoice(Struct, frozen=True, kw_only=True):
+    """A package or a set of features; where neither is given, what the tenant has."""
+
+    package_id: Id | None = None
+    features: Annotated[list[str], Meta(max_length=100)] = []
+    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
+    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL)] = 1
+
+    def selection(self) -> Selection | None:
+        """The choice, checked by the domain; None where nothing was chosen."""
+        return chosen(self.package_id, self.features, self.agent_count, self.interval)
 
 
 class Done(Struct, frozen=True, kw_only=True):

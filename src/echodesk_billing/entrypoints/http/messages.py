@@ -88,12 +88,12 @@ def say(language: str, key: str, **values: str | int | date | Money) -> str:
     return (georgian if language == "ka" else english).format(**values)
 
 
-def coupon_notice(plan: Plan, free_days: int, language: str) -> str | None:
+def coupon_notice(plan: Plan | None, free_days: int, language: str) -> str | None:
     """What a coupon does to a purchase, said before it is paid; None without one."""
     if free_days:
         return say(language, "coupon_days", days=free_days)
-    discount = plan.discount
-    if discount is None or discount.ends is not None:
+    discount = plan.discount if plan else None
+    if plan is None or discount is None or discount.ends is not None:
         return None
     if discount.periods is None:
         return say(language, "coupon_percent", amount=plan.price)

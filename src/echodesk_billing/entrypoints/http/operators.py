@@ -8,13 +8,11 @@ from typing import Annotated, Any
 from attrs import evolve
 from msgspec import Meta, Struct
 
-from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, LONGEST_INTERVAL
-from echodesk_billing.domain.catalogue.limits import MOST_SEATS
-from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints.http.calls import Call, Route
+from echodesk_billing.entrypoints.http.common import OptionalChoice
 from echodesk_billing.entrypoints.http.payments import PaymentStatus
 from echodesk_billing.ports.access import Scope
 
@@ -28,7 +26,7 @@ class GiveDays(Struct, frozen=True, kw_only=True):
     reason: Reason
 
 
-class MakeComplimentary(Struct, frozen=True, kw_only=True):
+class MakeComplimentary(OptionalChoice, frozen=True, kw_only=True):
     """Until when a plan is complimentary (for good where `until` is null), and why.
 
     `package_id` or `features` name the plan of a tenant that has none.
@@ -36,18 +34,6 @@ class MakeComplimentary(Struct, frozen=True, kw_only=True):
 
     reason: Reason
     until: date | None = None
-    package_id: Annotated[int, Meta(ge=1, le=LARGEST_ID)] | None = None
-    features: Annotated[list[str], Meta(max_length=100)] = []
-    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
-    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL)] = 1
-
-    def selection(self) -> Selection | None:
-        """The plan; None for the tenant's own."""
-        if self.package_id is None and not self.features:
-            return None
-        return Selection(
-            package_id=self.package_id, features=self.features, seats=self.agent_count, interval=self.interval
-        )
 
 
 class PauseSubscription(Struct, frozen=True, kw_only=True):
@@ -90,14 +76,21 @@ class OperatedSubscription(Struct, frozen=True, kw_only=True):
         )
 
 
-def _tenant(call: Call[Any]) -> str:
+def tenant_of(call: Call[Any]) -> str:
+    """The tenant that an operator names in the path.
+
+    Raises:
+        InvalidTenant: it cannot be one.
+    """
     return check_tenant_id(call.request.parameters["tenant_id"])
 
 
 async def give_days(call: Call[GiveDays]) -> OperatedSubscription:
     """`POST /api/subscription/<tenant_id>/give-days/`."""
     acts, body = call.uses.subscription_acts, call.body
-    return OperatedSubscription.of(await acts.give_days(call.who, _tenant(call), body.days, body.reason, key=call.key))
+    return OperatedSubscription.of(
+        await acts.give_days(call.who, tenant_of(call), body.days, body.reason, key=call.key)
+    )
 
 
 async def make_complimentary(call: Call[MakeComplimentary]) -> OperatedSubscription:
@@ -105,7 +98,7 @@ async def make_complimentary(call: Call[MakeComplimentary]) -> OperatedSubscript
     acts, body = call.uses.subscription_acts, call.body
     return OperatedSubscription.of(
         await acts.make_complimentary(
-            call.who, _tenant(call), body.reason, until=body.until, selection=body.selection()
+            call.who, tenant_of(call), body.reason, until=body.until, selection=body.selection()
         )
     )
 
@@ -113,19 +106,19 @@ async def make_complimentary(call: Call[MakeComplimentary]) -> OperatedSubscript
 async def pause(call: Call[PauseSubscription]) -> OperatedSubscription:
     """`POST /api/subscription/<tenant_id>/pause/`."""
     acts, body = call.uses.subscription_acts, call.body
-    return OperatedSubscription.of(await acts.pause(call.who, _tenant(call), body.reason, until=body.until))
+    return OperatedSubscription.of(await acts.pause(call.who, tenant_of(call), body.reason, until=body.until))
 
 
 async def resume(call: Call[OperatorReason]) -> OperatedSubscription:
     """`POST /api/subscription/<tenant_id>/resume/`."""
     return OperatedSubscription.of(
-        await call.uses.cancel.resume(evolve(call.who, tenant_id=_tenant(call)), call.body.reason)
+        await call.uses.cancel.resume(evolve(call.who, tenant_id=tenant_of(call)), call.body.reason)
     )
 
 
 async def retry_charge(call: Call[OperatorReason]) -> PaymentStatus:
     """`POST /api/subscription/<tenant_id>/retry-charge/`."""
-    order = await call.uses.acts.retry(call.who, _tenant(call), call.body.reason)
+    order = await call.uses.acts.retry(call.who, tenant_of(call), call.body.reason)
     return PaymentStatus.of(order, call.language)
 
 

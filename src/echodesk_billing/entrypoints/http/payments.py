@@ -88,7 +88,7 @@ class PaymentCreated(Struct, frozen=True, kw_only=True):
             amount=order.amount.amount,
             currency=order.amount.currency,
             paid_until=order.pays_until,
-            coupon_notice=coupon_notice(order.plan, order.request.free_days, language) if order.plan else None,
+            coupon_notice=coupon_notice(order.plan, order.request.free_days, language),
         )
 
 

@@ -129,7 +129,7 @@ class Registered(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, order: Order, language: str = "en") -> Registered:
         """From the registration's order."""
-        notice = coupon_notice(order.plan, order.request.free_days, language) if order.plan else None
+        notice = coupon_notice(order.plan, order.request.free_days, language)
         return cls(payment_id=order.id, coupon_notice=notice, **msgspec.structs.asdict(PaymentPage.of(order)))
 
 

@@ -9,37 +9,22 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from echodesk_billing.domain.accounting.proforma import Proforma
-from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, LONGEST_INTERVAL
-from echodesk_billing.domain.catalogue.limits import MOST_SEATS
-from echodesk_billing.domain.catalogue.pricing import Selection
-from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.entrypoints.http.calls import LANGUAGE, Call, Route
-from echodesk_billing.entrypoints.http.common import Nothing
+from echodesk_billing.entrypoints.http.common import Nothing, OptionalChoice
 from echodesk_billing.entrypoints.http.invoices import pdf_response
 from echodesk_billing.entrypoints.http.message import Response
+from echodesk_billing.entrypoints.http.operators import tenant_of
 from echodesk_billing.entrypoints.http.payments import PaymentStatus
 from echodesk_billing.ports.access import Scope
 
 PATH = "/api/payments/proformas/"
 
 
-class CreateProforma(Struct, frozen=True, kw_only=True):
+class CreateProforma(OptionalChoice, frozen=True, kw_only=True):
     """What a tenant is asked to transfer money for: its own plan, or `package_id` or `features`."""
 
-    package_id: Annotated[int, Meta(ge=1, le=LARGEST_ID)] | None = None
-    features: Annotated[list[str], Meta(max_length=100)] = []
-    agent_count: Annotated[int, Meta(ge=1, le=MOST_SEATS)] = 1
-    interval: Annotated[int, Meta(ge=1, le=LONGEST_INTERVAL)] = 1
     currency: Currency = Currency.GEL
-
-    def selection(self) -> Selection | None:
-        """The selection; None for the tenant's own plan."""
-        if self.package_id is None and not self.features:
-            return None
-        return Selection(
-            package_id=self.package_id, features=self.features, seats=self.agent_count, interval=self.interval
-        )
 
 
 class ProformaView(Struct, frozen=True, kw_only=True):
@@ -84,10 +69,9 @@ class RecordTransfer(Struct, frozen=True, kw_only=True):
 
 async def create(call: Call[CreateProforma]) -> ProformaView:
     """`POST /api/subscription/<tenant_id>/proforma/`."""
-    tenant = check_tenant_id(call.request.parameters["tenant_id"])
-    body = call.body
+    transfers, body = call.uses.transfers, call.body
     return ProformaView.of(
-        await call.uses.transfers.create_proforma(call.who, tenant, body.selection(), currency=body.currency)
+        await transfers.create_proforma(call.who, tenant_of(call), body.selection(), currency=body.currency)
     )
 
 

@@ -12,8 +12,12 @@ from echodesk_billing.domain.events import Event
 class Statistics(Protocol):
     """Figures of the business, kept from events."""
 
+    def lock(self) -> None:
+        """Let no other transaction count until this one ends."""
+        ...
+
     def uncounted(self, limit: int) -> Sequence[Event]:
-        """Events that are not counted yet, oldest first; one transaction counts at a time."""
+        """Events that are not counted yet, oldest first."""
         ...
 
     def customers(self, tenants: Collection[str]) -> dict[str, Counted]:
