@@ -62,7 +62,7 @@ docs: $(VENV)/dev.stamp ## regenerate what the docs take from the code, and buil
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras \
   --custom-compile-command "make lock" pyproject.toml requirements/build.in
 
-RUN_EXTRAS := --extra pdf --extra postgres --extra speed --extra worker --extra xlsx
+RUN_EXTRAS := --extra demo --extra mail --extra pdf --extra postgres --extra speed --extra worker --extra xlsx
 
 lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(COMPILE) --upgrade --group dev -o requirements/dev.txt

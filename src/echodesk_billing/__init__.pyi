@@ -2,6 +2,9 @@ from ._version import __version__ as __version__
 from .adapters.handlers import (
     HandlersHang as HandlersHang,
 )
+from .adapters.mail.templates import (
+    TemplateBroken as TemplateBroken,
+)
 from .application.changes import (
     Changed as Changed,
 )
@@ -27,10 +30,16 @@ from .application.errors import (
     CustomerNotFound as CustomerNotFound,
 )
 from .application.errors import (
+    EndpointNotFound as EndpointNotFound,
+)
+from .application.errors import (
     InvoiceNotFound as InvoiceNotFound,
 )
 from .application.errors import (
     LinkExpired as LinkExpired,
+)
+from .application.errors import (
+    LinkInvalid as LinkInvalid,
 )
 from .application.errors import (
     OrderNotFound as OrderNotFound,
@@ -47,10 +56,10 @@ from .application.reconciliation import (
 from .application.renewals import (
     Renewed as Renewed,
 )
-from .application.settlement import (
+from .application.settled import (
     Outcome as Outcome,
 )
-from .application.settlement import (
+from .application.settled import (
     Settled as Settled,
 )
 from .application.views import (
@@ -58,6 +67,9 @@ from .application.views import (
 )
 from .application.views import (
     SubscriptionView as SubscriptionView,
+)
+from .application.webhooks import (
+    WithSecret as WithSecret,
 )
 from .billing import (
     Billing as Billing,
@@ -201,6 +213,12 @@ from .domain.events import (
     BillingProfileChanged as BillingProfileChanged,
 )
 from .domain.events import (
+    BillingRecovered as BillingRecovered,
+)
+from .domain.events import (
+    BillingStalled as BillingStalled,
+)
+from .domain.events import (
     CardForgotten as CardForgotten,
 )
 from .domain.events import (
@@ -261,6 +279,9 @@ from .domain.events import (
     ReminderDue as ReminderDue,
 )
 from .domain.events import (
+    RenewalUpcoming as RenewalUpcoming,
+)
+from .domain.events import (
     SubscriptionActivated as SubscriptionActivated,
 )
 from .domain.events import (
@@ -308,11 +329,26 @@ from .domain.events import (
 from .domain.events import (
     TrialStarted as TrialStarted,
 )
+from .domain.events import (
+    WebhookEndpointDisabled as WebhookEndpointDisabled,
+)
 from .domain.money import (
     Currency as Currency,
 )
 from .domain.money import (
     Money as Money,
+)
+from .domain.notifications.webhook import (
+    Delivery as Delivery,
+)
+from .domain.notifications.webhook import (
+    DeliveryState as DeliveryState,
+)
+from .domain.notifications.webhook import (
+    Endpoint as Endpoint,
+)
+from .domain.notifications.webhook import (
+    Try as Try,
 )
 from .domain.orders.history import (
     Step as Step,
@@ -443,6 +479,24 @@ from .ports.gateway import (
 from .ports.gateway import (
     MalformedCallback as MalformedCallback,
 )
+from .ports.mailer import (
+    AddressRefused as AddressRefused,
+)
+from .ports.mailer import (
+    MailFailed as MailFailed,
+)
+from .ports.mailer import (
+    MailInDoubt as MailInDoubt,
+)
+from .ports.mailer import (
+    MailPostponed as MailPostponed,
+)
+from .ports.mailer import (
+    MailRefused as MailRefused,
+)
+from .ports.mailer import (
+    MailServerAway as MailServerAway,
+)
 from .ports.old_tables import (
     OldTablesUnreadable as OldTablesUnreadable,
 )
@@ -472,4 +526,7 @@ from .settings import (
 )
 from .settings import (
     load_settings as load_settings,
+)
+from .domain.notifications.webhook import (
+    Secret as Secret,
 )

@@ -13,6 +13,7 @@ from echodesk_billing.adapters.jobs.loop import keep
 from echodesk_billing.container import open_ready_container
 from echodesk_billing.domain.errors import BillingError, InvalidArgument
 from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.notifications.heartbeat import Chore
 from echodesk_billing.entrypoints.contract import contract
 from echodesk_billing.entrypoints.http.contract import Contract
 from echodesk_billing.face.accounts import Accounts
@@ -20,6 +21,7 @@ from echodesk_billing.face.base import checks_arguments
 from echodesk_billing.face.cards import Cards
 from echodesk_billing.face.coupons import Coupons
 from echodesk_billing.face.gifts import Gifts
+from echodesk_billing.face.notifications import Notifications
 from echodesk_billing.face.operations import Operations
 from echodesk_billing.face.payments import Payments
 from echodesk_billing.face.registrations import Registrations
@@ -36,7 +38,19 @@ LAST_DELIVERY_SECONDS = 2.0
 
 
 @checks_arguments
-class Billing(Payments, Subscriptions, Gifts, Coupons, Cards, Registrations, Accounts, Transfers, Operations, Tokens):
+class Billing(
+    Payments,
+    Subscriptions,
+    Gifts,
+    Coupons,
+    Cards,
+    Registrations,
+    Accounts,
+    Transfers,
+    Notifications,
+    Operations,
+    Tokens,
+):
     """Billing for a program with an event loop.
 
     Open it with `async with Billing.open(settings) as billing:`; `echodesk_billing.sync.Billing` has the same names
@@ -102,6 +116,8 @@ class Billing(Payments, Subscriptions, Gifts, Coupons, Cards, Registrations, Acc
                     await self._news.wait()
             self._news.clear()
             await self._container.relay().run()
+            if self._container.relay().is_wanted:
+                await self._container.watch().beat(Chore.DELIVERY)
             self._is_slow = False
             if not self._news.is_set():
                 self._delivered.set()

@@ -16,10 +16,15 @@ from echodesk_billing.adapters.echodesk_tables import EchodeskTables
 from echodesk_billing.adapters.handlers import Handlers
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.jobs.tasks import BackgroundTasks
+from echodesk_billing.adapters.mail.smtp import SmtpMailer
+from echodesk_billing.adapters.mail.templates import MailTemplates
 from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.sql.storage import SqliteStorage, open_storage
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
+from echodesk_billing.adapters.webhooks.sender import HttpWebhooks
+from echodesk_billing.adapters.webhooks.targets import Targets
+from echodesk_billing.application.announcing import Announce
 from echodesk_billing.application.audit import Audit
 from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
@@ -32,12 +37,17 @@ from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.exports import Exports
 from echodesk_billing.application.importing import ImportTenants
+from echodesk_billing.application.letters import Letters
+from echodesk_billing.application.links import Links
 from echodesk_billing.application.lists import Lists
+from echodesk_billing.application.mailing import SendMails
 from echodesk_billing.application.on_subscription import OnSubscription
 from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
+from echodesk_billing.application.pay_links import PayLinks
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder
+from echodesk_billing.application.portal import Portal
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.pruning import Prune
 from echodesk_billing.application.reconciliation import Reconcile
@@ -52,6 +62,9 @@ from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.transfers import BankTransfers
 from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.application.views import Views
+from echodesk_billing.application.watching import Watch
+from echodesk_billing.application.webhook_delivery import SendWebhooks
+from echodesk_billing.application.webhooks import ManageWebhooks
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.ports.access import Access
@@ -97,6 +110,7 @@ def _policy(settings: Settings) -> RenewalPolicy:
         retries=settings.retries(),
         grace=timedelta(days=settings.grace_days),
         reminders=settings.reminders(),
+        unpaid_reminders=settings.unpaid_reminders(),
         trial=timedelta(days=settings.trial_days),
         suspends_contested=settings.suspend_contested,
     )
@@ -105,6 +119,14 @@ def _policy(settings: Settings) -> RenewalPolicy:
 def _access(settings: Settings, tokens: Tokens) -> Access:
     crm = settings.crm_tokens()
     return tokens if crm is None else CrmAccess(crm, tokens)
+
+
+def _letters(settings: Settings) -> Letters:
+    return Letters(off=settings.silent_mails(), operator=settings.operator_email, is_on=bool(settings.smtp_url))
+
+
+def _webhook_sender(settings: Settings) -> HttpWebhooks:
+    return HttpWebhooks(Targets(settings.private_targets()))
 
 
 class Container(containers.DeclarativeContainer):
@@ -129,8 +151,10 @@ class Container(containers.DeclarativeContainer):
         PdfPrinter, settings.provided.seller_party, settings.provided.time_zone, settings.provided.logo_file
     )
     order_factory = providers.Singleton(OrderFactory, ids)
+    link_vault = providers.Singleton(FernetVault, settings.provided.link_keys)
+    links = providers.Singleton(Links, link_vault, settings.provided.api_domain)
     settlement = providers.Singleton(
-        Settlement, storage, clock, settings.provided.time_zone, policy, settings.provided.selling
+        Settlement, storage, clock, settings.provided.time_zone, policy, settings.provided.selling, links
     )
     submission = providers.Singleton(OrderSubmission, storage, gateway, settlement)
     customers = providers.Singleton(Customers, storage, clock, settings.provided.reserved_tenants)
@@ -165,8 +189,26 @@ class Container(containers.DeclarativeContainer):
     start_trial = providers.Singleton(StartTrial, storage, clock, requests, policy)
     prune = providers.Singleton(Prune, storage, gateway, clock, settlement, settings.provided.unpaid_kept_for)
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
-    links = providers.Singleton(FernetVault, settings.provided.link_keys)
-    views = providers.Singleton(Views, storage, clock, usage, printer, links)
+    views = providers.Singleton(Views, storage, clock, usage, printer, link_vault)
+    watch = providers.Singleton(Watch, storage, clock, settings.provided.stall_limit)
+    portal = providers.Singleton(Portal, clock, links, tokens)
+    webhook_sender = providers.Singleton(_webhook_sender, settings)
+    webhooks = providers.Singleton(ManageWebhooks, storage, clock, ids, vault, webhook_sender)
+    send_webhooks = providers.Singleton(
+        SendWebhooks, storage, clock, vault, webhook_sender, settings.provided.webhook_patience
+    )
+    announce = providers.Singleton(Announce, storage, clock, providers.Callable(_letters, settings), webhook_sender)
+    mail_templates = providers.Singleton(MailTemplates, settings.provided.mail_templates, settings.provided.time_zone)
+    send_mails = providers.Singleton(
+        SendMails,
+        storage,
+        clock,
+        providers.Singleton(SmtpMailer, settings.provided.smtp_url, settings.provided.mail_from),
+        mail_templates,
+        links,
+        views,
+        settings.provided.product_name,
+    )
     coupons = providers.Singleton(ManageCoupons, storage, clock)
     transfers = providers.Singleton(
         BankTransfers,
@@ -182,7 +224,7 @@ class Container(containers.DeclarativeContainer):
     figures = providers.Singleton(BusinessFigures, storage, settings.provided.time_zone)
     exports = providers.Singleton(Exports, storage, settings.provided.time_zone)
     lists = providers.Singleton(Lists, storage)
-    checkup = providers.Singleton(CheckUp, storage, gateway)
+    checkup = providers.Singleton(CheckUp, storage, gateway, watch)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
     use_cases = providers.Singleton(
@@ -199,6 +241,12 @@ class Container(containers.DeclarativeContainer):
         transfers=transfers,
         coupons=coupons,
         figures=figures,
+        webhooks=webhooks,
+        watch=watch,
+        links=links,
+        portal=portal,
+        pay_links=providers.Singleton(PayLinks, storage, clock, links, checkout),
+        mails=send_mails,
         settlement=settlement,
         preauthorisation=preauthorisation,
         cards=cards,
@@ -206,6 +254,7 @@ class Container(containers.DeclarativeContainer):
         start_trial=start_trial,
         register=register,
         views=views,
+        vault=vault,
         storage=storage,
         gateway=gateway,
         clock=clock,
@@ -220,6 +269,10 @@ class Container(containers.DeclarativeContainer):
         register,
         prune,
         figures,
+        announce,
+        send_mails,
+        send_webhooks,
+        watch,
         settings.provided.work_concurrency,
         settings.provided.bank_calls_per_second,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -13,6 +15,7 @@ from echodesk_billing.adapters.crm_access import WrongQuery, require_queries
 from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.domain.errors import InvalidArgument, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
+from echodesk_billing.domain.notifications.mail import MailKind
 from echodesk_billing.setting_values import InvalidSettings, durations, is_local, scheme_and_host
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ def check_values(settings: Settings, *, local_bank: bool) -> None:
     except InvalidMoney as error:
         raise InvalidSettings(f"BILLING_CARD_CHECK_AMOUNT is {settings.card_check_amount!r}: {error}") from None
     _check_invoices(settings)
+    _check_notifications(settings)
     for name, value in (
         ("BILLING_RATE_LIMIT_PER_TOKEN", settings.token_rate_limit),
         ("BILLING_RATE_LIMIT_PER_ADDRESS", settings.address_rate_limit),
@@ -84,6 +88,7 @@ def _check_renewals(settings: Settings) -> None:
     for name, value in (
         ("BILLING_RETRY_AFTER", settings.retry_after),
         ("BILLING_REMIND_BEFORE", settings.remind_before),
+        ("BILLING_REMIND_UNPAID", settings.remind_unpaid),
     ):
         try:
             durations(value)
@@ -105,6 +110,47 @@ def _check_renewals(settings: Settings) -> None:
     for page in pages.values():
         if not page.startswith("/"):
             check_address("BILLING_RETURN_URLS", page)
+
+
+def _check_mail_server(settings: Settings) -> None:
+    scheme, host = scheme_and_host(settings.smtp_url)
+    if scheme not in ("smtp", "smtps") or not host:
+        raise InvalidSettings("BILLING_SMTP_URL must be like smtp://user:password@mail.example.ge:587, or smtps://…")
+    if "@" not in parseaddr(settings.mail_from)[1]:
+        raise InvalidSettings(
+            f"BILLING_MAIL_FROM is {settings.mail_from!r}: it must be a sender such as EchoDesk <billing@echodesk.ge>"
+        )
+
+
+def _check_notifications(settings: Settings) -> None:
+    if settings.smtp_url:
+        _check_mail_server(settings)
+    if settings.operator_email and "@" not in settings.operator_email:
+        raise InvalidSettings(f"BILLING_OPERATOR_EMAIL is {settings.operator_email!r}: it must be an e-mail address")
+    if settings.mail_templates and not Path(settings.mail_templates).is_dir():
+        raise InvalidSettings(f"BILLING_MAIL_TEMPLATES is {settings.mail_templates!r}: there is no such folder")
+    try:
+        settings.silent_mails()
+    except ValueError as error:
+        raise InvalidSettings(f"BILLING_MAILS_OFF: {error}; the kinds are {', '.join(MailKind)}") from None
+    try:
+        settings.private_targets()
+    except ValueError as error:
+        raise InvalidSettings(f"BILLING_WEBHOOK_NETWORKS: {error}; give networks such as 10.0.0.0/8") from None
+    _check_spans(settings)
+
+
+def _check_spans(settings: Settings) -> None:
+    for name, value in (
+        ("BILLING_STALLED_AFTER", settings.stalled_after),
+        ("BILLING_WEBHOOK_DISABLE_AFTER", settings.webhook_disable_after),
+    ):
+        try:
+            (span,) = durations(value)
+        except ValueError:
+            span = timedelta(0)
+        if not span:
+            raise InvalidSettings(f"{name} is {value!r}: it must be a number of hours or days, such as 2h or 5d")
 
 
 def _check_invoices(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +22,7 @@ from msgspec import Meta, field
 from echodesk_billing.adapters.bog.signature import built_in_key, load_keys
 from echodesk_billing.adapters.crm_access import CrmTokens
 from echodesk_billing.domain.accounting.invoice import Party, Seller
+from echodesk_billing.domain.notifications.mail import MailKind
 from echodesk_billing.domain.orders.return_pages import ReturnPages
 from echodesk_billing.setting_checks import check_address, check_values
 from echodesk_billing.setting_values import InvalidSettings, durations, is_local, origin, parts, with_scheme
@@ -84,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: str = field(default="4h, 3d, 7d", name="BILLING_RETRY_AFTER")
     grace_days: Annotated[float, Meta(ge=0, le=28)] = field(default=7.0, name="BILLING_GRACE_DAYS")
     remind_before: str = field(default="7d, 3d", name="BILLING_REMIND_BEFORE")
+    remind_unpaid: str = field(default="3d, 1d", name="BILLING_REMIND_UNPAID")
     import_pause_hours: Annotated[float, Meta(ge=0, le=336)] = field(default=24.0, name="BILLING_IMPORT_PAUSE_HOURS")
     suspend_contested: bool = field(default=False, name="BILLING_SUSPEND_CONTESTED")
     paused_access: bool = field(default=False, name="BILLING_PAUSED_ACCESS")
@@ -94,6 +97,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registration_url: str = field(default="", name="BILLING_REGISTRATION_URL")
     return_url_list: str = field(default="", name="BILLING_RETURN_URLS")
     encryption_key_list: str = field(default="", name="BILLING_ENCRYPTION_KEYS")
+    smtp_url: str = field(default="", name="BILLING_SMTP_URL")
+    mail_from: str = field(default="", name="BILLING_MAIL_FROM")
+    operator_email: str = field(default="", name="BILLING_OPERATOR_EMAIL")
+    mails_off: str = field(default="", name="BILLING_MAILS_OFF")
+    mail_templates: str = field(default="", name="BILLING_MAIL_TEMPLATES")
+    stalled_after: str = field(default="2h", name="BILLING_STALLED_AFTER")
+    webhook_networks: str = field(default="", name="BILLING_WEBHOOK_NETWORKS")
+    webhook_disable_after: str = field(default="5d", name="BILLING_WEBHOOK_DISABLE_AFTER")
     work_every_seconds: Annotated[float, Meta(ge=0)] = field(default=1.0, name="BILLING_WORK_EVERY_SECONDS")
     work_concurrency: Annotated[int, Meta(ge=1, le=100)] = field(default=8, name="BILLING_WORK_CONCURRENCY")
     bank_calls_per_second: Annotated[float, Meta(gt=0)] = field(default=50.0, name="BILLING_BANK_CALLS_PER_SECOND")
@@ -187,6 +198,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """How long before an expiry the customer is reminded."""
         return durations(self.remind_before)
 
+    def unpaid_reminders(self) -> tuple[timedelta, ...]:
+        """How long before access ends a customer who owes a payment is reminded."""
+        return durations(self.remind_unpaid)
+
+    @property
+    def stall_limit(self) -> timedelta:
+        """How long a renewal may be due before billing counts as stalled."""
+        return durations(self.stalled_after)[0]
+
+    @property
+    def webhook_patience(self) -> timedelta:
+        """How long a webhook endpoint may fail before it is disabled."""
+        return durations(self.webhook_disable_after)[0]
+
+    def silent_mails(self) -> frozenset[MailKind]:
+        """The kinds of mails that are not sent."""
+        return frozenset(map(MailKind, parts(self.mails_off)))
+
+    def private_targets(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Private networks that webhooks may reach."""
+        return tuple(map(ip_network, parts(self.webhook_networks)))
+
     def cors_origins(self) -> tuple[re.Pattern[str], ...]:
         """Patterns of the origins whose pages may call the API."""
         return tuple(map(origin, parts(self.cors_origin_list)))
@@ -195,7 +228,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Where the browser returns to."""
         pairs = (part.partition("=") for part in parts(self.return_url_list))
         pages = {name.strip(): page.strip() for name, _, page in pairs}
-        return ReturnPages(base=self.frontend_url, registration_base=self.registration_url, pages=pages)
+        return ReturnPages(
+            base=self.frontend_url,
+            registration_base=self.registration_url,
+            portal_base=self.api_domain,
+            pages=pages,
+        )
 
     def crm_tokens(self) -> CrmTokens | None:
         """Where a CRM keeps its own tokens; None where only ours are used."""

@@ -222,6 +222,90 @@ async def disable_coupon(stage: Stage) -> Answer:
     return await stage.operator.post(f"/api/coupons/{code}/disable/")
 
 
+async def an_endpoint(stage: Stage) -> dict[str, Any]:
+    made = await stage.client.post("/api/webhook-endpoints/", {"url": "https://hooks.invalid/billing"})
+    assert made.status == 200, made.body
+    endpoint: dict[str, Any] = made.body
+    return endpoint
+
+
+@call("POST", "/api/webhook-endpoints/", "secret")
+async def create_endpoint(stage: Stage) -> Answer:
+    for url in ("http://hooks.example", "https://127.0.0.1/", "https://10.1.2.3/", "ftp://hooks.example", "nonsense"):
+        refused = await stage.client.post("/api/webhook-endpoints/", {"url": url})
+        assert (refused.status, refused.body["errors"][0]["field"]) == (422, "url"), url
+    body = {"url": "https://hooks.invalid/billing", "event_types": ["OrderCompleted"]}
+    assert (await stage.client.post("/api/webhook-endpoints/", {**body, "event_types": ["Nothing"]})).status == 422
+    first = await stage.client.post("/api/webhook-endpoints/", body, Idempotency_Key="one")
+    again = await stage.client.post("/api/webhook-endpoints/", body, Idempotency_Key="one")
+    assert first.body == again.body
+    assert first.body["tenant_id"] not in ("", "public")
+    return first
+
+
+@call("GET", "/api/webhook-endpoints/", "endpoints")
+async def list_endpoints(stage: Stage) -> Answer:
+    made = await an_endpoint(stage)
+    answer = await stage.client.get("/api/webhook-endpoints/")
+    assert [(one["id"], one["secret"]) for one in answer.body["endpoints"]] == [(made["id"], None)]
+    assert (await (await stage.service.client()).get("/api/webhook-endpoints/")).body["endpoints"] == []
+    return answer
+
+
+@call("POST", "/api/webhook-endpoints/{endpoint_id}/rotate/", "secret")
+async def rotate_secret(stage: Stage) -> Answer:
+    made = await an_endpoint(stage)
+    answer = await stage.client.post(f"/api/webhook-endpoints/{made['id']}/rotate/")
+    assert answer.body["secret"] not in (None, made["secret"])
+    return answer
+
+
+@call("POST", "/api/webhook-endpoints/{endpoint_id}/disable/", "disabled_at")
+async def disable_endpoint(stage: Stage) -> Answer:
+    path = f"/api/webhook-endpoints/{(await an_endpoint(stage))['id']}/disable/"
+    assert (await (await stage.service.client()).post(path)).status == 404
+    return await stage.client.post(path)
+
+
+@call("POST", "/api/webhook-endpoints/{endpoint_id}/enable/", "id")
+async def enable_endpoint(stage: Stage) -> Answer:
+    path = f"/api/webhook-endpoints/{(await an_endpoint(stage))['id']}/"
+    await stage.client.post(path + "disable/")
+    return await stage.client.post(path + "enable/")
+
+
+@call("POST", "/api/webhook-endpoints/{endpoint_id}/test/", "tries")
+async def send_a_test(stage: Stage) -> Answer:
+    answer = await stage.client.post(f"/api/webhook-endpoints/{(await an_endpoint(stage))['id']}/test/")
+    assert (answer.body["type"], answer.body["tries"][0]["status"]) == ("webhook.test", None)
+    return answer
+
+
+@call("POST", "/api/webhook-endpoints/{endpoint_id}/replay/", "replayed")
+async def replay_webhooks(stage: Stage) -> Answer:
+    await stage.subscribed()
+    path = f"/api/webhook-endpoints/{(await an_endpoint(stage))['id']}/"
+    answer = await stage.client.post(path + "replay/", {"since": "2026-01-01T00:00:00Z"})
+    assert answer.body["replayed"] > 0
+    return answer
+
+
+@call("GET", "/api/webhook-endpoints/{endpoint_id}/deliveries/", "deliveries")
+async def list_deliveries(stage: Stage) -> Answer:
+    await stage.subscribed()
+    path = f"/api/webhook-endpoints/{(await an_endpoint(stage))['id']}/"
+    await stage.client.post(path + "replay/", {"since": "2026-01-01T00:00:00Z"})
+    answer = await stage.client.get(path + "deliveries/")
+    assert "SubscriptionActivated" in [one["type"] for one in answer.body["deliveries"]]
+    return answer
+
+
+@call("POST", "/api/portal/sessions/", "portal_url")
+async def open_portal(stage: Stage) -> Answer:
+    await stage.subscribed()
+    return await stage.client.post("/api/portal/sessions/")
+
+
 @call("GET", "/api/stats/", "currencies")
 async def stats(stage: Stage) -> Answer:
     await stage.subscribed()

@@ -163,6 +163,7 @@ async def test_without_a_valid_token_every_route_is_401(service: Service) -> Non
                         invoice_id=1,
                         credit_note_id=1,
                         proforma_number="PF-2026-999999",
+                        endpoint_id="we-0",
                         code="NOTHING",
                         tenant_id="a",
                     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -12,6 +12,8 @@ from echodesk_billing.application.pruning import Prune, Pruned
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.registration import Registration, RegistrationState
+from echodesk_billing.domain.notifications.mail import Mail, MailKind, MailState
+from echodesk_billing.domain.notifications.webhook import Delivery, Try
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
@@ -45,11 +47,38 @@ async def filled(storage: Storage) -> Storage:
                     prefix="p", digest=f"{state}{number}", principal=principal(), created_at=at, expires_at=None
                 )
                 uow.tokens.add(evolve(token, **{state: at}))
+            notify(uow, number, at - DAY * 40)
             for state in (OrderState.REJECTED, OrderState.PROCESSING, OrderState.COMPLETED):
                 register(uow, f"REG-{number}{state[:5].upper()}", state, at)
 
     await storage.transact(fill)
     return storage
+
+
+def notify(uow: UnitOfWork, number: int, at: datetime) -> None:
+    """A mail and a webhook delivery that ended, and one of each that waits."""
+    for due_at in (None, at):
+        waits = "waiting" if due_at else "sent"
+        mail = Mail(
+            id=f"{number}.{waits}",
+            tenant_id="acme",
+            event_id=str(number),
+            kind=MailKind.RECEIPT,
+            address="a@acme.example",
+            language="ka",
+            state=MailState(waits),
+            due_at=due_at,
+            created_at=at,
+        )
+        uow.mails.add([mail])
+        made = Delivery(
+            endpoint_id="we", lane="acme", message_id=str(number), type="OrderCompleted", body="{}", created_at=at
+        )
+        uow.webhooks.send([made], at)
+    first = uow.webhooks.head("we", "acme")
+    assert first is not None
+    first.tried(Try(at=at, status=200))
+    uow.webhooks.settle(first, None)
 
 
 def register(uow: UnitOfWork, order_id: str, state: OrderState, at: object) -> None:
@@ -85,8 +114,15 @@ async def test_only_obsolete_rows_are_pruned(filled: Storage) -> None:
     clock = FakeClock()
     settlement = Settlement(filled, clock, "Asia/Tbilisi", RenewalPolicy())
     prune = Prune(filled, FakeBank(), clock, settlement, DAY * 7)
-    assert await prune.run() == Pruned(answers=1, refused_callbacks=1, tokens=2, unpaid_registrations=1)
-    assert await prune.run() == Pruned(answers=0, refused_callbacks=0, tokens=0, unpaid_registrations=0)
+    assert await prune.run() == Pruned(
+        answers=1, refused_callbacks=1, tokens=2, unpaid_registrations=1, mails=1, webhooks=2
+    )
+    assert await prune.run() == Pruned(
+        answers=0, refused_callbacks=0, tokens=0, unpaid_registrations=0, mails=0, webhooks=0
+    )
+    mails, sent = await filled.read(lambda uow: (uow.mails.listed(None, None, 9), uow.webhooks.deliveries("we", 9, 0)))
+    assert {mail.id for mail in mails} == {"0.waiting", "1.sent", "1.waiting"}
+    assert [(one.message_id, one.state) for one in sent] == [("1", "waiting")] * 2
     left = await filled.read(lambda uow: {order.id for order in uow.orders.listed(None, None, 100)})
     assert left == {"REG-0PROCE", "REG-0COMPL", "REG-1REJEC", "REG-1PROCE", "REG-1COMPL"}
     gone = "REG-0REJEC"

@@ -18,7 +18,7 @@ from echodesk_billing.adapters.sql.subscriptions import (
     to_subscription,
 )
 from echodesk_billing.application.payment_requests import Terms
-from echodesk_billing.application.settlement import Outcome
+from echodesk_billing.application.settled import Outcome
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.subscription import Subscription

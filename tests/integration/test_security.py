@@ -76,14 +76,15 @@ async def test_ids_of_another_tenant_are_not_found(service: Service, client: Cli
                 invoice_id=invoice["id"],
                 credit_note_id=1,
                 proforma_number="PF-2026-999999",
+                endpoint_id="we-0",
                 code="NOTHING",
                 tenant_id="other",
                 link="x",
             )
-            body: Any = {"apple_pay_token": "x"} if route.method == "POST" else None
+            body: Any = {"apple_pay_token": "x", "since": "2026-01-01T00:00:00Z"} if route.method == "POST" else None
             answer = await stranger.call(route.method, path, body)
             # Operators name a tenant, a proforma or a coupon; others learn nothing of any name.
-            is_named = "{tenant_id}" in route.path or route.path.endswith(("/record/", "/disable/"))
+            is_named = "{tenant_id}" in route.path or route.path.endswith(("/record/", "{code}/disable/"))
             assert answer.status == (403 if is_named else 404), f"{route.method} {route.path}: {answer.status}"
         elif "saved-card" in route.path and route.takes is not None and "add" not in route.path:
             answer = await stranger.call(route.method, route.path, {"card_id": card["id"]})
@@ -105,6 +106,7 @@ async def test_a_token_without_the_scope_is_refused(service: Service, route: Any
             invoice_id=1,
             credit_note_id=1,
             proforma_number="PF-2026-999999",
+            endpoint_id="we-0",
             code="NOTHING",
             tenant_id="other",
             link="x",

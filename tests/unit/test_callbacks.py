@@ -12,7 +12,7 @@ from echodesk_billing import (
     MalformedCallback,
 )
 from echodesk_billing.application.callbacks import HINT_EVERY
-from echodesk_billing.application.settlement import Outcome
+from echodesk_billing.application.settled import Outcome
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.report import BankReport, BankStatus

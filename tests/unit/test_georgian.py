@@ -16,7 +16,15 @@ from echodesk_billing.entrypoints.http.message import Request
 from echodesk_billing.entrypoints.http.problems import from_error, problem
 
 SOURCES = Path(echodesk_billing.__file__).parent
-FOLDERS = ("domain/subscriptions", "domain/catalogue", "domain/customers", "application", "entrypoints/http")
+FOLDERS = (
+    "domain/subscriptions",
+    "domain/catalogue",
+    "domain/customers",
+    "domain/notifications",
+    "adapters/webhooks",
+    "application",
+    "entrypoints/http",
+)
 SHOWN = ("InvalidSelection", "ChangeRefused", "TrialRefused", "InvalidTenant", "FeatureRequired")
 OPERATORS = ("for up to", "cannot be reported on", "is text, not", "is not a UUID")
 OPERATORS += (

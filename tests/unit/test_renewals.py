@@ -375,7 +375,8 @@ async def test_an_expiring_card_gets_a_reminder(world: World) -> None:
 def test_of_several_missed_reminders_the_last_is_emitted(since: int | None, now: int, days: int | None) -> None:
     expiry = NOW + timedelta(days=30)
     before = None if since is None else expiry - timedelta(days=since)
-    assert reminder(RenewalPolicy(), expiry, before, expiry - timedelta(days=now)) == days
+    moments = RenewalPolicy().reminders_before(expiry)
+    assert reminder(moments, expiry, before, expiry - timedelta(days=now)) == days
 
 
 async def test_a_trial_gives_free_access_once(world: World) -> None:

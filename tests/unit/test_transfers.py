@@ -21,7 +21,7 @@ from echodesk_billing import (
 )
 from echodesk_billing.application.audit import Audit
 from echodesk_billing.application.payment_requests import Terms
-from echodesk_billing.application.settlement import Outcome
+from echodesk_billing.application.settled import Outcome
 from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.accounting.journal import BANK, REVENUE, TRANSFERS, VAT
 from echodesk_billing.domain.catalogue.pricing import Selection

@@ -517,6 +517,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/portal/sessions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An address that opens the customer portal, for half an hour */
+        post: operations["createPortalSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/register-with-payment/": {
         parameters: {
             query?: never;
@@ -857,6 +874,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhook-endpoints/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Webhook endpoints, fifty at a time */
+        get: operations["listWebhookEndpoints"];
+        put?: never;
+        /** Make a webhook endpoint; its secret is shown only now */
+        post: operations["createWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{endpoint_id}/deliveries/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent to an endpoint, newest first, fifty at a time */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{endpoint_id}/disable/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send nothing to an endpoint until it is enabled */
+        post: operations["disableWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{endpoint_id}/enable/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send to an endpoint again, first what was waiting */
+        post: operations["enableWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{endpoint_id}/replay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send the events since a moment again, with the same ids */
+        post: operations["replayWebhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{endpoint_id}/rotate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new secret; the old one signs beside it for a day */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhook-endpoints/{endpoint_id}/test/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test message, and see how it went */
+        post: operations["testWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -892,7 +1029,654 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    BillingProfileChanged: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A customer's billing profile was changed; `fields` names what. */
+        post: operations["onBillingProfileChanged"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    BillingRecovered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Renewals are processed again; `tenant_id` is empty. */
+        post: operations["onBillingRecovered"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    BillingStalled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Renewals are due and nobody processes them; `tenant_id` is empty. Emitted once a day while it lasts. */
+        post: operations["onBillingStalled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    CardForgotten: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A saved card was removed; `order_id` identifies the order that saved it. */
+        post: operations["onCardForgotten"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    CardSaved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The bank saved the card that paid the order. */
+        post: operations["onCardSaved"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    CouponRedeemed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A payment used a coupon. */
+        post: operations["onCouponRedeemed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    CreditNoteIssued: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The credit note of a refund was issued; it reduces the invoice `invoice_number`. */
+        post: operations["onCreditNoteIssued"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    DaysGiven: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An operator gave days of access; `by` says who. */
+        post: operations["onDaysGiven"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    DefaultCardChosen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another saved card is charged from now on; `order_id` identifies the order that saved it. */
+        post: operations["onDefaultCardChosen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    InvoiceIssued: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The invoice of a completed payment was issued. */
+        post: operations["onInvoiceIssued"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    OrderAttentionResolved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An order no longer needs attention. */
+        post: operations["onOrderAttentionResolved"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    OrderCompleted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An order is paid; `captured` is the amount charged to the card. */
+        post: operations["onOrderCompleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    OrderContested: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A payment was refunded at the bank without a request from here, or is disputed. */
+        post: operations["onOrderContested"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    OrderCorrected: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A rejected order turned out to be paid, confirmed by the bank's receipt. */
+        post: operations["onOrderCorrected"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    OrderCreated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An order was stored here; the bank may not know it yet. */
+        post: operations["onOrderCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    OrderMismatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The bank's report contradicts the order; a person has to check it. */
+        post: operations["onOrderMismatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    OrderRefunded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Money was refunded: `amount` now, `refunded` in total. */
+        post: operations["onOrderRefunded"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    OrderRejected: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The bank declined the payment, or the order expired at the bank. */
+        post: operations["onOrderRejected"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    PaymentActionRequired: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The next period cannot be charged automatically; the customer has to pay at `payment_url`. */
+        post: operations["onPaymentActionRequired"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    PlanMadeComplimentary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An operator made a plan complimentary; `by` says who, and `until` is None where it is for good. */
+        post: operations["onPlanMadeComplimentary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    ReminderDue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The customer should act before something expires. */
+        post: operations["onReminderDue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    RenewalUpcoming: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The saved card will be charged for the next period. */
+        post: operations["onRenewalUpcoming"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionActivated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A tenant has access now. */
+        post: operations["onSubscriptionActivated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionCancelled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** No further period will be charged; access lasts until `access_until`. */
+        post: operations["onSubscriptionCancelled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionChanged: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The plan changed. */
+        post: operations["onSubscriptionChanged"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionChangeDropped: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A scheduled change was dropped. */
+        post: operations["onSubscriptionChangeDropped"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionChangeScheduled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A change of plan was scheduled for `effective_at`. */
+        post: operations["onSubscriptionChangeScheduled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionEnded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A cancelled subscription has expired. */
+        post: operations["onSubscriptionEnded"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionImported: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A subscription was taken over from another billing system. */
+        post: operations["onSubscriptionImported"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionPastDue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A period could not be charged; access lasts until `access_until`. */
+        post: operations["onSubscriptionPastDue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionPaused: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A pause has begun: nothing is charged until `resumes_at`, or until it is resumed. */
+        post: operations["onSubscriptionPaused"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionPauseScheduled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A pause is planned from `starts_at`; `resumes_at` is None where it lasts until it is resumed. */
+        post: operations["onSubscriptionPauseScheduled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionRenewed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One more period is paid. */
+        post: operations["onSubscriptionRenewed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionResumed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A cancellation or a pause was taken back, or a pause is over; `reason` says why where a person did it. */
+        post: operations["onSubscriptionResumed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    SubscriptionSuspended: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The tenant has no access until it pays. */
+        post: operations["onSubscriptionSuspended"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    TenantRegistered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A tenant's first order is paid: the CRM creates the tenant. `tenant_id` is the schema name. */
+        post: operations["onTenantRegistered"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    TrialStarted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A free trial started; it ends at `ends_at`. */
+        post: operations["onTrialStarted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    WebhookEndpointDisabled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An endpoint failed for days, so nothing is sent there any more; `tenant_id` is empty where it served all. */
+        post: operations["onWebhookEndpointDisabled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /**
@@ -1377,6 +2161,35 @@ export interface components {
             problem: string | null;
         };
         /**
+         * Chore
+         * @description A kind of background work that has to go on.
+         * @enum {string}
+         */
+        Chore: "clean_up" | "delivery" | "mail" | "reconciliation" | "renewals" | "webhooks";
+        /**
+         * ChoreView
+         * @description A kind of background work.
+         */
+        ChoreView: {
+            /**
+             * @description For how long the oldest piece of its work has been due.
+             * @example 0
+             */
+            behind_seconds: number;
+            /**
+             * @description When it last ran.
+             * @example 2026-12-31T09:30:00Z
+             */
+            last_run_at: string | null;
+            /**
+             * @description Its name.
+             * @example Telephony
+             */
+            name: components["schemas"]["Chore"];
+            /** @description What is wrong; null where nothing is. */
+            problem: string;
+        };
+        /**
          * CollectionView
          * @description How many renewals that were declined with a code were paid after all.
          */
@@ -1534,6 +2347,37 @@ export interface components {
              * @example 20
              */
             value: number;
+        };
+        /**
+         * CreateEndpoint
+         * @description A new webhook endpoint.
+         */
+        CreateEndpoint: {
+            /**
+             * @description Which events are sent; empty for all.
+             * @default []
+             * @example [
+             *       "OrderCompleted"
+             *     ]
+             */
+            event_types?: string[];
+            /**
+             * @description Why, for the record.
+             * @default
+             * @example asked by the customer
+             */
+            reason?: string;
+            /**
+             * @description Whose events, where an operator asks; empty for those of all tenants.
+             * @default
+             * @example acme
+             */
+            tenant_id?: string;
+            /**
+             * @description Where events are sent.
+             * @example https://crm.example.ge/billing
+             */
+            url: string;
         };
         /**
          * CreatePayment
@@ -1720,6 +2564,64 @@ export interface components {
          */
         Currency: "EUR" | "GBP" | "GEL" | "USD";
         /**
+         * DeliveryPage
+         * @description Deliveries, newest first.
+         */
+        DeliveryPage: {
+            /**
+             * @description What was sent, newest first.
+             * @example []
+             */
+            deliveries: components["schemas"]["DeliveryView"][];
+        };
+        /**
+         * DeliveryState
+         * @description The states of a delivery.
+         * @enum {string}
+         */
+        DeliveryState: "delivered" | "failed" | "waiting";
+        /**
+         * DeliveryView
+         * @description One message to an endpoint.
+         */
+        DeliveryView: {
+            /**
+             * @description What was sent.
+             * @example {}
+             */
+            body: string;
+            /**
+             * @description When it was made.
+             * @example 2026-12-31T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * @description Waiting, delivered or failed.
+             * @example delivered
+             */
+            delivery_state: components["schemas"]["DeliveryState"];
+            /**
+             * @description The header `webhook-id`: the id of the event.
+             * @example 019ac1f7c2f0-0000000001-5f3a
+             */
+            message_id: string;
+            /**
+             * @description Its place in the order of deliveries.
+             * @example 17
+             */
+            number: number;
+            /**
+             * @description Attempts, oldest first.
+             * @example []
+             */
+            tries: components["schemas"]["TryView"][];
+            /**
+             * @description The kind of event.
+             * @example OrderCompleted
+             */
+            type: string;
+        };
+        /**
          * Done
          * @description The operation succeeded; `message` says so to the customer.
          */
@@ -1742,6 +2644,547 @@ export interface components {
             success: boolean;
         };
         /**
+         * EndpointPage
+         * @description Webhook endpoints.
+         */
+        EndpointPage: {
+            /**
+             * @description Webhook endpoints.
+             * @example []
+             */
+            endpoints: components["schemas"]["EndpointView"][];
+        };
+        /**
+         * EndpointView
+         * @description A webhook endpoint.
+         */
+        EndpointView: {
+            /**
+             * @description When it was made.
+             * @example 2026-12-31T09:30:00Z
+             */
+            created_at: string;
+            /** @description Since when it cannot be redeemed any more; null while it can. */
+            disabled_at: string | null;
+            /**
+             * @description Which events are sent; empty for all.
+             * @example [
+             *       "OrderCompleted"
+             *     ]
+             */
+            event_types: string[];
+            /** @description Its first failure since its last success. */
+            failing_since: string | null;
+            /**
+             * @description Its id.
+             * @example 2
+             */
+            id: string;
+            /**
+             * @description Signs the messages; shown only when it is new.
+             * @example whsec_…
+             */
+            secret: string | null;
+            /**
+             * @description Whose events; empty for those of all tenants.
+             * @example acme
+             */
+            tenant_id: string;
+            /**
+             * @description Where events are sent.
+             * @example https://crm.example.ge/billing
+             */
+            url: string;
+        };
+        /** @description A customer's billing profile was changed; `fields` names what. */
+        EventBillingProfileChanged: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description Which fields changed. */
+            fields: string[];
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description Renewals are processed again; `tenant_id` is empty. */
+        EventBillingRecovered: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the stall was noticed.
+             */
+            stalled_at: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description Renewals are due and nobody processes them; `tenant_id` is empty. Emitted once a day while it lasts. */
+        EventBillingStalled: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description Since when the oldest renewal has been due.
+             */
+            due_since: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description How many are due. */
+            subscriptions: number;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A saved card was removed; `order_id` identifies the order that saved it. */
+        EventCardForgotten: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The card's number, masked. */
+            masked_number: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The bank saved the card that paid the order. */
+        EventCardSaved: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The card's number, masked. */
+            masked_number: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A payment used a coupon. */
+        EventCouponRedeemed: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The bank's response code, or the code of a coupon. */
+            code: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The credit note of a refund was issued; it reduces the invoice `invoice_number`. */
+        EventCreditNoteIssued: {
+            /** @description An amount of money in `currency`. */
+            amount: components["schemas"]["EventMoney"];
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Its number, gapless per year. */
+            invoice_number: string;
+            /** @description Of the document. */
+            number: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /**
+         * @description The currencies the bank takes. Each has two minor digits.
+         * @enum {string}
+         */
+        EventCurrency: "EUR" | "GBP" | "GEL" | "USD";
+        /** @description An operator gave days of access; `by` says who. */
+        EventDaysGiven: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description How many days, from 1 to 366. */
+            days: number;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description The end of the paid time, once this is paid.
+             */
+            paid_until: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description Another saved card is charged from now on; `order_id` identifies the order that saved it. */
+        EventDefaultCardChosen: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The card's number, masked. */
+            masked_number: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The invoice of a completed payment was issued. */
+        EventInvoiceIssued: {
+            /** @description An amount of money in `currency`. */
+            amount: components["schemas"]["EventMoney"];
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Of the document. */
+            number: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description An amount of one currency, exact to the minor unit (tetri, cents). */
+        EventMoney: {
+            /**
+             * Format: decimal
+             * @description An amount of money in `currency`.
+             */
+            amount: string;
+            /** @description Of all amounts here. */
+            currency: components["schemas"]["EventCurrency"];
+        };
+        /** @description An order no longer needs attention. */
+        EventOrderAttentionResolved: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description What you found and did. */
+            note: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description Why it needed attention. */
+            reasons: string[];
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description An order is paid; `captured` is the amount charged to the card. */
+        EventOrderCompleted: {
+            /** @description An amount of money in `currency`. */
+            amount: components["schemas"]["EventMoney"];
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description What was charged to the card. */
+            captured: components["schemas"]["EventMoney"];
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A payment was refunded at the bank without a request from here, or is disputed. */
+        EventOrderContested: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A rejected order turned out to be paid, confirmed by the bank's receipt. */
+        EventOrderCorrected: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description What was charged to the card. */
+            captured: components["schemas"]["EventMoney"];
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description An order was stored here; the bank may not know it yet. */
+        EventOrderCreated: {
+            /** @description An amount of money in `currency`. */
+            amount: components["schemas"]["EventMoney"];
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The bank's report contradicts the order; a person has to check it. */
+        EventOrderMismatch: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description Money was refunded: `amount` now, `refunded` in total. */
+        EventOrderRefunded: {
+            /** @description An amount of money in `currency`. */
+            amount: components["schemas"]["EventMoney"];
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description How much was refunded. */
+            refunded: components["schemas"]["EventMoney"];
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The bank declined the payment, or the order expired at the bank. */
+        EventOrderRejected: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The bank's response code, or the code of a coupon. */
+            code: string | null;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description Why. */
+            reason: string | null;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The next period cannot be charged automatically; the customer has to pay at `payment_url`. */
+        EventPaymentActionRequired: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description Where the customer pays; a link of ours that lasts as long as the debt. */
+            payment_url: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description An operator made a plan complimentary; `by` says who, and `until` is None where it is for good. */
+        EventPlanMadeComplimentary: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description A day in the subscription's time zone. */
+            until: string | null;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The customer should act before something expires. */
+        EventReminderDue: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description How many days, from 1 to 366. */
+            days: number;
+            /**
+             * Format: date-time
+             * @description When it expires.
+             */
+            expires_at: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+            /** @description What it reminds of: `period`, `trial`, `card` or `access`. */
+            what: string;
+        };
+        /** @description The saved card will be charged for the next period. */
+        EventRenewalUpcoming: {
+            /** @description An amount of money in `currency`. */
+            amount: components["schemas"]["EventMoney"];
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When the card is charged.
+             */
+            charged_at: string;
+            /** @description How many days, from 1 to 366. */
+            days: number;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /**
          * Events
          * @description Events, oldest first. Pass `next` as `after` to continue.
          */
@@ -1756,6 +3199,352 @@ export interface components {
              * @example 01JF8Z2M4Q0000000000000000
              */
             next: string | null;
+        };
+        /** @description A tenant has access now. */
+        EventSubscriptionActivated: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Whether the tenant had lost its access before. */
+            is_back: boolean;
+            /** @description What the plan costs a month from now on. */
+            monthly_price: components["schemas"]["EventMoney"] | null;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /**
+             * Format: date-time
+             * @description The end of the paid time, once this is paid.
+             */
+            paid_until: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description No further period will be charged; access lasts until `access_until`. */
+        EventSubscriptionCancelled: {
+            /**
+             * Format: date-time
+             * @description Until when the tenant has access without another payment.
+             */
+            access_until: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The plan changed. */
+        EventSubscriptionChanged: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description Days that the unused value of the old plan buys. */
+            extra_days: number;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description What the plan costs a month from now on. */
+            monthly_price: components["schemas"]["EventMoney"] | null;
+            /** @description Our id of the payment. */
+            order_id: string | null;
+            /** @description The plan's name. */
+            plan_name: string;
+            /** @description What the plan costs, per interval. */
+            price: components["schemas"]["EventMoney"];
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A scheduled change was dropped. */
+        EventSubscriptionChangeDropped: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When a change takes effect.
+             */
+            effective_at: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The plan's name. */
+            plan_name: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A change of plan was scheduled for `effective_at`. */
+        EventSubscriptionChangeScheduled: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When a change takes effect.
+             */
+            effective_at: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The plan's name. */
+            plan_name: string;
+            /** @description What the plan costs, per interval. */
+            price: components["schemas"]["EventMoney"];
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A cancelled subscription has expired. */
+        EventSubscriptionEnded: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A subscription was taken over from another billing system. */
+        EventSubscriptionImported: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The end of the paid time, once this is paid. */
+            paid_until: string | null;
+            /** @description The plan's name. */
+            plan_name: string;
+            /** @description What the plan costs, per interval. */
+            price: components["schemas"]["EventMoney"] | null;
+            /** @description The state of the subscription. */
+            state: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A period could not be charged; access lasts until `access_until`. */
+        EventSubscriptionPastDue: {
+            /**
+             * Format: date-time
+             * @description Until when the tenant has access without another payment.
+             */
+            access_until: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The bank's response code, or the code of a coupon. */
+            code: string | null;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description When it is tried again. */
+            retry_at: string | null;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A pause has begun: nothing is charged until `resumes_at`, or until it is resumed. */
+        EventSubscriptionPaused: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description When the pause ends by itself; null where it has to be resumed. */
+            resumes_at: string | null;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A pause is planned from `starts_at`; `resumes_at` is None where it lasts until it is resumed. */
+        EventSubscriptionPauseScheduled: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Why. */
+            reason: string;
+            /** @description When the pause ends by itself; null where it has to be resumed. */
+            resumes_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the current plan began.
+             */
+            starts_at: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description One more period is paid. */
+        EventSubscriptionRenewed: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Whether the tenant had lost its access before. */
+            is_back: boolean;
+            /** @description What the plan costs a month from now on. */
+            monthly_price: components["schemas"]["EventMoney"] | null;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /**
+             * Format: date-time
+             * @description The end of the paid time, once this is paid.
+             */
+            paid_until: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A cancellation or a pause was taken back, or a pause is over; `reason` says why where a person did it. */
+        EventSubscriptionResumed: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description The tenant has no access until it pays. */
+        EventSubscriptionSuspended: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A tenant's first order is paid: the CRM creates the tenant. `tenant_id` is the schema name. */
+        EventTenantRegistered: {
+            /** @description E-mail of the first administrator. */
+            admin_email: string;
+            /** @description First name of the first administrator. */
+            admin_first_name: string;
+            /** @description Last name of the first administrator. */
+            admin_last_name: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description A language: Georgian, English or Russian. */
+            language: string;
+            /** @description Our id of the payment. */
+            order_id: string;
+            /** @description Of the tenant's pages. */
+            subdomain: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description The tenant's name. */
+            tenant_name: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
+        /** @description A free trial started; it ends at `ends_at`. */
+        EventTrialStarted: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            ends_at: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description The plan's name. */
+            plan_name: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
         };
         /**
          * EventView
@@ -1788,6 +3577,33 @@ export interface components {
              * @description Of the event's fields.
              * @example 1
              */
+            version: number;
+        };
+        /** @description An endpoint failed for days, so nothing is sent there any more; `tenant_id` is empty where it served all. */
+        EventWebhookEndpointDisabled: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The webhook endpoint. */
+            endpoint_id: string;
+            /**
+             * Format: date-time
+             * @description Its first failure since its last success.
+             */
+            failing_since: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description What went wrong. */
+            problem: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Its address. */
+            url: string;
+            /** @description Of the event's form. */
             version: number;
         };
         /**
@@ -2881,6 +4697,22 @@ export interface components {
             success: boolean;
         };
         /**
+         * PortalSession
+         * @description An address that opens the portal; send the customer's browser there.
+         */
+        PortalSession: {
+            /**
+             * @description The end of the paid time, or of the trial.
+             * @example 2026-12-31T09:30:00Z
+             */
+            expires_at: string;
+            /**
+             * @description Opens the customer portal; send the browser there.
+             * @example https://billing.echodesk.ge/portal/enter/gAAAA…
+             */
+            portal_url: string;
+        };
+        /**
          * Problem
          * @description An error, by RFC 9457; `error` repeats `detail` for the frontend.
          */
@@ -2984,9 +4816,14 @@ export interface components {
         };
         /**
          * Readiness
-         * @description Whether payments can be taken.
+         * @description Whether payments can be taken: database and gateway. `renewals` and `chores` tell whether billing goes on.
          */
         Readiness: {
+            /**
+             * @description Kinds of background work, and when each last ran.
+             * @example []
+             */
+            chores: components["schemas"]["ChoreView"][];
             /**
              * @description Whether the database can be used.
              * @example {
@@ -3003,6 +4840,14 @@ export interface components {
              *     }
              */
             gateway: components["schemas"]["Check"];
+            /**
+             * @description Whether renewals are processed in time.
+             * @example {
+             *       "ok": true,
+             *       "problem": null
+             *     }
+             */
+            renewals: components["schemas"]["Check"];
             /**
              * @description Whether payments can be taken.
              * @example ready
@@ -3384,6 +5229,28 @@ export interface components {
             name: string;
         };
         /**
+         * Replay
+         * @description Which events are sent again.
+         */
+        Replay: {
+            /**
+             * @description Events from this moment on.
+             * @example 2026-12-31T09:30:00Z
+             */
+            since: string;
+        };
+        /**
+         * Replayed
+         * @description How many events are sent again.
+         */
+        Replayed: {
+            /**
+             * @description How many events are sent again.
+             * @example 3
+             */
+            replayed: number;
+        };
+        /**
          * ResolveOrder
          * @description What the operator found and did about an order that needs attention.
          */
@@ -3728,6 +5595,34 @@ export interface components {
              * @example callback
              */
             source: string;
+        };
+        /**
+         * TryView
+         * @description One attempt to deliver.
+         */
+        TryView: {
+            /**
+             * @description The beginning of its answer.
+             * @example ok
+             */
+            answer: string;
+            /**
+             * @description When it happened.
+             * @example 2026-12-31T09:30:00Z
+             */
+            at: string;
+            /**
+             * @description How long it took.
+             * @example 120
+             */
+            milliseconds: number;
+            /** @description What is wrong; null where nothing is. */
+            problem: string;
+            /**
+             * @description Of the answer; null where there was none.
+             * @example 200
+             */
+            status: number | null;
         };
         /**
          * Upgrade
@@ -5233,6 +7128,45 @@ export interface operations {
             504: components["responses"]["Problem"];
         };
     };
+    createPortalSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSession"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
     registerTenantWithPayment: {
         parameters: {
             query?: never;
@@ -6059,6 +7993,344 @@ export interface operations {
             504: components["responses"]["Problem"];
         };
     };
+    listWebhookEndpoints: {
+        parameters: {
+            query?: {
+                /** @description only ids after this one */
+                after?: string;
+            };
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    createWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateEndpoint"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description only numbers below this one */
+                before?: number;
+            };
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the endpoint id */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+        };
+    };
+    disableWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the endpoint id */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    enableWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the endpoint id */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    replayWebhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the endpoint id */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Replay"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the endpoint id */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
+    testWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `ka` for messages in Georgian; English otherwise */
+                "Accept-Language"?: components["parameters"]["AcceptLanguage"];
+                /** @description a key of your own, for repeating the call safely during 24 hours */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description returned with the answer, and in our log */
+                "X-Request-ID"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description the endpoint id */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            400: components["responses"]["Problem"];
+            401: components["responses"]["Problem"];
+            403: components["responses"]["Problem"];
+            404: components["responses"]["Problem"];
+            409: components["responses"]["Problem"];
+            410: components["responses"]["Problem"];
+            413: components["responses"]["Problem"];
+            415: components["responses"]["Problem"];
+            422: components["responses"]["Problem"];
+            429: components["responses"]["Problem"];
+            502: components["responses"]["Problem"];
+            503: components["responses"]["Problem"];
+            504: components["responses"]["Problem"];
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -6116,6 +8388,1336 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Readiness"];
                 };
+            };
+        };
+    };
+    onBillingProfileChanged: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventBillingProfileChanged"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "BillingProfileChanged";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onBillingRecovered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventBillingRecovered"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "BillingRecovered";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onBillingStalled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventBillingStalled"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "BillingStalled";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onCardForgotten: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventCardForgotten"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "CardForgotten";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onCardSaved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventCardSaved"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "CardSaved";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onCouponRedeemed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventCouponRedeemed"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "CouponRedeemed";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onCreditNoteIssued: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventCreditNoteIssued"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "CreditNoteIssued";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onDaysGiven: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventDaysGiven"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "DaysGiven";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onDefaultCardChosen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventDefaultCardChosen"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "DefaultCardChosen";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onInvoiceIssued: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventInvoiceIssued"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "InvoiceIssued";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOrderAttentionResolved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventOrderAttentionResolved"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "OrderAttentionResolved";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOrderCompleted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventOrderCompleted"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "OrderCompleted";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOrderContested: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventOrderContested"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "OrderContested";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOrderCorrected: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventOrderCorrected"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "OrderCorrected";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOrderCreated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventOrderCreated"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "OrderCreated";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOrderMismatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventOrderMismatch"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "OrderMismatch";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOrderRefunded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventOrderRefunded"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "OrderRefunded";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOrderRejected: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventOrderRejected"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "OrderRejected";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onPaymentActionRequired: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventPaymentActionRequired"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "PaymentActionRequired";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onPlanMadeComplimentary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventPlanMadeComplimentary"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "PlanMadeComplimentary";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onReminderDue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventReminderDue"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "ReminderDue";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onRenewalUpcoming: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventRenewalUpcoming"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "RenewalUpcoming";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionActivated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionActivated"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionActivated";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionCancelled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionCancelled"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionCancelled";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionChanged: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionChanged"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionChanged";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionChangeDropped: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionChangeDropped"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionChangeDropped";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionChangeScheduled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionChangeScheduled"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionChangeScheduled";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionEnded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionEnded"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionEnded";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionImported: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionImported"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionImported";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionPastDue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionPastDue"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionPastDue";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionPaused: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionPaused"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionPaused";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionPauseScheduled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionPauseScheduled"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionPauseScheduled";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionRenewed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionRenewed"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionRenewed";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionResumed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionResumed"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionResumed";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onSubscriptionSuspended: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventSubscriptionSuspended"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "SubscriptionSuspended";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onTenantRegistered: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventTenantRegistered"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "TenantRegistered";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onTrialStarted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventTrialStarted"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "TrialStarted";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookEndpointDisabled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventWebhookEndpointDisabled"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "WebhookEndpointDisabled";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -27,7 +27,7 @@ class FernetVault:
     def seal(self, plain: bytes) -> bytes:
         """Encrypt with the first key."""
         if self._fernet is None:
-            raise VaultClosed("Registrations contain secrets: set BILLING_ENCRYPTION_KEYS so they can be encrypted")
+            raise VaultClosed("Secrets are stored only encrypted: set BILLING_ENCRYPTION_KEYS")
         return self._fernet.encrypt(plain)
 
     def open(self, sealed: bytes) -> bytes:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from echodesk_billing.application.errors import CallbackOrderUnknown, CallbackRefused
-from echodesk_billing.application.settlement import Outcome, Settled, Settlement
+from echodesk_billing.application.settled import Outcome, Settled
+from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.report import BankReport
 from echodesk_billing.ports.clock import Clock

@@ -59,7 +59,13 @@ class SavedCards:
         return one_of_each(await self._storage.read(lambda uow: uow.cards.active_of(who.tenant_id)))
 
     async def add(
-        self, who: Principal, *, automatic: bool = False, make_default: bool = False, key: str | None = None
+        self,
+        who: Principal,
+        *,
+        automatic: bool = False,
+        make_default: bool = False,
+        key: str | None = None,
+        returning: Returning = Returning.CARD,
     ) -> Order:
         """Start saving a card, and make it the default when asked to.
 
@@ -71,6 +77,7 @@ class SavedCards:
         Args:
             automatic: whether renewals should charge it, where it can be so.
             key: the caller's idempotency key.
+            returning: which pages the browser comes back to.
 
         Returns:
             The order with its payment page.
@@ -83,11 +90,11 @@ class SavedCards:
         if (known := await self._checkout.known(who, key)) is not None:
             return await self._checkout.carry_on(known)
         if automatic and await self._storage.read(lambda uow: _is_wanted_now(uow, who, now)):
-            terms = Terms(save_card=SaveCard.AUTOMATIC, returning=Returning.CARD)
+            terms = Terms(save_card=SaveCard.AUTOMATIC, returning=returning)
             return await self._checkout.pay_now(who, terms=terms, key=key)
 
         def work(uow: UnitOfWork) -> tuple[Order, bool]:
-            request = self._requests.card_request(with_names(uow, who), make_default=make_default)
+            request = self._requests.card_request(with_names(uow, who), make_default=make_default, returning=returning)
             return self._order_factory.card_check_once(uow, who, self._requests.card_check, request, now, key)
 
         order, is_new = await self._storage.transact(work)

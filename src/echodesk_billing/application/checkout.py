@@ -109,7 +109,7 @@ class Checkout:
             buyer, lambda running, _, now: offers.renewal(running, now), terms=terms, key=key, known=True
         )
 
-    async def reactivate(self, buyer: Principal, *, key: str | None = None) -> Order:
+    async def reactivate(self, buyer: Principal, *, terms: Terms = AT_ONCE, key: str | None = None) -> Order:
         """Create a page to pay for a suspended or ended subscription.
 
         Raises:
@@ -121,6 +121,7 @@ class Checkout:
         return await self.start(
             buyer,
             offers.reactivation,
+            terms=terms,
             key=key,
             known=True,
         )

@@ -54,6 +54,20 @@ class LinkExpired(BillingError):
         super().__init__("This link has expired: open the list of invoices again and use the new link there")
 
 
+class LinkInvalid(BillingError):
+    """A link that was not made here, or leads to nothing any more."""
+
+    def __init__(self) -> None:
+        super().__init__("This link is not valid any more")
+
+
+class EndpointNotFound(BillingError):
+    """The webhook endpoint does not exist or belongs to another tenant."""
+
+    def __init__(self) -> None:
+        super().__init__("Webhook endpoint not found")
+
+
 class CallbackRefused(BillingError):
     """A callback with an invalid signature: recorded, without effect."""
 

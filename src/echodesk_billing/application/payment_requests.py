@@ -139,9 +139,11 @@ class PaymentRequestBuilder:
             options=terms.options,
         )
 
-    def card_request(self, buyer: Principal, *, make_default: bool) -> PaymentRequest:
+    def card_request(
+        self, buyer: Principal, *, make_default: bool, returning: Returning = Returning.CARD
+    ) -> PaymentRequest:
         """The request of a `buyer` who adds a card."""
-        success, failed = self.pages.of(Returning.CARD, buyer.subdomain)
+        success, failed = self.pages.of(returning, buyer.subdomain)
         return PaymentRequest(
             product_id="card",
             description=f"{self.product_name} - {buyer.tenant_name}",

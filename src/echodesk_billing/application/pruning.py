@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from attrs import frozen
+from attrs import asdict, astuple, frozen
 
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.ports.clock import Clock
@@ -21,6 +21,8 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 KEEP_ANSWERS = timedelta(hours=24)
 KEEP_REFUSED_CALLBACKS = timedelta(days=30)
 KEEP_ENDED_TOKENS = timedelta(days=30)
+KEEP_MAILS = timedelta(days=90)
+KEEP_WEBHOOKS = timedelta(days=30)
 
 
 @frozen(kw_only=True)
@@ -31,10 +33,12 @@ class Pruned:
     refused_callbacks: int
     tokens: int
     unpaid_registrations: int
+    mails: int
+    webhooks: int
 
 
 class Prune:
-    """Deletes old answers, rejected callbacks, expired tokens and unpaid registrations.
+    """Deletes old answers, rejected callbacks, expired tokens, unpaid registrations, old mails and webhook deliveries.
 
     Args:
         keep_unpaid: how long an expired unpaid registration is kept, with its rejected order.
@@ -59,15 +63,11 @@ class Prune:
             ),
             tokens=await self._all(lambda uow: uow.pruning.tokens(now - KEEP_ENDED_TOKENS, BATCH)),
             unpaid_registrations=await self._registrations(now - self._keep_unpaid),
+            mails=await self._all(lambda uow: uow.pruning.mails(now - KEEP_MAILS, BATCH)),
+            webhooks=await self._all(lambda uow: uow.pruning.deliveries(now - KEEP_WEBHOOKS, BATCH)),
         )
-        if any((pruned.answers, pruned.refused_callbacks, pruned.tokens, pruned.unpaid_registrations)):
-            log.info(
-                "rows.pruned",
-                answers=pruned.answers,
-                refused_callbacks=pruned.refused_callbacks,
-                tokens=pruned.tokens,
-                unpaid_registrations=pruned.unpaid_registrations,
-            )
+        if any(astuple(pruned)):
+            log.info("rows.pruned", **asdict(pruned))
         return pruned
 
     async def _registrations(self, before: datetime) -> int:

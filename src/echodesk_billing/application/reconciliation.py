@@ -12,7 +12,8 @@ from attrs import frozen
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.refunds import RefundPayment
-from echodesk_billing.application.settlement import Outcome, Settlement
+from echodesk_billing.application.settled import Outcome
+from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.orders.attempt import Attempt
 from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.order import Order

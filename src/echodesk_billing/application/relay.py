@@ -27,9 +27,14 @@ class Relay:
         self._clock = clock
         self._owner = ids.idempotency_key()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is a receiver; events wait until there is one."""
+        return self._delivery.is_wanted
+
     async def run(self) -> int:
         """Deliver pending events; returns how many."""
-        if not self._delivery.is_wanted:
+        if not self.is_wanted:
             return 0
         handed_over = 0
         while batch := await self._batch():

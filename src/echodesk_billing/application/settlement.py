@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from attrs import evolve, frozen
+from attrs import evolve
 
 from echodesk_billing.application import coupons
 from echodesk_billing.application.customers import customer_of, holder_of
 from echodesk_billing.application.errors import OrderNotFound
 from echodesk_billing.application.invoicing import Invoicing
+from echodesk_billing.application.links import Links, lasting
+from echodesk_billing.application.settled import Outcome, Settled
 from echodesk_billing.domain.accounting import journal
 from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.calendar import Period
@@ -49,31 +50,6 @@ log = structlog.get_logger()
 BUYS_NOTHING = "it was paid after its import and buys nothing here: refund it, or give its days"
 
 
-class Outcome(enum.StrEnum):
-    """The outcome of a report."""
-
-    APPLIED = "applied"
-    UNCHANGED = "unchanged"
-    DUPLICATE = "duplicate"
-    UNCONFIRMED = "unconfirmed"
-    UNKNOWN_ORDER = "unknown order"
-
-
-@frozen(kw_only=True)
-class Settled:
-    """The result of merging a report.
-
-    Args:
-        outcome: of the report.
-        order: the current order; None where no order matches.
-        events: emitted by it.
-    """
-
-    outcome: Outcome
-    order: Order | None = None
-    events: Sequence[Event] = ()
-
-
 class Settlement:
     """Merges the bank's reports into orders, and their effects into subscriptions, cards and books.
 
@@ -81,12 +57,18 @@ class Settlement:
     """
 
     def __init__(
-        self, storage: Storage, clock: Clock, time_zone: str, policy: RenewalPolicy, seller: Seller | None = None
+        self,
+        storage: Storage,
+        clock: Clock,
+        time_zone: str,
+        policy: RenewalPolicy,
+        seller: Seller | None = None,
+        links: Links | None = None,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._time_zone = time_zone
-        self._policy = policy
+        self._policy, self._links = policy, links
         self._invoicing = Invoicing(time_zone=time_zone, seller=seller or Seller())
 
     async def apply(self, report: BankReport, callback: InboxEntry | None = None) -> Settled:
@@ -227,7 +209,7 @@ class Settlement:
         if entry is not None:
             uow.inbox.add(entry)
         uow.orders.save(order)
-        return Settled(outcome=Outcome.APPLIED, order=order, events=uow.outbox.add(events))
+        return Settled(outcome=Outcome.APPLIED, order=order, events=uow.outbox.add(lasting(uow, self._links, events)))
 
     def _follow(
         self, uow: UnitOfWork, order: Order, card: ReportedCard | None, events: Sequence[Event], now: datetime

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 PREFIX_LENGTH = 8
 DEFAULT_LIFETIME = timedelta(days=400)
+PORTAL = "portal"
+"""In place of the token that opened a session: a link opened it."""
 LONGEST_LIFETIME = timedelta(days=36_500)
 
 
@@ -43,9 +45,9 @@ class Tokens:
     async def session(self, token: str) -> Principal | None:
         """The owner of a console session; None once it, or the token that opened it, has ended."""
         stored = await self._valid(_digest(token))
-        if stored is None or stored.parent is None:
+        parent_digest = stored.parent if stored else None
+        if stored is None or parent_digest is None or parent_digest == PORTAL:
             return None
-        parent_digest = stored.parent
         parent = await self._storage.read(lambda uow: uow.tokens.by_digest(parent_digest))
         if parent is None:  # opened by a token of the CRM's own, which is not kept here
             return stored.principal
@@ -54,6 +56,15 @@ class Tokens:
     async def open_session(self, principal: Principal, token: str, lifetime: timedelta) -> str:
         """Open a console session with `token`; it ends with the token at the latest, and cannot open another."""
         return await self._store(principal, lifetime, parent=_digest(token), by=principal.name)
+
+    async def open_portal_session(self, principal: Principal, lifetime: timedelta) -> str:
+        """Open a session of the customer portal; it opens nothing else."""
+        return await self._store(principal, lifetime, parent=PORTAL, by=principal.name)
+
+    async def portal_session(self, token: str) -> Principal | None:
+        """Who acts in a session of the customer portal; None where it is over."""
+        stored = await self._valid(_digest(token))
+        return stored.principal if stored and stored.parent == PORTAL else None
 
     async def _valid(self, digest: str) -> StoredToken | None:
         stored = await self._storage.read(lambda uow: uow.tokens.by_digest(digest))

@@ -10,7 +10,11 @@ from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.customers import Customers
+from echodesk_billing.application.links import Links
+from echodesk_billing.application.mailing import SendMails
 from echodesk_billing.application.operator_acts import OperatorActs
+from echodesk_billing.application.pay_links import PayLinks
+from echodesk_billing.application.portal import Portal
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
@@ -20,10 +24,13 @@ from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.transfers import BankTransfers
 from echodesk_billing.application.views import Views
+from echodesk_billing.application.watching import Watch
+from echodesk_billing.application.webhooks import ManageWebhooks
 from echodesk_billing.ports.access import Access
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway
 from echodesk_billing.ports.storage import Storage
+from echodesk_billing.ports.vault import Vault
 
 
 @frozen(kw_only=True)
@@ -42,6 +49,12 @@ class UseCases:
     transfers: BankTransfers
     coupons: ManageCoupons
     figures: BusinessFigures
+    webhooks: ManageWebhooks
+    watch: Watch
+    links: Links
+    portal: Portal
+    pay_links: PayLinks
+    mails: SendMails
     settlement: Settlement
     preauthorisation: Preauthorisation
     cards: SavedCards
@@ -49,6 +62,7 @@ class UseCases:
     start_trial: StartTrial
     register: Register
     views: Views
+    vault: Vault
     storage: Storage
     gateway: Gateway
     clock: Clock

@@ -8,6 +8,7 @@ from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.entrypoints.http.calls import Page
 from echodesk_billing.entrypoints.http.contract import Contract
 from echodesk_billing.entrypoints.http.limits import RateLimits
+from echodesk_billing.entrypoints.portal.pages import pages as portal_pages
 from echodesk_billing.settings import Settings
 
 
@@ -15,7 +16,7 @@ def contract(uses: UseCases, settings: Settings, pages: Iterable[Page] = ()) -> 
     """The contract with the limits and origins of the settings.
 
     Args:
-        pages: paths besides the API and its description, such as the console.
+        pages: paths besides the API, its description and the customer portal, such as the console.
     """
     rates = RateLimits(
         per_token=settings.token_rate_limit,
@@ -25,4 +26,4 @@ def contract(uses: UseCases, settings: Settings, pages: Iterable[Page] = ()) -> 
         polls_per_tenant=settings.polls_per_tenant,
         body_seconds=settings.body_seconds,
     )
-    return Contract(uses, rates, pages, settings.cors_origins())
+    return Contract(uses, rates, [*portal_pages(), *pages], settings.cors_origins())

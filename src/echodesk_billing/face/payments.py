@@ -8,7 +8,7 @@ from attrs import evolve
 
 from echodesk_billing.application.charging import Charge
 from echodesk_billing.application.payment_requests import Terms
-from echodesk_billing.application.settlement import Settled
+from echodesk_billing.application.settled import Settled
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.orders.order import Order

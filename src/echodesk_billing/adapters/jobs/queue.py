@@ -60,6 +60,9 @@ def _add_tasks(app: App, background_tasks: BackgroundTasks) -> None:
 
     periodically(15, "reconcile_due", background_tasks.reconcile_due)
     periodically(5, "deliver", background_tasks.deliver)
+    periodically(5, "send_mails", background_tasks.send_mails)
+    periodically(2, "send_webhooks", background_tasks.send_webhooks)
+    periodically(15, "watch", background_tasks.watch)
     periodically(30, "clean_up", background_tasks.clean_up)
 
 

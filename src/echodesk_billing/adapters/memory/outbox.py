@@ -30,6 +30,24 @@ class MemoryOutbox:
         held = {sent.event.tenant_id for sent in waiting if sent.retry_at and sent.retry_at > now}
         return [sent.event for sent in waiting if sent.event.tenant_id not in held][:limit]
 
+    def waiting_since(self) -> datetime | None:
+        return min((sent.event.at for sent in self._memory.outbox if not sent.delivered), default=None)
+
+    def to_announce(self, limit: int) -> Sequence[Event]:
+        return [sent.event for sent in self._memory.outbox if not sent.announced][:limit]
+
+    def since(self, moment: datetime, tenant_id: str | None, limit: int) -> Sequence[Event]:
+        events = (sent.event for sent in self._memory.outbox)
+        return [one for one in events if one.at >= moment and tenant_id in (None, one.tenant_id)][:limit]
+
+    def lock_announcing(self) -> None: ...
+
+    def announced(self, events: Sequence[Event]) -> None:
+        ids = {event.id for event in events}
+        self._memory.outbox[:] = [
+            evolve(sent, announced=sent.announced or sent.event.id in ids) for sent in self._memory.outbox
+        ]
+
     def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
         mine = [sent.event for sent in self._memory.outbox if sent.event.tenant_id == tenant_id]
         start = next((number for number, event in enumerate(mine, 1) if event.id == after), 0)

@@ -36,6 +36,15 @@ class MemoryPruning:
         )
         return _drop(self._memory.tokens, list(ended)[:limit])
 
+    def mails(self, before: datetime, limit: int) -> int:
+        old = [key for key, mail in self._memory.mails.items() if mail.due_at is None and mail.created_at < before]
+        return _drop(self._memory.mails, old[:limit])
+
+    def deliveries(self, before: datetime, limit: int) -> int:
+        old = [one for one in self._memory.deliveries if one.ended_at and one.ended_at < before][:limit]
+        self._memory.deliveries[:] = [one for one in self._memory.deliveries if one not in old]
+        return len(old)
+
     def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
         old = [
             one

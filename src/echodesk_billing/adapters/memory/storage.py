@@ -9,10 +9,12 @@ from echodesk_billing.adapters.memory.answers import MemoryAnswers
 from echodesk_billing.adapters.memory.books import MemoryBooks
 from echodesk_billing.adapters.memory.cards import MemoryCards
 from echodesk_billing.adapters.memory.catalogues import MemoryCatalogues
+from echodesk_billing.adapters.memory.chores import MemoryChores
 from echodesk_billing.adapters.memory.contents import Contents
 from echodesk_billing.adapters.memory.coupons import MemoryCoupons
 from echodesk_billing.adapters.memory.customers import MemoryCustomers
 from echodesk_billing.adapters.memory.inbox import MemoryInbox
+from echodesk_billing.adapters.memory.mails import MemoryMails
 from echodesk_billing.adapters.memory.orders import MemoryOrders
 from echodesk_billing.adapters.memory.outbox import MemoryOutbox
 from echodesk_billing.adapters.memory.proformas import MemoryProformas
@@ -22,6 +24,7 @@ from echodesk_billing.adapters.memory.registrations import MemoryRegistrations
 from echodesk_billing.adapters.memory.statistics import MemoryStatistics
 from echodesk_billing.adapters.memory.subscriptions import MemorySubscriptions
 from echodesk_billing.adapters.memory.tokens import MemoryTokens
+from echodesk_billing.adapters.memory.webhooks import MemoryWebhooks
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import UnitOfWork
 
@@ -72,6 +75,9 @@ class MemoryUnitOfWork:
         self.inbox = MemoryInbox(memory)
         self.outbox = MemoryOutbox(memory, ids)
         self.statistics = MemoryStatistics(memory)
+        self.chores = MemoryChores(memory)
+        self.mails = MemoryMails(memory)
+        self.webhooks = MemoryWebhooks(memory)
         self.queue = NoQueue()
         self.tokens = MemoryTokens(memory)
         self.answers = MemoryAnswers(memory)

@@ -17,7 +17,7 @@ _S = SubscriptionState
 
 class MemorySubscriptions:
     def __init__(self, memory: Contents) -> None:
-        self._subscriptions = memory.subscriptions
+        self._subscriptions, self._claims = memory.subscriptions, memory.claims
 
     def get(self, tenant_id: str) -> Subscription | None:
         return self._subscriptions.get(tenant_id)
@@ -30,6 +30,7 @@ class MemorySubscriptions:
 
     def save(self, subscription: Subscription) -> None:
         subscription.version += 1
+        self._claims.pop(subscription.tenant_id, None)
         self._subscriptions[subscription.tenant_id] = subscription
 
     def listed(self, after: str, state: SubscriptionState | None, limit: int) -> Sequence[Subscription]:
@@ -42,10 +43,10 @@ class MemorySubscriptions:
         return [subscription for _, subscription in due[:limit]]
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
-        claimed = self.due(now, limit)
-        for subscription in claimed:
-            subscription.due_at = until
-        return [subscription.tenant_id for subscription in claimed]
+        due = [one.tenant_id for one in self.due(now, len(self._subscriptions))]
+        claimed = [tenant_id for tenant_id in due if self._claims.get(tenant_id, now) <= now][:limit]
+        self._claims.update(dict.fromkeys(claimed, until))
+        return claimed
 
     def count_by_state(self) -> dict[str, int]:
         return dict(Counter(one.state.value for one in self._subscriptions.values()))

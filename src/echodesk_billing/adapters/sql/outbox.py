@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -40,6 +41,7 @@ outbox = Table(
     Column("retry_at", UtcDateTime),
     Column("position", BigInteger),
     Column("counted", BigInteger),
+    Column("announced", Boolean, nullable=False),
 )
 
 Index("ix_outbox_tenant", outbox.c.tenant_id, outbox.c.id)
@@ -69,6 +71,10 @@ Index("ix_outbox_uncounted", outbox.c.id, postgresql_where=_UNCOUNTED, sqlite_wh
 
 Index("ix_outbox_counted", outbox.c.counted)
 
+_UNANNOUNCED = text("NOT announced")
+
+Index("ix_outbox_unannounced", outbox.c.id, postgresql_where=_UNANNOUNCED, sqlite_where=_UNANNOUNCED)
+
 leases = Table(
     "leases",
     metadata,
@@ -86,6 +92,7 @@ def event_values(event: Event) -> Values:
         "type": event.name,
         "version": event.version,
         "body": document(event),
+        "announced": False,
     }
 
 
@@ -115,6 +122,33 @@ class SqlOutbox:
         held = select(outbox.c.tenant_id).where(pending, outbox.c.retry_at > now)
         query = select(outbox).where(pending, outbox.c.tenant_id.not_in(held)).order_by(outbox.c.id).limit(limit)
         return [to_event(row) for row in self._session.execute(query)]
+
+    def waiting_since(self) -> datetime | None:
+        """By the partial index ix_outbox_pending."""
+        query = select(outbox).where(outbox.c.delivered_at.is_(None)).order_by(outbox.c.id).limit(1)
+        row = self._session.execute(query).first()
+        return None if row is None else to_event(row).at
+
+    def to_announce(self, limit: int) -> Sequence[Event]:
+        """By the partial index ix_outbox_unannounced."""
+        query = select(outbox).where(_UNANNOUNCED).order_by(outbox.c.id).limit(limit)
+        return [to_event(row) for row in self._session.execute(query)]
+
+    def since(self, moment: datetime, tenant_id: str | None, limit: int) -> Sequence[Event]:
+        """By ix_outbox_tenant, or the primary key for all tenants: ids begin with milliseconds."""
+        query = select(outbox).where(outbox.c.id >= f"{int(moment.timestamp() * 1000):012x}")
+        if tenant_id is not None:
+            query = query.where(outbox.c.tenant_id == tenant_id)
+        return [to_event(row) for row in self._session.execute(query.order_by(outbox.c.id).limit(limit))]
+
+    def lock_announcing(self) -> None:
+        """An advisory lock, until the transaction ends."""
+        self._session.lock_name("announcing")
+
+    def announced(self, events: Sequence[Event]) -> None:
+        """Update by primary key."""
+        ids = [event.id for event in events]
+        self._session.execute(update(outbox).where(outbox.c.id.in_(ids)).values(announced=True))
 
     def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
         """Assign positions to a page of visible events, one reader of the tenant at a time, then read.

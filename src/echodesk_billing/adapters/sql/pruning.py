@@ -16,11 +16,13 @@ from sqlalchemy import (
 
 from echodesk_billing.adapters.sql.answers import answers
 from echodesk_billing.adapters.sql.inbox import REFUSED, inbox
+from echodesk_billing.adapters.sql.mails import mails
 from echodesk_billing.adapters.sql.orders import order_steps, orders
 from echodesk_billing.adapters.sql.outbox import outbox
 from echodesk_billing.adapters.sql.registrations import registrations, to_registration
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.tokens import tokens
+from echodesk_billing.adapters.sql.webhooks import deliveries
 from echodesk_billing.domain.customers.registration import Registration, RegistrationState
 from echodesk_billing.domain.orders.lifecycle import OrderState
 
@@ -50,6 +52,16 @@ class SqlPruning:
             self._delete(table, select(table.c.digest).where(column < before).order_by(column).limit(limit))
             for column in (table.c.expires_at, table.c.revoked_at)
         )
+
+    def mails(self, before: datetime, limit: int) -> int:
+        """By the partial index ix_mails_ended."""
+        old = select(mails.c.id).where(mails.c.due_at.is_(None), mails.c.created_at < before)
+        return self._delete(mails, old.order_by(mails.c.created_at).limit(limit))
+
+    def deliveries(self, before: datetime, limit: int) -> int:
+        """By the partial index ix_webhook_deliveries_ended."""
+        old = select(deliveries.c.number).where(deliveries.c.ended_at < before)
+        return self._delete(deliveries, old.order_by(deliveries.c.ended_at).limit(limit))
 
     def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
         """By the partial index ix_registrations_pending."""

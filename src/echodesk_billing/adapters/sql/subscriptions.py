@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
+    or_,
     select,
     text,
     update,
@@ -61,6 +62,7 @@ subscriptions = Table(
     Column("spans", Text, nullable=False, server_default="[]"),
     Column("pause", Text),
     Column("complimentary", Text),
+    Column("claimed_until", UtcDateTime),
 )
 
 _DUE = text("due_at IS NOT NULL")
@@ -106,6 +108,7 @@ def subscription_values(subscription: Subscription) -> Values:
         "spans": document(subscription.term.spans),
         "pause": document(subscription.pause) if subscription.pause else None,
         "complimentary": document(subscription.complimentary) if subscription.complimentary else None,
+        "claimed_until": None,
     }
 
 
@@ -196,12 +199,13 @@ class SqlSubscriptions:
         return [to_subscription(row) for row in self._session.execute(query)]
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
-        """By the partial index ix_subscriptions_due, skipping rows claimed by others."""
+        """By the partial index ix_subscriptions_due, skipping rows claimed by others; saving one ends its claim."""
         table = subscriptions
-        chosen = select(table.c.tenant_id).where(table.c.due_at <= now).order_by(table.c.due_at).limit(limit)
+        is_free = or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now)
+        chosen = select(table.c.tenant_id).where(table.c.due_at <= now, is_free).order_by(table.c.due_at).limit(limit)
         tenants = list(self._session.execute(chosen.with_for_update(skip_locked=True)).scalars())
         if tenants:
-            self._session.execute(update(table).where(table.c.tenant_id.in_(tenants)).values(due_at=until))
+            self._session.execute(update(table).where(table.c.tenant_id.in_(tenants)).values(claimed_until=until))
         return tenants
 
     def count_by_state(self) -> dict[str, int]:

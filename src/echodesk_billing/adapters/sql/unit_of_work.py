@@ -8,9 +8,11 @@ from echodesk_billing.adapters.sql.answers import SqlAnswers
 from echodesk_billing.adapters.sql.books import SqlBooks
 from echodesk_billing.adapters.sql.cards import SqlCards
 from echodesk_billing.adapters.sql.catalogues import SqlCatalogues
+from echodesk_billing.adapters.sql.chores import SqlChores
 from echodesk_billing.adapters.sql.coupons import SqlCoupons
 from echodesk_billing.adapters.sql.customers import SqlCustomers
 from echodesk_billing.adapters.sql.inbox import SqlInbox
+from echodesk_billing.adapters.sql.mails import SqlMails
 from echodesk_billing.adapters.sql.orders import SqlOrders
 from echodesk_billing.adapters.sql.outbox import SqlOutbox
 from echodesk_billing.adapters.sql.proformas import SqlProformas
@@ -21,6 +23,7 @@ from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.statistics import SqlStatistics
 from echodesk_billing.adapters.sql.subscriptions import SqlSubscriptions
 from echodesk_billing.adapters.sql.tokens import SqlTokens
+from echodesk_billing.adapters.sql.webhooks import SqlWebhooks
 from echodesk_billing.ports.ids import Ids
 
 
@@ -42,6 +45,9 @@ class SqlUnitOfWork:
         self.inbox = SqlInbox(session)
         self.outbox = SqlOutbox(session, ids)
         self.statistics = SqlStatistics(session)
+        self.chores = SqlChores(session)
+        self.mails = SqlMails(session)
+        self.webhooks = SqlWebhooks(session)
         self.queue = SqlQueue(session)
         self.tokens = SqlTokens(session)
         self.answers = SqlAnswers(session)

@@ -37,6 +37,7 @@ class ResponseCode:
         meaning: for engineers and operators.
         english: message for the customer in English.
         georgian: the same in Georgian.
+        russian: the same in Russian.
         advice: whether and how to retry.
     """
 
@@ -44,24 +45,30 @@ class ResponseCode:
     meaning: str
     english: str
     georgian: str
+    russian: str
     advice: RetryAdvice
 
     def message(self, language: str) -> str:
-        """The message for the customer: Georgian for `ka`, English otherwise."""
-        return self.georgian if language == "ka" else self.english
+        """The message for the customer: Georgian for `ka`, Russian for `ru`, English otherwise."""
+        return {"ka": self.georgian, "ru": self.russian}.get(language, self.english)
 
 
 _A = RetryAdvice
 _REFUND_ENGLISH = "The refund could not be made. We are looking into it and will contact you."
 _REFUND_GEORGIAN = "თანხის დაბრუნება ვერ შესრულდა. ვარკვევთ მიზეზს და დაგიკავშირდებით."
 
+_REFUND_RUSSIAN = "Вернуть деньги не удалось. Мы разбираемся и свяжемся с вами."
+
 _TABLE = (
-    ResponseCode(PAID, "paid", "The payment was successful.", "გადახდა წარმატებით შესრულდა.", _A.NEVER),
+    ResponseCode(
+        PAID, "paid", "The payment was successful.", "გადახდა წარმატებით შესრულდა.", "Оплата прошла успешно.", _A.NEVER
+    ),
     ResponseCode(
         PREAUTHORISED,
         "pre-authorised",
         "The amount is reserved on your card.",
         "თანხა დაიბლოკა თქვენს ბარათზე.",
+        "Сумма заблокирована на вашей карте.",
         _A.NEVER,
     ),
     ResponseCode(
@@ -69,6 +76,7 @@ _TABLE = (
         "card use limited",
         "Your card is restricted. Ask your bank, or use another card.",
         "ბარათის გამოყენება შეზღუდულია. მიმართეთ თქვენს ბანკს ან გამოიყენეთ სხვა ბარათი.",
+        "Карта ограничена. Обратитесь в свой банк или используйте другую карту.",
         _A.LATER,
     ),
     ResponseCode(
@@ -76,6 +84,7 @@ _TABLE = (
         "saved card not found",
         "The saved card was not found. Please add your card again.",
         "შენახული ბარათი ვერ მოიძებნა. გთხოვთ, დაამატოთ ბარათი ხელახლა.",
+        "Сохранённая карта не найдена. Добавьте карту ещё раз.",
         _A.NEW_CARD,
     ),
     ResponseCode(
@@ -83,6 +92,7 @@ _TABLE = (
         "invalid card",
         "The card is not valid. Check its details, or use another card.",
         "ბარათი არასწორია. შეამოწმეთ მონაცემები ან გამოიყენეთ სხვა ბარათი.",
+        "Карта недействительна. Проверьте её данные или используйте другую карту.",
         _A.NEW_CARD,
     ),
     ResponseCode(
@@ -90,6 +100,7 @@ _TABLE = (
         "transaction count limit",
         "The card has reached its number of payments. Try again later.",
         "ამოწურულია ბარათით გადახდების დასაშვები რაოდენობა. სცადეთ მოგვიანებით.",
+        "Исчерпано число платежей по карте. Попробуйте позже.",
         _A.LATER,
     ),
     ResponseCode(
@@ -97,6 +108,7 @@ _TABLE = (
         "expired card",
         "The card has expired. Please use another card.",
         "ბარათს ვადა გაუვიდა. გთხოვთ, გამოიყენოთ სხვა ბარათი.",
+        "Срок карты истёк. Используйте другую карту.",
         _A.NEW_CARD,
     ),
     ResponseCode(
@@ -104,6 +116,7 @@ _TABLE = (
         "amount limit",
         "The amount is above your card's limit. Raise the limit, or try again later.",
         "თანხა აღემატება ბარათის ლიმიტს. გაზარდეთ ლიმიტი ან სცადეთ მოგვიანებით.",
+        "Сумма превышает лимит карты. Увеличьте лимит или попробуйте позже.",
         _A.LATER,
     ),
     ResponseCode(
@@ -111,6 +124,7 @@ _TABLE = (
         "insufficient funds",
         "There is not enough money on the card. Top it up, or use another card.",
         "ბარათზე საკმარისი თანხა არ არის. შეავსეთ ბარათი ან გამოიყენეთ სხვა.",
+        "На карте недостаточно денег. Пополните её или используйте другую карту.",
         _A.LATER,
     ),
     ResponseCode(
@@ -118,6 +132,7 @@ _TABLE = (
         "authentication declined",
         "Your bank did not confirm that it is you. Pay again and confirm.",
         "თქვენმა ბანკმა ვერ დაადასტურა თქვენი ვინაობა. გადაიხადეთ თავიდან და დაადასტურეთ.",
+        "Ваш банк не подтвердил, что это вы. Оплатите ещё раз и подтвердите платёж.",
         _A.CUSTOMER_PRESENT,
     ),
     ResponseCode(
@@ -125,6 +140,7 @@ _TABLE = (
         "technical fault",
         "The bank has a technical problem. Try again in a few minutes.",
         "ბანკში ტექნიკური შეფერხებაა. სცადეთ რამდენიმე წუთში.",
+        "У банка техническая неполадка. Попробуйте через несколько минут.",
         _A.SOON,
     ),
     ResponseCode(
@@ -132,6 +148,7 @@ _TABLE = (
         "transaction expired",
         "The payment took too long. Please try again.",
         "გადახდის დრო ამოიწურა. გთხოვთ, სცადოთ თავიდან.",
+        "Время платежа истекло. Попробуйте ещё раз.",
         _A.SOON,
     ),
     ResponseCode(
@@ -139,6 +156,7 @@ _TABLE = (
         "authentication timed out",
         "The confirmation took too long. Pay again and confirm in time.",
         "დადასტურების დრო ამოიწურა. გადაიხადეთ თავიდან და დროულად დაადასტურეთ.",
+        "Время подтверждения истекло. Оплатите ещё раз и подтвердите вовремя.",
         _A.CUSTOMER_PRESENT,
     ),
     ResponseCode(
@@ -146,6 +164,7 @@ _TABLE = (
         "general error",
         "The payment did not go through. Try again later.",
         "გადახდა ვერ შესრულდა. სცადეთ მოგვიანებით.",
+        "Платёж не прошёл. Попробуйте позже.",
         _A.LATER,
     ),
     ResponseCode(
@@ -153,6 +172,7 @@ _TABLE = (
         "declined by the acquirer",
         "The payment was declined. Try again later, or use another card.",
         "გადახდა უარყოფილია. სცადეთ მოგვიანებით ან გამოიყენეთ სხვა ბარათი.",
+        "Платёж отклонён. Попробуйте позже или используйте другую карту.",
         _A.LATER,
     ),
     ResponseCode(
@@ -160,10 +180,11 @@ _TABLE = (
         "answer not recognised",
         "We do not know yet whether you have paid. Do not pay again: we are checking.",
         "ჯერ უცნობია, შესრულდა თუ არა გადახდა. ნუ გადაიხდით თავიდან: ვამოწმებთ.",
+        "Пока неизвестно, прошла ли оплата. Не платите ещё раз: мы проверяем.",
         _A.NEVER,
     ),
     *(
-        ResponseCode(code, meaning, _REFUND_ENGLISH, _REFUND_GEORGIAN, _A.NEVER)
+        ResponseCode(code, meaning, _REFUND_ENGLISH, _REFUND_GEORGIAN, _REFUND_RUSSIAN, _A.NEVER)
         for code, meaning in (
             ("161", "refund failed: call the bank"),
             ("162", "refund failed: declined by the issuer"),
@@ -189,5 +210,6 @@ def response_code(code: str) -> ResponseCode:
         "not in the bank's published table",
         f"The payment did not go through (code {code}). Use another card, or contact us.",
         f"გადახდა ვერ შესრულდა (კოდი {code}). გამოიყენეთ სხვა ბარათი ან დაგვიკავშირდით.",
+        f"Платёж не прошёл (код {code}). Используйте другую карту или свяжитесь с нами.",
         RetryAdvice.CUSTOMER_PRESENT,
     )

@@ -22,6 +22,7 @@ class Returning(enum.StrEnum):
     FEATURE = "feature"
     CARD = "card"
     REGISTRATION = "registration"
+    PORTAL = "portal"
 
 
 DEFAULT_PAGES = {
@@ -33,6 +34,8 @@ DEFAULT_PAGES = {
     "card.failed": "/settings/subscription?card_added=failed",
     "registration.success": "/registration/success",
     "registration.failed": "/registration",
+    "portal.success": "/portal/back?payment=success",
+    "portal.failed": "/portal/back?payment=failed",
 }
 
 
@@ -52,6 +55,7 @@ class ReturnPages:
     Args:
         base: address of the frontend; `{tenant}` in it is replaced by the subdomain.
         registration_base: the same for registrations, whose pages of their own do not exist yet; `base` where empty.
+        portal_base: the same for the customer portal and pay links, which are ours; `base` where empty.
         pages: by `<purpose>.success` and `<purpose>.failed`: paths under the base, or whole addresses.
 
     Raises:
@@ -60,6 +64,7 @@ class ReturnPages:
 
     base: str
     registration_base: str = ""
+    portal_base: str = ""
     pages: Mapping[str, str] = field(factory=dict, converter=_all_pages)
 
     def of(self, returning: Returning, subdomain: str) -> tuple[str, str]:
@@ -68,6 +73,7 @@ class ReturnPages:
 
     def _address(self, returning: Returning, outcome: str, subdomain: str) -> str:
         page = self.pages[f"{returning}.{outcome}"]
-        base = self.registration_base if returning is Returning.REGISTRATION else ""
+        others = {Returning.REGISTRATION: self.registration_base, Returning.PORTAL: self.portal_base}
+        base = others.get(returning, "")
         address = (base or self.base) + page if page.startswith("/") else page
         return address.replace(TENANT, subdomain)

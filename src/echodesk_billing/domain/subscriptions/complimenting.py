@@ -68,7 +68,9 @@ def make_complimentary(
         _give_period(subscription, at)
     until_when = subscription.term.end
     made = PlanMadeComplimentary(tenant_id=subscription.tenant_id, at=at, by=by, until=ends, reason=reason)
-    back = SubscriptionActivated(tenant_id=subscription.tenant_id, at=at, order_id="", paid_until=until_when)
+    back = SubscriptionActivated(
+        tenant_id=subscription.tenant_id, at=at, order_id="", paid_until=until_when, is_back=True
+    )
     return [made, *([] if had_access else [back])]
 
 

@@ -50,7 +50,7 @@ def give_days(subscription: Subscription, days: int, reason: str, by: str, at: d
     _extend(subscription, until)
     subscription.owe_nothing()
     given = DaysGiven(tenant_id=subscription.tenant_id, at=at, by=by, days=days, reason=reason, paid_until=until)
-    back = SubscriptionActivated(tenant_id=subscription.tenant_id, at=at, order_id="", paid_until=until)
+    back = SubscriptionActivated(tenant_id=subscription.tenant_id, at=at, order_id="", paid_until=until, is_back=True)
     return [*events, given, *([] if had_access else [back])]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from echodesk_billing.domain.events import Event, ReminderDue, SubscriptionEnded
+from echodesk_billing.domain.events import Event, ReminderDue, RenewalUpcoming, SubscriptionEnded
 from echodesk_billing.domain.subscriptions import complimenting, lifecycle, pausing
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy, reminder
@@ -52,15 +52,34 @@ def on_time(
 
 def _remind(subscription: Subscription, now: datetime, policy: RenewalPolicy, *, chargeable: bool) -> list[Event]:
     since, subscription.tended_at = subscription.tended_at, now
-    is_charged = subscription.pause is None and not subscription.is_free_for_good
-    if chargeable or not is_charged or subscription.state not in (_S.ACTIVE, _S.TRIALING):
+    if subscription.pause is not None or subscription.is_free_for_good:
         return []
-    until = subscription.term.end
-    days = reminder(policy, until, since, now)
+    until, what = subscription.term.end, "trial" if subscription.state is _S.TRIALING else "period"
+    moments = policy.reminders_before(until)
+    if subscription.state is _S.PAST_DUE:
+        until, what = subscription.grace_until(), "access"
+        moments = policy.unpaid_reminders_before(until)
+    elif subscription.state not in (_S.ACTIVE, _S.TRIALING):
+        return []
+    elif chargeable:
+        return _announce_charge(subscription, now, policy, since)
+    days = reminder(moments, until, since, now)
     if days is None:
         return []
-    what = "trial" if subscription.state is _S.TRIALING else "period"
     return [ReminderDue(tenant_id=subscription.tenant_id, at=now, what=what, days=days, expires_at=until)]
+
+
+def _announce_charge(
+    subscription: Subscription, now: datetime, policy: RenewalPolicy, since: datetime | None
+) -> list[Event]:
+    """Announce the charge of the saved card, once a period: with the last reminder before it."""
+    until = subscription.term.end
+    days = reminder(policy.reminders_before(until)[:1], until, since, now)
+    if days is None:
+        return []
+    price = subscription.plan_of(subscription.first_unpaid(now)).price
+    when = max(policy.begins(until, chargeable=True), now)
+    return [RenewalUpcoming(tenant_id=subscription.tenant_id, at=now, amount=price, charged_at=when, days=days)]
 
 
 def _lose_access(subscription: Subscription, now: datetime, *, chargeable: bool) -> list[Event]:

@@ -57,7 +57,7 @@ def take_payment(
     if order.purpose is Purpose.UPGRADE and subscription.is_paid(at):
         return [*events, *_take_upgrade(subscription, order, at)]
     activates = not subscription.term.has_begun or subscription.state is _S.ENDED or subscription.has_never_paid
-    is_anew = subscription.begins_anew(at)
+    is_anew, is_back = subscription.begins_anew(at), subscription.state in (_S.SUSPENDED, _S.ENDED)
     earlier = () if is_anew else _earlier(subscription, order, at)
     if is_anew:
         _start_anew(subscription, order, at)
@@ -79,7 +79,14 @@ def take_payment(
     kind = SubscriptionActivated if activates else SubscriptionRenewed
     until = subscription.term.end
     monthly = subscription.plan_in_force(at).monthly_price
-    paid = kind(tenant_id=subscription.tenant_id, at=at, order_id=order.id, paid_until=until, monthly_price=monthly)
+    paid = kind(
+        tenant_id=subscription.tenant_id,
+        at=at,
+        order_id=order.id,
+        paid_until=until,
+        monthly_price=monthly,
+        is_back=is_back,
+    )
     return [*events, paid]
 
 

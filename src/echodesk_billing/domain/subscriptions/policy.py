@@ -22,7 +22,8 @@ class RenewalPolicy:
         ask_ahead: how long before a period its customer is asked to pay it, where no card can be charged.
         retries: when a charge is retried, counted from the first decline.
         grace: how long access lasts after the paid period while a payment is owed.
-        reminders: how long before an expiry the customer is reminded.
+        reminders: how long before an expiry the customer is reminded; the last of them also announces a charge.
+        unpaid_reminders: how long before access ends a customer who owes a payment is reminded.
         trial: how long a trial lasts; none where zero.
         suspends_contested: whether a payment that is refunded or disputed at the bank ends the access that it paid.
 
@@ -36,6 +37,9 @@ class RenewalPolicy:
     )
     grace: timedelta = timedelta(days=7)
     reminders: tuple[timedelta, ...] = field(default=(timedelta(days=3), timedelta(days=7)), converter=_earliest_first)
+    unpaid_reminders: tuple[timedelta, ...] = field(
+        default=(timedelta(days=1), timedelta(days=3)), converter=_earliest_first
+    )
     trial: timedelta = timedelta(0)
     suspends_contested: bool = False
 
@@ -59,13 +63,24 @@ class RenewalPolicy:
 
     def reminders_before(self, expiry: datetime) -> list[tuple[datetime, int]]:
         """The reminder times of an expiry, latest first, with the days left."""
-        return [(expiry - before, before.days) for before in self.reminders]
+        return _before(expiry, self.reminders)
+
+    def unpaid_reminders_before(self, end: datetime) -> list[tuple[datetime, int]]:
+        """The reminder times of an end of access for want of a payment, latest first, with the days left."""
+        return _before(end, self.unpaid_reminders)
 
 
-def reminder(policy: RenewalPolicy, expiry: datetime, since: datetime | None, now: datetime) -> int | None:
-    """The due reminder of `expiry`, as days left; each of the policy's days is due once.
+def _before(moment: datetime, spans: tuple[timedelta, ...]) -> list[tuple[datetime, int]]:
+    return [(moment - span, span.days) for span in spans]
+
+
+def reminder(
+    moments: list[tuple[datetime, int]], expiry: datetime, since: datetime | None, now: datetime
+) -> int | None:
+    """The due reminder of `expiry`, as days left; each of them is due once.
 
     Args:
+        moments: when it is reminded of, latest first, with the days left.
         since: when reminders were last processed.
 
     Returns:
@@ -73,7 +88,7 @@ def reminder(policy: RenewalPolicy, expiry: datetime, since: datetime | None, no
     """
     if now >= expiry:
         return None
-    came = [(moment, days) for moment, days in policy.reminders_before(expiry) if moment <= now]
+    came = [(moment, days) for moment, days in moments if moment <= now]
     if not came or (since is not None and came[0][0] <= since):
         return None
     return came[0][1]

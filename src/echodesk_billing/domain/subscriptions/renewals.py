@@ -94,6 +94,8 @@ def _next_due(subscription: Subscription, now: datetime, policy: RenewalPolicy) 
     moments += [subscription.term.period(change.period).start for change in subscription.changes]
     if subscription.state is _S.ACTIVE:
         moments += [policy.begins(until, chargeable=chargeable) for chargeable in (True, False)]
+    if subscription.state is _S.PAST_DUE:
+        moments += [moment for moment, _ in policy.unpaid_reminders_before(subscription.grace_until())]
     moments += [retry_at] if retry_at else []
     done_until = subscription.tended_at or now
     return min((moment for moment in moments if moment > done_until), default=max(now, done_until) + LOOK_AGAIN_AFTER)

@@ -23,6 +23,7 @@ from echodesk_billing.entrypoints.cli import (
     customers,
     events,
     importing,
+    mails,
     operations,
     orders,
     service,
@@ -30,6 +31,7 @@ from echodesk_billing.entrypoints.cli import (
     subscription_acts,
     tokens,
     transfers,
+    webhooks,
 )
 from echodesk_billing.entrypoints.cli.terminal import FAILED, WRONG_USE, err, out
 from echodesk_billing.setting_values import InvalidSettings
@@ -54,7 +56,9 @@ cli.add_typer(catalogue.commands, name="catalogue")
 cli.add_typer(coupons.commands, name="coupon")
 cli.add_typer(events.commands, name="events")
 cli.add_typer(importing.commands, name="import")
+cli.add_typer(mails.commands, name="mail")
 cli.add_typer(tokens.commands, name="token")
+cli.add_typer(webhooks.commands, name="webhooks")
 
 UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # it has no public name
 

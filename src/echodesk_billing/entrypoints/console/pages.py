@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import jinja2
@@ -20,8 +20,8 @@ from echodesk_billing.entrypoints.console.sessions import HOME, Session
 from echodesk_billing.entrypoints.http import problems
 from echodesk_billing.entrypoints.http.calls import Page
 from echodesk_billing.entrypoints.http.contract import redirect
+from echodesk_billing.entrypoints.http.forms import fields
 from echodesk_billing.entrypoints.http.message import Request, Response, see_other
-from echodesk_billing.entrypoints.http.problems import Refused
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _templates = jinja2.Environment(
@@ -73,39 +73,17 @@ def _form(handler: _SessionHandler) -> _Handler:
     """The same for changes: only with a valid CSRF token."""
 
     async def checked(request: Request, uses: UseCases, session: Session) -> Response:
-        form = await _fields(request)
+        form = await fields(request)
         if not session.is_proved(form.get("proof", "")):
             return _message("Refused", "This form belongs to another session: reload the page", HTTPStatus.FORBIDDEN)
-        if any("\0" in value for value in form.values()):
-            return _message("Refused", "The form has a NUL character in it", HTTPStatus.BAD_REQUEST, session)
         return await handler(request, uses, session)
 
     return _page(checked)
 
 
-async def _fields(request: Request) -> dict[str, str]:
-    """The fields of a submitted form.
-
-    Raises:
-        Refused: it is not a form, or cannot be parsed.
-    """
-    if request.content_type != "application/x-www-form-urlencoded":
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a form, as the page does")
-    try:
-        text = (await request.body()).decode(_charset(request))
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100))
-    except (ValueError, LookupError):
-        raise Refused(HTTPStatus.BAD_REQUEST, "The form's encoding cannot be read") from None
-
-
-def _charset(request: Request) -> str:
-    _, _, charset = request.header("Content-Type").lower().partition("charset=")
-    return charset.strip(' "') or "utf-8"
-
-
 async def _login(request: Request, uses: UseCases) -> Response:
     """Exchange an operator's token for a session."""
-    cookie = await sessions.opened((await _fields(request)).get("token", "").strip(), uses)
+    cookie = await sessions.opened((await fields(request)).get("token", "").strip(), uses)
     if cookie is None:
         wrong = "This is not an operator's token: echodesk-billing token create --scope operator"
         return _render("login.html", HTTPStatus.FORBIDDEN, title="Log in", wrong=wrong)
@@ -143,7 +121,7 @@ async def _order(request: Request, uses: UseCases, session: Session) -> Response
 
 
 async def _refund(request: Request, uses: UseCases, session: Session) -> Response:
-    form, order_id = await _fields(request), request.parameters["order_id"]
+    form, order_id = await fields(request), request.parameters["order_id"]
     amount, reason = form.get("amount", "").strip(), form.get("reason", "").strip()
     try:
         wanted = Decimal(amount) if amount else None
@@ -155,7 +133,7 @@ async def _refund(request: Request, uses: UseCases, session: Session) -> Respons
 
 
 async def _resolve(request: Request, uses: UseCases, session: Session) -> Response:
-    form, order_id = await _fields(request), request.parameters["order_id"]
+    form, order_id = await fields(request), request.parameters["order_id"]
     await uses.settlement.resolve(session.who, order_id, form.get("note", "").strip())
     return _see_other(f"{HOME}orders/{quote(order_id, safe='')}")
 

@@ -6,14 +6,12 @@ it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from datetime import timedelta
-from http.cookies import SimpleCookie
 
 from attrs import frozen
 
 from echodesk_billing.application.use_cases import UseCases
+from echodesk_billing.entrypoints.http.forms import cookie, is_proved, proof_of
 from echodesk_billing.entrypoints.http.message import Request
 from echodesk_billing.ports.access import Principal, Scope
 
@@ -32,11 +30,11 @@ class Session:
     @property
     def proof(self) -> str:
         """The CSRF token of its forms."""
-        return hmac.new(self.token.encode(), b"form", hashlib.sha256).hexdigest()
+        return proof_of(self.token)
 
     def is_proved(self, proof: str) -> bool:
         """Whether a form carries this session's CSRF token."""
-        return hmac.compare_digest(proof.encode(), self.proof.encode())
+        return is_proved(self.token, proof)
 
 
 async def current(request: Request, uses: UseCases) -> Session | None:
@@ -61,8 +59,4 @@ def closing_cookie() -> str:
 
 
 def _cookie(value: str, max_age: int, *, is_secure: bool) -> str:
-    cookie: SimpleCookie = SimpleCookie({COOKIE: value})
-    morsel = cookie[COOKIE]
-    morsel["path"], morsel["max-age"] = HOME, str(max_age)
-    morsel["httponly"], morsel["samesite"], morsel["secure"] = True, "Strict", is_secure
-    return morsel.OutputString()
+    return cookie(COOKIE, value, path=HOME, max_age=max_age, is_secure=is_secure)

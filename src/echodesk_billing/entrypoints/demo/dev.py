@@ -17,6 +17,7 @@ import msgspec
 from echodesk_billing.container import open_container
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
+from echodesk_billing.entrypoints.demo.mailbox import Mailbox, mail_server
 from echodesk_billing.entrypoints.demo.return_pages import return_pages
 from echodesk_billing.entrypoints.server.serving import packaged, serving, until_stopped
 from echodesk_billing.ports.access import Principal, Scope
@@ -35,6 +36,8 @@ OPERATOR = Principal(
 )
 DEMO_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a demonstration keeps no secrets").digest()).decode()
 DEMO_ACCOUNT = "GE00BG0000000000000000"
+DEMO_SENDER = "EchoDesk <billing@echodesk.example>"
+DEMO_OPERATOR = "operator@echodesk.example"
 START_WITHIN_SECONDS = 20.0
 DEV_WORK_EVERY_SECONDS = 0.25  # the clock can be advanced, and a person is watching
 
@@ -49,8 +52,9 @@ async def run_dev(settings: Settings) -> None:
     Raises:
         SandboxFailed: the simulated bank did not start.
     """
-    async with _sandbox(settings) as (bank, public_key):
-        settings = _with_bank(settings, bank, public_key)
+    mailbox = Mailbox()
+    async with _sandbox(settings) as (bank, public_key), mail_server(mailbox) as mail_url:
+        settings = _with_mail(_with_bank(settings, bank, public_key), mail_url)
         async with open_container(settings) as container:
             await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
             tokens = container.tokens()
@@ -59,11 +63,13 @@ async def run_dev(settings: Settings) -> None:
                 OPERATOR, lifetime=None, secret=settings.demo_operator_token or secrets.token_hex(32)
             )
             catalogue = await container.views().catalogue()
-            async with serving(container, settings, return_pages(DEMO)) as service:
+            await container.customers().change_profile(DEMO, {"emails": [DEMO.email]})
+            async with serving(container, settings, [*return_pages(DEMO), *mailbox.pages()]) as service:
                 _say(f"service: {service}")
                 _say(f"bank: {bank}")
                 _say(f"token: {token}")
                 _say(f"operator-token: {operator}")
+                _say(f"mailbox: {service}/mailbox/")
                 for package in catalogue.packages:
                     _say(f"package: {package.id} {package.display_name}")
                 _say(_HINT.format(service=service, bank=bank, token=token))
@@ -86,6 +92,10 @@ Move a month on, and watch it renew itself:
   curl -s {bank}/sandbox/clock -d '{{"advance": 2678400}}'
   curl -s {service}/api/payments/invoices/ -H 'Authorization: Token {token}'
 
+See the mails that customers get at {service}/mailbox/, and open the customer portal at the address in
+
+  curl -s -X POST {service}/api/portal/sessions/ -H 'Authorization: Token {token}'
+
 The API is described at {service}/docs. Stop with Ctrl-C.
 """
 
@@ -107,6 +117,17 @@ def _with_bank(settings: Settings, bank: str, public_key: str) -> Settings:
         work_every_seconds=min(settings.work_every_seconds, DEV_WORK_EVERY_SECONDS),
         encryption_key_list=settings.encryption_key_list or DEMO_KEY,
         seller_account=settings.seller_account or DEMO_ACCOUNT,
+    )
+
+
+def _with_mail(settings: Settings, mail_url: str) -> Settings:
+    """Mails go to the demo's own mailbox, and webhooks may reach this machine."""
+    return msgspec.structs.replace(
+        settings,
+        smtp_url=settings.smtp_url or mail_url,
+        mail_from=settings.mail_from or DEMO_SENDER,
+        operator_email=settings.operator_email or DEMO_OPERATOR,
+        webhook_networks=settings.webhook_networks or "127.0.0.0/8,::1/128",
     )
 
 

@@ -77,6 +77,7 @@ class Route:
         status: computed from the answer where it is not the first of `statuses`.
         statuses: of successful answers.
         waits: long polling, which does not count towards concurrent requests.
+        is_secret: its answers contain secrets, and are stored encrypted under an idempotency key.
         query: its query parameters.
         operation: the operation id, in camel case.
     """
@@ -92,6 +93,7 @@ class Route:
     status: Callable[[Any], int] | None = None
     statuses: tuple[int, ...] = (200,)
     waits: bool = False
+    is_secret: bool = False
     query: tuple[Query, ...] = ()
 
 

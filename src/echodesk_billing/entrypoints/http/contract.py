@@ -135,7 +135,7 @@ class Contract:
 
         is_keyed = request.method != "GET" and target.path != WEBHOOK
         if is_keyed and "idempotency-key" in request.headers:
-            return await once(request, who, self._uses, answer)
+            return await once(request, who, self._uses, answer, is_secret=target.is_secret)
         response, _ = await answer()
         return response
 

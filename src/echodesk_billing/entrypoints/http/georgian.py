@@ -138,6 +138,17 @@ _SENTENCES = {
     # The request.
     "A valid token is needed: send {how}": "საჭიროა მოქმედი ტოკენი: გაგზავნეთ {how}",
     "This token does not allow that: it needs the scope {scope}": "ამ ტოკენს ამის უფლება არ აქვს: საჭიროა {scope}",
+    # Webhooks and links.
+    "Give an address of at most {most} characters": "მისამართში არა უმეტეს {most} სიმბოლო უნდა იყოს",
+    "There are {most} endpoints already: disable or change one": "უკვე არის {most} მისამართი: გამორთეთ ან შეცვალეთ ერთი",
+    "There are more than {most} events: give a later moment": "მოვლენა {most}-ზე მეტია: მიუთითეთ უფრო გვიანი დრო",
+    "{endpoint} is disabled: enable it first": "{endpoint} გამორთულია: ჯერ ჩართეთ",
+    "There is no event {name}: see the list of events in the docs": "მოვლენა {name} არ არსებობს",
+    "{url} is not an address such as https://crm.example.ge/billing": "{url} მისამართი არ არის",
+    "{url}: webhooks go to https:// only": "{url}: მისამართი https://-ით უნდა იწყებოდეს",
+    "{url} is in a private network, which webhooks do not reach": "{url} შიდა ქსელშია, სადაც შეტყობინებები არ იგზავნება",
+    "Webhook endpoint not found": "მისამართი ვერ მოიძებნა",
+    "This link is not valid any more": "ბმული აღარ მოქმედებს",
     "Nothing is at this address": "ამ მისამართზე არაფერია",
     "This address does not take this method": "ამ მისამართზე ეს მეთოდი არ გამოიყენება",
     "Send the body as application/json": "მონაცემები გაგზავნეთ როგორც application/json",

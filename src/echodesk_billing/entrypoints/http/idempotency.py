@@ -25,7 +25,9 @@ LONGEST_KEY = 255
 Work = Callable[[str], Awaitable[tuple[Response, Exception | None]]]
 
 
-async def once(request: Request, who: Principal | None, uses: UseCases, work: Work) -> Response:
+async def once(
+    request: Request, who: Principal | None, uses: UseCases, work: Work, *, is_secret: bool = False
+) -> Response:
     """The stored answer of the request's key, or a new one, which is then stored.
 
     After an unknown outcome (5xx, a crashed process) only the identity of the request is stored: it may
@@ -34,6 +36,7 @@ async def once(request: Request, who: Principal | None, uses: UseCases, work: Wo
     Args:
         who: owner of the key; None on a public route, where it is the caller's address.
         work: called with the identity of the request, a UUID v4; returns the answer and the error behind it.
+        is_secret: the answer is stored encrypted.
 
     Raises:
         Refused: the key is in use, was used for another request, or is invalid.
@@ -53,7 +56,9 @@ async def once(request: Request, who: Principal | None, uses: UseCases, work: Wo
     )
     kept, is_ours = await uses.storage.transact(lambda uow: uow.answers.claim(mine, now - KEPT_FOR, now - STALE_AFTER))
     if not is_ours:
-        return _replay(kept, mine)
+        replayed = _replay(kept, mine)
+        replayed.body = uses.vault.open(replayed.body) if is_secret else replayed.body
+        return replayed
     try:
         response, error = await work(kept.identity)
     except BaseException:
@@ -64,7 +69,8 @@ async def once(request: Request, who: Principal | None, uses: UseCases, work: Wo
     elif response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         await uses.storage.transact(lambda uow: uow.answers.reopen(mine.owner, key))
     else:
-        done = evolve(kept, status=response.status, content_type=response.content_type, body=response.body)
+        body = uses.vault.seal(response.body) if is_secret else response.body
+        done = evolve(kept, status=response.status, content_type=response.content_type, body=body)
         await uses.storage.transact(lambda uow: uow.answers.finish(done))
     return response
 

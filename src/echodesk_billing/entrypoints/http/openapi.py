@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 from msgspec import Struct, UnsetType
 
+from echodesk_billing.entrypoints.http import event_schemas
 from echodesk_billing.entrypoints.http.calls import Route
 from echodesk_billing.entrypoints.http.common import Nothing
 from echodesk_billing.entrypoints.http.payments import WEBHOOK
@@ -76,14 +77,16 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_kind)
+    messages, events = event_schemas.webhooks()
     return {
         "openapi": "3.1.0",
         "info": {"title": "EchoDesk billing", "version": version, "summary": _SUMMARY, "description": _DESCRIPTION},
         "servers": [{"url": "/", "description": "the server of this document"}],
         "tags": [{"name": name, "description": text} for name, text in _tags(routes).items()],
         "paths": paths,
+        "webhooks": messages,
         "components": {
-            "schemas": components,
+            "schemas": {**components, **events},
             "parameters": {
                 name: {"name": header, "in": "header", "required": False, "description": text, "schema": schema}
                 for name, (header, text, schema) in _HEADERS.items()

@@ -14,11 +14,13 @@ from echodesk_billing.entrypoints.http import (
     orders,
     packages,
     payments,
+    portal,
     registration,
     statistics,
     subscription,
     transfers,
     upgrades,
+    webhooks,
 )
 
 ROUTES = (
@@ -37,5 +39,7 @@ ROUTES = (
     *features.ROUTES,
     *registration.ROUTES,
     *events.ROUTES,
+    *webhooks.ROUTES,
+    *portal.ROUTES,
     *health.ROUTES,
 )

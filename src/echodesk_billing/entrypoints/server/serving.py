@@ -29,6 +29,7 @@ from echodesk_billing.setting_values import InvalidSettings
 from echodesk_billing.settings import Settings
 
 FINISH_WITHIN_SECONDS = 8.0
+WATCH_EVERY_SECONDS = 5.0
 IDLE_SECONDS = 75.0  # also how long the headers of a first request may take; longer than proxies keep connections
 log = structlog.get_logger()
 
@@ -62,17 +63,19 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
 
 def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, None]]:
     """The background work of this process."""
-    if not container.gateway().is_configured:
-        return []
     return _local_jobs(container, settings, settings.work_every_seconds if works_inside(settings) else 0)
 
 
 def _local_jobs(container: Container, settings: Settings, work_seconds: float) -> list[Coroutine[Any, Any, None]]:
-    """Background loops of this process; a pause of zero disables one."""
+    """Background loops of this process; a pause of zero disables one. Nothing is charged without a bank."""
     background_tasks = container.background_tasks()
+    has_bank = container.gateway().is_configured
     jobs = (
-        ("reconcile", settings.reconcile_every_seconds, background_tasks.reconcile_due),
-        ("work", work_seconds, background_tasks.run_all),
+        ("reconcile", settings.reconcile_every_seconds if has_bank else 0, background_tasks.reconcile_due),
+        ("work", work_seconds if has_bank else 0, background_tasks.run_all),
+        ("mail", work_seconds, background_tasks.send_mails),
+        ("webhooks", work_seconds, background_tasks.send_webhooks),
+        ("watch", WATCH_EVERY_SECONDS, background_tasks.watch),
     )
     return [every(pause, chore, name) for name, pause, chore in jobs if pause]
 

@@ -4,9 +4,11 @@ from echodesk_billing.ports.storage.answers import Answer, Answers
 from echodesk_billing.ports.storage.books import Books
 from echodesk_billing.ports.storage.cards import Cards
 from echodesk_billing.ports.storage.catalogues import Catalogues
+from echodesk_billing.ports.storage.chores import Chores
 from echodesk_billing.ports.storage.coupons import Coupons
 from echodesk_billing.ports.storage.customers import Customers
 from echodesk_billing.ports.storage.inbox import Inbox, InboxEntry
+from echodesk_billing.ports.storage.mails import Mails
 from echodesk_billing.ports.storage.orders import Orders
 from echodesk_billing.ports.storage.outbox import Outbox
 from echodesk_billing.ports.storage.proformas import Proformas
@@ -17,6 +19,7 @@ from echodesk_billing.ports.storage.statistics import Statistics
 from echodesk_billing.ports.storage.subscriptions import Subscriptions
 from echodesk_billing.ports.storage.tokens import StoredToken, Tokens
 from echodesk_billing.ports.storage.unit_of_work import Storage, StorageUnavailable, UnitOfWork
+from echodesk_billing.ports.storage.webhooks import Webhooks
 
 __all__ = [
     "Answer",
@@ -24,10 +27,12 @@ __all__ = [
     "Books",
     "Cards",
     "Catalogues",
+    "Chores",
     "Coupons",
     "Customers",
     "Inbox",
     "InboxEntry",
+    "Mails",
     "Orders",
     "Outbox",
     "Proformas",
@@ -41,4 +46,5 @@ __all__ = [
     "Subscriptions",
     "Tokens",
     "UnitOfWork",
+    "Webhooks",
 ]

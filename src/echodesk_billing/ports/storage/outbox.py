@@ -27,6 +27,26 @@ class Outbox(Protocol):
         """
         ...
 
+    def waiting_since(self) -> datetime | None:
+        """When the oldest undelivered event happened; None where none waits."""
+        ...
+
+    def to_announce(self, limit: int) -> Sequence[Event]:
+        """Events of which mails and webhooks have not been made, oldest first."""
+        ...
+
+    def since(self, moment: datetime, tenant_id: str | None, limit: int) -> Sequence[Event]:
+        """Events that were recorded at a moment or later, oldest first; of a tenant where it is given."""
+        ...
+
+    def lock_announcing(self) -> None:
+        """Let no other transaction announce events until this one ends."""
+        ...
+
+    def announced(self, events: Sequence[Event]) -> None:
+        """Note that the mails and webhooks of events have been made."""
+        ...
+
     def feed(self, tenant_id: str, after: str | None, limit: int) -> Sequence[Event]:
         """A tenant's events after the one with the id `after`, or from the first.
 

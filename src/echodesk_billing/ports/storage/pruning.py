@@ -24,6 +24,14 @@ class Pruning(Protocol):
         """Delete tokens that expired or were revoked before this; returns how many."""
         ...
 
+    def mails(self, before: datetime, limit: int) -> int:
+        """Delete mails made before this that are sent or given up; returns how many."""
+        ...
+
+    def deliveries(self, before: datetime, limit: int) -> int:
+        """Delete webhook deliveries that ended before this; returns how many."""
+        ...
+
     def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
         """Registrations that expired unpaid before this and whose orders were rejected before it; oldest first.
 

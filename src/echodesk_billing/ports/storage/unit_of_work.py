@@ -15,9 +15,11 @@ from echodesk_billing.ports.storage.answers import Answers
 from echodesk_billing.ports.storage.books import Books
 from echodesk_billing.ports.storage.cards import Cards
 from echodesk_billing.ports.storage.catalogues import Catalogues
+from echodesk_billing.ports.storage.chores import Chores
 from echodesk_billing.ports.storage.coupons import Coupons
 from echodesk_billing.ports.storage.customers import Customers
 from echodesk_billing.ports.storage.inbox import Inbox
+from echodesk_billing.ports.storage.mails import Mails
 from echodesk_billing.ports.storage.orders import Orders
 from echodesk_billing.ports.storage.outbox import Outbox
 from echodesk_billing.ports.storage.proformas import Proformas
@@ -27,6 +29,7 @@ from echodesk_billing.ports.storage.registrations import Registrations
 from echodesk_billing.ports.storage.statistics import Statistics
 from echodesk_billing.ports.storage.subscriptions import Subscriptions
 from echodesk_billing.ports.storage.tokens import Tokens
+from echodesk_billing.ports.storage.webhooks import Webhooks
 
 T = TypeVar("T")
 
@@ -62,6 +65,12 @@ class UnitOfWork(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def statistics(self) -> Statistics: ...
+    @property
+    def chores(self) -> Chores: ...
+    @property
+    def mails(self) -> Mails: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
     @property
     def queue(self) -> Queue: ...
     @property

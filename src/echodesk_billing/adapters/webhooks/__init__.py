@@ -1,0 +1,1 @@
+"""Webhooks, as Standard Webhooks says."""

@@ -1,0 +1,1 @@
+"""What customers, systems and operators are told: mails, webhooks, heartbeats."""

@@ -1,0 +1,1 @@
+"""The customer portal and pay links: pages for customers, without scripts."""
