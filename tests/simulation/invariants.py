@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from echodesk_billing.adapters.memory.contents import Contents
 from echodesk_billing.application.statistics import BusinessFigures
 from echodesk_billing.domain.accounting import journal as books
 from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.events import OrderCompleted, OrderCorrected
 from echodesk_billing.domain.money import Currency, Money
+from echodesk_billing.domain.notifications.mail import MailState
+from echodesk_billing.domain.notifications.webhook import Delivery, DeliveryState
 from echodesk_billing.domain.orders import contested, refund
 from echodesk_billing.domain.orders.lifecycle import ORDER_TRANSITIONS, OrderState, order_path
 from echodesk_billing.domain.orders.order import Order
@@ -22,6 +25,7 @@ from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.builders import NOW
+from tests.simulation.notifications import ENDPOINTS
 from tests.simulation.steps import at_once
 from tests.simulation.system import ZONE
 
@@ -73,6 +77,7 @@ def at_the_end(simulation: Simulation) -> list[str]:
         *_no_card_of_what_was_refunded(simulation, orders),
         *_coupons_are_used_once(orders),
         *_figures_are_those_of_the_events(simulation),
+        *_everybody_was_notified(simulation),
     ]
 
 
@@ -348,6 +353,46 @@ def _events_were_delivered(simulation: Simulation) -> Iterator[str]:
         if [one for one in seen[tenant] if one in told] != ids:
             missing = [one for one in ids if one not in seen[tenant]]
             yield f"5: {tenant} misses {len(missing)} events, or has them in another order"
+
+
+def _everybody_was_notified(simulation: Simulation) -> Iterator[str]:
+    """17. Nothing to be sent is lost, webhooks keep the order of a tenant's events, and nothing known is repeated."""
+    yield from simulation.post.wrongs
+    memory = simulation.database.memory._memory
+    for mail in memory.mails.values():
+        is_later = mail.state is MailState.WAITING and mail.attempts > 0
+        if not is_later and mail.state in (MailState.WAITING, MailState.SENDING):
+            yield f"17: {mail.id} is {mail.state} at the end"
+        if mail.state is MailState.SENT and mail.id not in simulation.post.mails:
+            yield f"17: {mail.id} is said to be sent, and nobody has got it"
+    for delivery in memory.deliveries:
+        if delivery.state is DeliveryState.WAITING and not delivery.tries and not _is_behind(memory, delivery):
+            yield f"17: {delivery.message_id} was never sent to {delivery.endpoint_id}"
+    for name in ENDPOINTS if simulation.is_notified else ():
+        yield from _endpoint_got_its_events(simulation, memory, name)
+
+
+def _endpoint_got_its_events(simulation: Simulation, memory: Contents, name: str) -> Iterator[str]:
+    """Old deliveries have been pruned: what was received counts for them."""
+    if memory.endpoints[name].disabled_at is not None:
+        yield f"17: {name} is disabled, though its failures end"
+    recorded = {sent.event.id for sent in memory.outbox if ENDPOINTS[name] in ("", sent.event.tenant_id)}
+    sent = [(one.lane, one.message_id) for one in memory.deliveries if one.endpoint_id == name]
+    got = list(dict.fromkeys(simulation.post.hooks.get(name, [])))
+    if missing := recorded - {message for _, message in [*sent, *got]}:
+        yield f"17: {len(missing)} events were never announced to {name}"
+    for lane in {lane for lane, _ in got}:
+        order = [message for of, message in sent if of == lane]
+        first = [message for of, message in got if of == lane and message in order]
+        if first != [message for message in order if message in first]:
+            yield f"17: {name} gets the events of {lane} in another order"
+
+
+def _is_behind(memory: Contents, delivery: Delivery) -> bool:
+    """Whether another delivery of its lane is tried again first."""
+    lane = [one for one in memory.deliveries if (one.endpoint_id, one.lane) == (delivery.endpoint_id, delivery.lane)]
+    head = next(one for one in lane if one.state is DeliveryState.WAITING)
+    return bool(head.tries)
 
 
 def _payments_were_told(simulation: Simulation, orders: list[Order]) -> Iterator[str]:

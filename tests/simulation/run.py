@@ -14,6 +14,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from echodesk_billing.adapters.memory import MemoryStorage
+from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.application.catalogues import LoadCatalogue
 from echodesk_billing.application.changes import When
 from echodesk_billing.application.coupons import ManageCoupons
@@ -22,6 +23,7 @@ from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.notifications.webhook import Endpoint, Secret
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.payment_request import Capture, SaveCard
@@ -29,12 +31,13 @@ from echodesk_billing.domain.subscriptions.coupons import Coupon, CouponKind
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.gateway import MalformedCallback
-from echodesk_billing.ports.storage import StorageUnavailable
+from echodesk_billing.ports.storage import StorageUnavailable, UnitOfWork
 from tests.builders import NOW, principal, with_intervals
 from tests.simulation import invariants
 from tests.simulation.bank import CALLBACK_EVERY, CALLBACK_TRIES, DECLINES, Callback, Kept, SimulatedBank
+from tests.simulation.notifications import ENDPOINTS, Post
 from tests.simulation.steps import Killed, Task, at_once
-from tests.simulation.system import Database, Process, SeededIds, Sink, VirtualClock
+from tests.simulation.system import KEY, Database, Process, SeededIds, Sink, VirtualClock
 
 TENANTS = ("acme", "globex", "initech")
 OPERATOR = principal("echodesk", Scope.OPERATOR)
@@ -45,6 +48,8 @@ COUPONS = {
 }
 VARIED = 1
 """The remainder of seeds, by five, whose runs have them; chosen so that each sabotage is still seen."""
+NOTIFIED = 3
+"""The same of runs with mails and webhooks."""
 PROCESSES = ("web-1", "web-2", "worker")
 LONGEST_TASK = 3000  # steps
 SECRET = b"s3cr3t-of-the-crm"
@@ -87,12 +92,15 @@ class Simulation:
         self.bank = SimulatedBank(self.rng, lambda: self.clock.moment)
         self.bank.is_removed = self._is_removed
         self.sink = Sink(self.rng)
+        self.post = Post(random.Random(self.seed + 2), self.database.memory)
         at_once(LoadCatalogue(self.database.memory, self.clock).load(with_intervals()))
         if self.is_varied_business:
             for code, (kind, value, periods, uses) in COUPONS.items():
                 facts = {"periods": periods, "max_uses": uses, "valid_from": NOW, "created_at": NOW, "reason": "x"}
                 made = Coupon(code=code, kind=kind, value=value, **facts)
                 at_once(ManageCoupons(self.database.memory, self.clock).create(OPERATOR, made))
+        if self.is_notified:
+            at_once(self.database.memory.transact(self._endpoints))
         self.processes = {name: self._process(name) for name in PROCESSES}
 
     def _is_removed(self, bank_order_id: str) -> bool:
@@ -100,8 +108,15 @@ class Simulation:
         cards = self.database.memory._memory.cards
         return any(one.bank_order_id == bank_order_id and one.forgotten_at is not None for one in cards)
 
+    def _endpoints(self, uow: UnitOfWork) -> None:
+        """One webhook endpoint for the events of all tenants, one for those of a single tenant."""
+        secret = Secret(sealed=FernetVault([KEY]).seal(b"whsec_c2VjcmV0").decode())
+        for name, tenant in ENDPOINTS.items():
+            facts = {"secrets": (secret,), "created_at": self.clock.moment}
+            uow.webhooks.add(Endpoint(id=name, tenant_id=tenant, url=name, **facts))
+
     def _process(self, name: str) -> Process:
-        return Process(name, self.database, self.bank, self.clock, self.ids, self.sink)
+        return Process(name, self.database, self.bank, self.clock, self.ids, self.sink, self.post)
 
     # The run.
 
@@ -228,6 +243,9 @@ class Simulation:
             acts["retry"] = (2, lambda p: p.acts.retry(OPERATOR, tenant))
         if self.is_varied_business:
             acts |= self._business_acts(tenant, who, selection, terms)
+        if self.is_notified:
+            emails = [f"{name}@{tenant}.example" for name in ("nino", "dato")[: self.rng.randint(1, 2)]]
+            acts["e-mails"] = (6, lambda p: p.customers.change_profile(who, {"emails": emails}))
         act = self.rng.choices(list(acts), [weight for weight, _ in acts.values()])[0]
         work = acts[act][1]
         if work is not None:
@@ -288,6 +306,11 @@ class Simulation:
     def is_varied_business(self) -> bool:
         """Whether there are coupons, pauses, complimentary plans and bank transfers; not in every run, for variety."""
         return self.seed % 5 == VARIED
+
+    @property
+    def is_notified(self) -> bool:
+        """Whether customers get mails, and other systems webhooks; not in every run, for variety."""
+        return self.seed % 5 == NOTIFIED
 
     def _rare(self, chosen: Selection) -> Selection:
         """Sometimes a longer interval, a set of features, or features on top; not in every run, for variety."""
@@ -385,6 +408,8 @@ class Simulation:
 
     def _background(self) -> None:
         chore = self.rng.choice(("renew", "renew", "reconcile", "relay", "remind", "prune"))
+        if self.is_notified and self.rng.random() < 0.5:
+            chore = "notify"
         process = self.rng.choice(PROCESSES)
         self._start(chore, lambda p: _chore(p, chore), process)
 
@@ -434,7 +459,7 @@ class Simulation:
 
     def _settle(self) -> None:
         """Faults stop, everybody finishes, and the clock moves on, an hour and more."""
-        self.bank.faults = self.database.faults = self.sink.faults = False
+        self.bank.faults = self.database.faults = self.sink.faults = self.post.faults = False
         self.clock.skew = timedelta(0)
         self._finish()
         for kept in self.bank.orders.values():
@@ -448,7 +473,7 @@ class Simulation:
             while any(one.at <= self.clock.moment for one in self.bank.callbacks):
                 self._deliver_callbacks()
                 self._finish()
-            for chore in ("renew", "reconcile", "relay", "remind"):
+            for chore in ("renew", "reconcile", "relay", "remind", *(["notify"] if self.is_notified else [])):
                 self._start(chore, lambda p, chore=chore: _chore(p, chore), "worker")
                 self._finish()
 
@@ -465,8 +490,7 @@ class Simulation:
 async def _chore(process: Process, chore: str) -> None:
     match chore:
         case "renew":
-            async for _ in process.renew.run():
-                pass
+            await _renew(process)
         case "reconcile":
             async for one in process.reconcile.run():
                 if re.match(r"[A-Z]\w+: ", one.problem or ""):  # not the bank's problem, but one of ours
@@ -475,9 +499,24 @@ async def _chore(process: Process, chore: str) -> None:
             await process.relay.run()
         case "prune":
             await process.prune.run()
+        case "notify":
+            await _notify(process)
         case _:
             await process.renew.remind_of_cards()
             await process.register.erase_payloads()
+
+
+async def _renew(process: Process) -> None:
+    async for _ in process.renew.run():
+        pass
+
+
+async def _notify(process: Process) -> None:
+    await process.announce.run()
+    await process.mails.run()
+    for endpoint_id in await process.webhooks.busy():
+        for lane in await process.webhooks.claim(endpoint_id):
+            await process.webhooks.run_lane(endpoint_id, lane)
 
 
 async def _twice(process: Process, who: Principal) -> None:

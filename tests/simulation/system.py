@@ -15,11 +15,16 @@ from echodesk_billing.adapters.memory.storage import MemoryUnitOfWork
 from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
+from echodesk_billing.application.announcing import Announce
 from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.changes import Cancel, ChangePlan, StartTrial
 from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
+from echodesk_billing.application.customers import Customers
+from echodesk_billing.application.letters import Letters
+from echodesk_billing.application.links import Links
+from echodesk_billing.application.mailing import SendMails
 from echodesk_billing.application.on_subscription import OnSubscription
 from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
@@ -36,12 +41,15 @@ from echodesk_billing.application.statistics import BusinessFigures
 from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.transfers import BankTransfers
 from echodesk_billing.application.views import Views
+from echodesk_billing.application.webhook_delivery import SendWebhooks
 from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.events import Event
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
+from echodesk_billing.ports.printer import Document
 from echodesk_billing.ports.storage import StorageUnavailable, UnitOfWork
 from tests.simulation.bank import SimulatedBank
+from tests.simulation.notifications import PlainWriter, Post, SimulatedMailServer, SimulatedReceivers
 from tests.simulation.steps import Pause, at_once
 from tests.unit.conftest import SHOP
 
@@ -173,11 +181,28 @@ class ToSink:
         await self.sink.take(event)
 
 
+@define
+class NoPrinter:
+    """Mails without PDFs, which would need an event loop."""
+
+    is_available: bool = False
+
+    def print(self, document: Document, buyer: str, language: str) -> bytes:
+        raise AssertionError(f"{document}, {buyer}, {language}")
+
+
 class Process:
     """Everything that runs in one process of ours."""
 
     def __init__(
-        self, name: str, database: Database, bank: SimulatedBank, clock: VirtualClock, ids: SeededIds, sink: Sink
+        self,
+        name: str,
+        database: Database,
+        bank: SimulatedBank,
+        clock: VirtualClock,
+        ids: SeededIds,
+        sink: Sink,
+        post: Post,
     ) -> None:
         self.name = name
         connection = Connection(database)
@@ -206,4 +231,12 @@ class Process:
         self.transfers = BankTransfers(connection, clock, *transfer_parts)
         self.settlement = settlement
         self.prune = Prune(*parts, settlement, timedelta(days=7))
-        self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE), FernetVault([KEY]))
+        vault = FernetVault([KEY])
+        self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE), vault)
+        self.customers = Customers(connection, clock)
+        receivers, links = SimulatedReceivers(post), Links(vault, "https://billing.example")
+        self.announce = Announce(connection, clock, Letters(operator="ops@echodesk.example"), receivers)
+        without_pdf = Views(connection, clock, NoUsage(), NoPrinter(), vault)
+        mail_parts = (SimulatedMailServer(post), PlainWriter(), links, without_pdf, "EchoDesk")
+        self.mails = SendMails(connection, clock, *mail_parts)
+        self.webhooks = SendWebhooks(connection, clock, vault, receivers, timedelta(days=5))

@@ -15,7 +15,9 @@ import structlog
 from attrs import evolve
 
 from echodesk_billing.adapters.memory.orders import MemoryOrders
+from echodesk_billing.adapters.memory.webhooks import MemoryWebhooks
 from echodesk_billing.application import settlement
+from echodesk_billing.application.mailing import SendMails
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
@@ -26,6 +28,8 @@ from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.events import OrderEvent
+from echodesk_billing.domain.notifications.mail import Mail, MailState
+from echodesk_billing.domain.notifications.webhook import Delivery, DeliveryState
 from echodesk_billing.domain.orders import fit, refunding
 from echodesk_billing.domain.orders.attempt import Attempt
 from echodesk_billing.domain.orders.lifecycle import OrderState
@@ -122,7 +126,7 @@ def _give_back(patch: Patch) -> None:
     patch.setattr(payments, "give_back", lambda *_: [])
 
 
-@sabotage("a refusal after an attempt in doubt is believed", "1 3 7", 580)
+@sabotage("a refusal after an attempt in doubt is believed", "1 3 7", 390)
 def _refusal(patch: Patch) -> None:
     patch.setattr(Attempt, "is_settled_by_refusal", lambda *_: True)
 
@@ -329,6 +333,44 @@ def silence() -> Iterator[None]:
     quiet()
     yield
     structlog.reset_defaults()
+
+
+@sabotage("a process that was held up sends its mails, whoever sent them meanwhile", "17", 53)
+def _stale_claim(patch: Patch) -> None:
+    async def always(*_: object) -> bool:
+        return True
+
+    patch.setattr(SendMails, "_is_ours", always)
+
+
+@sabotage("a mail that broke off is never sent again", "17", 3)
+def _lost_mail(patch: Patch) -> None:
+    def forget(self: Mail, _: datetime) -> bool:
+        self.due_at = None
+        return self.state is not MailState.SENDING
+
+    patch.setattr(Mail, "begin", forget)
+
+
+@sabotage("webhooks go out in any order", "17", 3)
+def _any_order(patch: Patch) -> None:
+    def last(self: MemoryWebhooks, endpoint_id: str, lane: str) -> Delivery | None:
+        waiting = (one for one in self._deliveries if one.state is DeliveryState.WAITING)
+        return next((one for one in reversed([*waiting]) if (one.endpoint_id, one.lane) == (endpoint_id, lane)), None)
+
+    patch.setattr(MemoryWebhooks, "head", last)
+
+
+@sabotage("a lane with more to send is put to sleep", "17", 3)
+def _sleeping_lane(patch: Patch) -> None:
+    settle = MemoryWebhooks.settle
+    patch.setattr(
+        MemoryWebhooks,
+        "settle",
+        lambda self, delivery, due_at: settle(
+            self, delivery, due_at if delivery.state is DeliveryState.WAITING else None
+        ),
+    )
 
 
 @pytest.mark.parametrize("what", SABOTAGE)

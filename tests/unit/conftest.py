@@ -16,6 +16,7 @@ from echodesk_billing.adapters.memory import MemoryStorage
 from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
+from echodesk_billing.application.announcing import Announce
 from echodesk_billing.application.callbacks import ReceiveCallback
 from echodesk_billing.application.cards import SavedCards
 from echodesk_billing.application.catalogues import LoadCatalogue
@@ -24,11 +25,16 @@ from echodesk_billing.application.charging import ChargeSavedCard
 from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.customers import Customers
+from echodesk_billing.application.letters import Letters
+from echodesk_billing.application.links import Links
+from echodesk_billing.application.mailing import SendMails
 from echodesk_billing.application.on_subscription import OnSubscription
 from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
+from echodesk_billing.application.pay_links import PayLinks
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
+from echodesk_billing.application.portal import Portal
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
@@ -41,6 +47,9 @@ from echodesk_billing.application.subscription_acts import SubscriptionActs
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.application.transfers import BankTransfers
 from echodesk_billing.application.views import Views
+from echodesk_billing.application.watching import Watch
+from echodesk_billing.application.webhook_delivery import SendWebhooks
+from echodesk_billing.application.webhooks import ManageWebhooks
 from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.customer import Customer
@@ -54,6 +63,7 @@ from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.storage import Storage
 from tests.builders import catalogue, gel, principal
 from tests.fake_bank import CountingIds, FakeBank, FakeClock
+from tests.fake_post import FakeMailer, FakeReceivers, FakeWriter
 
 SHOP = PaymentRequestBuilder(
     product_name="EchoDesk",
@@ -80,6 +90,9 @@ class World:
     policy: RenewalPolicy = POLICY
     kept_in: Storage | None = None
     seller: Seller | None = None
+    mailer: FakeMailer = Factory(FakeMailer)
+    writer: FakeWriter = Factory(FakeWriter)
+    receivers: FakeReceivers = Factory(FakeReceivers)
 
     def __attrs_post_init__(self) -> None:
         self.storage = self.kept_in or MemoryStorage(self.ids)
@@ -119,6 +132,27 @@ class World:
         self.coupons = ManageCoupons(self.storage, self.clock)
         self.tokens = Tokens(self.storage, self.clock, self.ids)
         self.load_catalogue = LoadCatalogue(self.storage, self.clock)
+        self.links = Links(self.vault, "https://billing.example")
+        self.pay_links = PayLinks(self.storage, self.clock, self.links, self.checkout)
+        self.portal = Portal(self.clock, self.links, self.tokens)
+        self.letters = Letters(operator="ops@echodesk.example")
+        self.announce = Announce(self.storage, self.clock, self.letters, self.receivers)
+        mail_parts = (self.mailer, self.writer, self.links, self.views, "EchoDesk")
+        self.mails = SendMails(self.storage, self.clock, *mail_parts)
+        self.webhooks = ManageWebhooks(self.storage, self.clock, self.ids, self.vault, self.receivers)
+        self.send_webhooks = SendWebhooks(self.storage, self.clock, self.vault, self.receivers, timedelta(days=5))
+        self.watch = Watch(self.storage, self.clock, timedelta(hours=2))
+
+    async def notify(self) -> list[str]:
+        """Announce events and send what is due; gives the kinds of the mails that were sent."""
+        before = len(self.mailer.letters)
+        await self.announce.run()
+        await self.mails.run()
+        for endpoint_id in await self.send_webhooks.busy():
+            while lanes := await self.send_webhooks.claim(endpoint_id):
+                for lane in lanes:
+                    await self.send_webhooks.run_lane(endpoint_id, lane)
+        return [one.written.subject for one in self.mailer.letters[before:]]
 
     async def buy(
         self,
@@ -206,6 +240,9 @@ def well_formed(storage: Any) -> None:
         *memory.entries,
         *memory.invoices,
         *memory.inbox,
+        *memory.mails.values(),
+        *memory.endpoints.values(),
+        *memory.deliveries,
         *(sent.event for sent in memory.outbox),
     ]
     for one in kept:

@@ -33,6 +33,7 @@ from echodesk_billing.domain.events import (
 )
 from echodesk_billing.domain.notifications.mail import Mail, MailKind, mail_id
 from echodesk_billing.domain.orders.purpose import Purpose
+from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.ports.storage import UnitOfWork
 
 _K = MailKind
@@ -164,6 +165,8 @@ def _declined(uow: UnitOfWork, event: OrderRejected) -> _Draft | None:
     order, subscription = uow.orders.get(event.order_id, event.tenant_id), uow.subscriptions.get(event.tenant_id)
     if order is None or subscription is None or order.purpose is not Purpose.RENEWAL:
         return None
+    if subscription.state is SubscriptionState.SUSPENDED:
+        return None  # the mail of the suspension says it all
     retry_at, until = subscription.dunning.retry_at, subscription.access_until
     said = {"code": event.code or "", "retry_at": _iso(retry_at) if retry_at else ""}
     return _Draft(_K.PAYMENT_FAILED, {**said, "ends_at": _iso(until) if until else "", **_owed(uow, event)})

@@ -10,7 +10,7 @@ import structlog
 from echodesk_billing.application.links import Links
 from echodesk_billing.application.views import Views
 from echodesk_billing.domain.errors import BillingError
-from echodesk_billing.domain.notifications.mail import Mail, MailState
+from echodesk_billing.domain.notifications.mail import SENDING_WITHIN, Mail, MailState
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.mailer import (
@@ -96,6 +96,8 @@ class SendMails:
 
     async def _send(self, mail: Mail) -> bool:
         """Send one mail and settle it; returns whether the server has taken it."""
+        if not await self._is_ours(mail):
+            return False
         try:
             await self._mailer.send(await self._letter(mail))
         except MailServerAway:
@@ -106,6 +108,13 @@ class SendMails:
         await self._settle(mail, lambda one, now: one.sent(now))
         log.info("mail.sent", mail_id=mail.id, kind=mail.kind, tenant_id=mail.tenant_id)
         return True
+
+    async def _is_ours(self, mail: Mail) -> bool:
+        """Whether the claim still holds: a process that was held up for long must not send what another has sent."""
+        now = await self._clock.now()
+        current = await self._storage.read(lambda uow: uow.mails.get(mail.id))
+        is_same = current is not None and (current.state, current.due_at) == (MailState.SENDING, mail.due_at)
+        return is_same and mail.due_at is not None and now < mail.due_at - SENDING_WITHIN / 3
 
     async def _failed(self, mail: Mail, error: MailFailed) -> None:
         reason = _short(error)

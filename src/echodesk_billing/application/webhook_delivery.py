@@ -53,6 +53,8 @@ class SendWebhooks:
         """Send the deliveries of a claimed lane, until one fails or the claim is half over; returns how many."""
         began, sent = await self._clock.now(), 0
         for _ in range(MOST_OF_A_LANE):
+            if await self._clock.now() - began > CLAIM / 2:
+                break  # another process may take over soon
             endpoint, delivery = await self._storage.read(
                 lambda uow: (uow.webhooks.get(endpoint_id, None), uow.webhooks.head(endpoint_id, lane))
             )
@@ -63,8 +65,6 @@ class SendWebhooks:
             if tried.problem:
                 break
             sent += 1
-            if await self._clock.now() - began > CLAIM / 2:
-                break
         return sent
 
     async def _try(self, endpoint: Endpoint, delivery: Delivery) -> Try:

@@ -24,6 +24,9 @@ class MemoryMails:
         due = [(mail.due_at, mail.id) for mail in self._mails.values() if mail.due_at and mail.due_at <= now]
         return [self._mails[mail_id] for _, mail_id in sorted(due)[:limit]]
 
+    def get(self, mail_id: str) -> Mail | None:
+        return self._mails.get(mail_id)
+
     def lock(self, mail_id: str) -> Mail | None:
         return self._mails.get(mail_id)
 

@@ -109,10 +109,15 @@ class SqlMails:
         query = select(mails).where(mails.c.due_at <= now).order_by(mails.c.due_at).limit(limit)
         return [to_mail(row) for row in self._session.execute(query.with_for_update(skip_locked=True))]
 
-    def lock(self, mail_id: str) -> Mail | None:
+    def get(self, mail_id: str, *, locked: bool = False) -> Mail | None:
         """By primary key."""
-        row = self._session.execute(select(mails).where(mails.c.id == mail_id).with_for_update()).first()
+        query = select(mails).where(mails.c.id == mail_id)
+        row = self._session.execute(query.with_for_update() if locked else query).first()
         return None if row is None else to_mail(row)
+
+    def lock(self, mail_id: str) -> Mail | None:
+        """By primary key; the row is locked."""
+        return self.get(mail_id, locked=True)
 
     def save(self, mail: Mail) -> None:
         """Update by primary key."""

@@ -25,6 +25,7 @@ endpoints = Table(
     Column("by", String(200), nullable=False),
     Column("reason", Text, nullable=False),
     Column("failing_since", UtcDateTime),
+    Column("failures", Integer, nullable=False),
     Column("disabled_at", UtcDateTime),
     Column("version", Integer, nullable=False),
 )
@@ -89,6 +90,7 @@ def endpoint_values(endpoint: Endpoint) -> Values:
         "by": endpoint.by,
         "reason": endpoint.reason,
         "failing_since": endpoint.failing_since,
+        "failures": endpoint.failures,
         "disabled_at": endpoint.disabled_at,
         "version": endpoint.version,
     }
@@ -106,6 +108,7 @@ def to_endpoint(row: Row[Any]) -> Endpoint:
         by=row.by,
         reason=row.reason,
         failing_since=row.failing_since,
+        failures=row.failures,
         disabled_at=row.disabled_at,
         version=row.version,
     )

@@ -28,6 +28,7 @@ RETRIES = (
 SECRET_OVERLAP = timedelta(hours=24)
 """How long an old secret signs beside the new one after a rotation."""
 MOST_SECRETS = 3
+FEWEST_FAILURES = len(RETRIES)
 MOST_PER_TENANT = 10
 LONGEST_URL = 500
 LONGEST_ANSWER = 500
@@ -59,6 +60,7 @@ class Endpoint:
         by: who last changed it.
         reason: why.
         failing_since: the first failure since the last success.
+        failures: how many there were since then.
         disabled_at: since when nothing is sent.
         version: incremented with every stored change.
     """
@@ -72,6 +74,7 @@ class Endpoint:
     by: str = ""
     reason: str = ""
     failing_since: datetime | None = None
+    failures: int = 0
     disabled_at: datetime | None = None
     version: int = 0
 
@@ -93,13 +96,17 @@ class Endpoint:
 
     def succeeded(self) -> bool:
         """Note a success; returns whether that changes anything."""
-        was_failing, self.failing_since = self.failing_since is not None, None
+        was_failing, self.failing_since, self.failures = self.failing_since is not None, None, 0
         return was_failing
 
     def failed(self, problem: str, now: datetime, limit: timedelta) -> list[Event]:
-        """Note a failure; one that has lasted for `limit` disables the endpoint."""
-        self.failing_since = self.failing_since or now
-        if now - self.failing_since < limit or self.disabled_at is not None:
+        """Note a failure; where they have lasted for `limit`, the endpoint is disabled.
+
+        It takes `FEWEST_FAILURES` too: where no worker ran for days, two failures say little.
+        """
+        self.failing_since, self.failures = self.failing_since or now, self.failures + 1
+        is_tolerable = now - self.failing_since < limit or self.failures < FEWEST_FAILURES
+        if is_tolerable or self.disabled_at is not None:
             return []
         self.disabled_at = now
         return [
@@ -119,7 +126,7 @@ class Endpoint:
 
     def enable(self) -> None:
         """Send again: first what was waiting."""
-        self.disabled_at = self.failing_since = None
+        self.disabled_at, self.failing_since, self.failures = None, None, 0
 
 
 class DeliveryState(enum.StrEnum):

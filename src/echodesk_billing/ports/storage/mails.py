@@ -20,6 +20,10 @@ class Mails(Protocol):
         """Mails that are due, locked, longest due first; skips those that another process has locked."""
         ...
 
+    def get(self, mail_id: str) -> Mail | None:
+        """One by its id."""
+        ...
+
     def lock(self, mail_id: str) -> Mail | None:
         """One by its id, locked."""
         ...

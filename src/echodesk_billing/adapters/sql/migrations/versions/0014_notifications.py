@@ -88,6 +88,7 @@ def _webhooks() -> None:
         sa.Column("by", sa.String(200), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         _moment("failing_since"),
+        sa.Column("failures", sa.Integer(), nullable=False),
         _moment("disabled_at"),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
