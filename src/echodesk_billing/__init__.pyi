@@ -348,6 +348,9 @@ from .domain.notifications.webhook import (
     Endpoint as Endpoint,
 )
 from .domain.notifications.webhook import (
+    Secret as Secret,
+)
+from .domain.notifications.webhook import (
     Try as Try,
 )
 from .domain.orders.history import (
@@ -526,7 +529,4 @@ from .settings import (
 )
 from .settings import (
     load_settings as load_settings,
-)
-from .domain.notifications.webhook import (
-    Secret as Secret,
 )

@@ -192,18 +192,20 @@ class Container(containers.DeclarativeContainer):
     views = providers.Singleton(Views, storage, clock, usage, printer, link_vault)
     watch = providers.Singleton(Watch, storage, clock, settings.provided.stall_limit)
     portal = providers.Singleton(Portal, clock, links, tokens)
+    pay_links = providers.Singleton(PayLinks, storage, clock, links, checkout)
     webhook_sender = providers.Singleton(_webhook_sender, settings)
     webhooks = providers.Singleton(ManageWebhooks, storage, clock, ids, vault, webhook_sender)
     send_webhooks = providers.Singleton(
         SendWebhooks, storage, clock, vault, webhook_sender, settings.provided.webhook_patience
     )
     announce = providers.Singleton(Announce, storage, clock, providers.Callable(_letters, settings), webhook_sender)
+    mailer = providers.Singleton(SmtpMailer, settings.provided.smtp_url, settings.provided.mail_from)
     mail_templates = providers.Singleton(MailTemplates, settings.provided.mail_templates, settings.provided.time_zone)
     send_mails = providers.Singleton(
         SendMails,
         storage,
         clock,
-        providers.Singleton(SmtpMailer, settings.provided.smtp_url, settings.provided.mail_from),
+        mailer,
         mail_templates,
         links,
         views,
@@ -245,7 +247,7 @@ class Container(containers.DeclarativeContainer):
         watch=watch,
         links=links,
         portal=portal,
-        pay_links=providers.Singleton(PayLinks, storage, clock, links, checkout),
+        pay_links=pay_links,
         mails=send_mails,
         settlement=settlement,
         preauthorisation=preauthorisation,

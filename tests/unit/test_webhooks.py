@@ -203,7 +203,7 @@ def test_a_message_is_signed_so_that_the_reference_library_accepts_it() -> None:
         "192.168.1.1",
         "169.254.169.254",
         "100.64.0.1",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - to be refused
         "224.0.0.1",
         "255.255.255.255",
         "::1",

@@ -36,7 +36,7 @@ class HttpWebhooks:
 
     def __init__(self, targets: Targets, limit_seconds: float = LIMIT_SECONDS) -> None:
         self._targets = targets
-        self._timeout = aiohttp.ClientTimeout(total=limit_seconds, connect=CONNECT_SECONDS)
+        self.limit_seconds = limit_seconds
 
     def new_secret(self) -> str:
         """24 random bytes in base64, after `whsec_`."""
@@ -74,7 +74,7 @@ class HttpWebhooks:
             self._targets.check_url(url)
             status, answer = await self._post(url, _headers(secrets, message_id, body), body.encode())
         except TimeoutError:
-            return tried(None, "", f"no answer within {self._timeout.total:g} seconds")
+            return tried(None, "", f"no answer within {self.limit_seconds:g} seconds")
         except Exception as error:  # noqa: BLE001 - whatever a stranger's server does is the result
             return tried(None, "", _reason(error))
         if status not in SUCCESS:
@@ -83,10 +83,11 @@ class HttpWebhooks:
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
         connector = aiohttp.TCPConnector(resolver=PublicResolver(self._targets), force_close=True)
+        timeout = aiohttp.ClientTimeout(total=self.limit_seconds, connect=CONNECT_SECONDS)
         async with (
-            asyncio.timeout(self._timeout.total),
+            asyncio.timeout(self.limit_seconds),
             aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+                connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
             ) as session,
             session.post(url, data=body, headers=headers, allow_redirects=False) as response,
         ):
