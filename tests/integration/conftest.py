@@ -198,17 +198,23 @@ class DirectService(Service):
 
 
 HTTP_SUITE = ("test_http", "test_contract", "test_frontend", "test_cors", "test_security")
+PAGES = ("test_portal",)
 DIRECT = "straight through the contract"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test of the service on each database; those of the HTTP suite also without a server, and under Django."""
+    """Every test of the service on each database; those of the HTTP suite also without a server, and under Django.
+
+    Pages for people are tested under Django too.
+    """
     if "service" in metafunc.fixturenames:
         marks = {mark.name for mark in metafunc.definition.iter_markers()}
         is_suite = metafunc.module.__name__.rpartition(".")[2] in HTTP_SUITE
         params = ["sqlite", "postgres"]
         params += ["direct"] if is_suite and "server" not in marks else []
-        params += ["django"] if is_suite and not marks & {"server", "standalone"} else []
+        has_pages = metafunc.module.__name__.rpartition(".")[2] in PAGES
+        params += ["django"] if (is_suite or has_pages) and not marks & {"server", "standalone"} else []
+        params = ["sqlite"] if "browser" in marks else params
         metafunc.parametrize("service", params, indirect=True, scope="session")
 
 

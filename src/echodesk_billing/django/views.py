@@ -60,4 +60,6 @@ def _rendered(response: Response) -> HttpResponse:
     rendered = HttpResponse(response.body, status=response.status, content_type=response.content_type)
     for name, value in response.headers.items():
         rendered.headers[name] = value
+    for cookie in response.cookies:
+        rendered.cookies.load(cookie)
     return rendered
