@@ -7145,7 +7145,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Done */
-            201: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
