@@ -152,6 +152,7 @@ class Billing:
     test_webhook = _blocking(billing.Billing.test_webhook)
     replay_webhooks = _blocking(billing.Billing.replay_webhooks)
     webhook_deliveries = _blocking(billing.Billing.webhook_deliveries)
+    send_notifications = _blocking(billing.Billing.send_notifications)
     portal_link = _blocking(billing.Billing.portal_link)
     retry_charge = _blocking(billing.Billing.retry_charge)
     renew = _blocking(billing.Billing.renew)

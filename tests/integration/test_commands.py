@@ -335,6 +335,43 @@ async def test_tokens_expire_by_default_and_old_rows_are_pruned_by_command(servi
     assert json.loads((await service.command("status", "--json"))[1])["never_due"] == []
 
 
+async def test_webhook_endpoints_are_managed_from_the_terminal(service: Service, client: Client, bank: Bank) -> None:
+    payment = await client.buy()
+    await bank.pay(payment["bank_order_id"])
+    await bank.answered(payment["bank_order_id"])
+    tenant = (await client.get("/api/events/")).body["events"][0]["data"]["tenant_id"]
+    create = ("webhooks", "create", "https://hooks.invalid/billing", "--tenant", tenant)
+    assert (await service.command(*create))[0] == 2, "a reason is needed"
+    assert (await service.command("webhooks", "create", "http://10.0.0.1/", "--reason", "x"))[0] == 2
+    made = json.loads((await service.command(*create, "--reason", "the CRM", "--json"))[1])
+    assert made["secret"].startswith("whsec_")
+    listed = (await service.command("webhooks", "list"))[1]
+    assert (made["id"] in listed, made["secret"] in listed) == (True, False)
+    reason = ("--reason", "tests")
+    rotated = json.loads((await service.command("webhooks", "rotate", made["id"], *reason, "--json"))[1])
+    assert rotated["secret"] != made["secret"]
+    code, printed = await service.command("webhooks", "test", made["id"])
+    assert (code, "failed: cannot connect" in printed) == (1, True), printed
+    code, printed = await service.command("webhooks", "replay", made["id"], "--since", "yesterday", *reason)
+    assert (code, "is not a day" in printed) == (2, True)
+    assert (
+        "sent again" in (await service.command("webhooks", "replay", made["id"], "--since", "2026-01-01", *reason))[1]
+    )
+    assert "SubscriptionActivated" in (await service.command("webhooks", "deliveries", made["id"]))[1]
+    assert "is disabled" in (await service.command("webhooks", "disable", made["id"], *reason))[1]
+    assert "is enabled" in (await service.command("webhooks", "enable", made["id"], *reason))[1]
+    assert (await service.command("webhooks", "enable", "we-0", *reason))[0] == 1
+
+
+async def test_mails_are_shown_before_they_are_sent(service: Service) -> None:
+    code, printed = await service.command("mail", "preview", "receipt", "--language", "en")
+    assert (code, "Subject: Receipt for 145.00 GEL: INV-2026-000012" in printed) == (0, True)
+    assert (await service.command("mail", "preview", "receipt", "--html"))[1].startswith("<!doctype html>")
+    written = json.loads((await service.command("mail", "preview", "suspended", "--language", "ru", "--json"))[1])
+    assert set(written) == {"subject", "text", "html"}
+    assert (await service.command("mail", "preview", "nothing"))[0] == 2
+
+
 async def test_customers_are_listed_shown_and_changed_from_the_terminal(
     service: Service, client: Client, bank: Bank
 ) -> None:

@@ -65,7 +65,7 @@ class Letters:
 
     def of(self, uow: UnitOfWork, event: Event, now: datetime) -> Sequence[Mail]:
         """The mails of one event, one for each address; none where the kind is off or nobody is to be told."""
-        draft = _draft(uow, event) if self.is_on else None
+        draft = _draft(uow, event) if self.is_on and not _is_over(event, now) else None
         if draft is None or draft.kind in self.off:
             return []
         addresses, language = self._addressees(uow, event, draft.kind)
@@ -96,6 +96,16 @@ class Letters:
 
 def _draft(uow: UnitOfWork, event: Event) -> _Draft | None:
     return _of_order(uow, event) or _of_time(uow, event) or _of_subscription(uow, event) or _for_operators(event)
+
+
+def _is_over(event: Event, now: datetime) -> bool:
+    """Whether a reminder comes too late, because nothing was sent for days."""
+    match event:
+        case RenewalUpcoming():
+            return now > event.charged_at
+        case ReminderDue():
+            return now >= event.expires_at
+    return False
 
 
 def _of_order(uow: UnitOfWork, event: Event) -> _Draft | None:

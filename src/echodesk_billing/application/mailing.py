@@ -81,6 +81,9 @@ class SendMails:
 
     async def _claim(self) -> Sequence[Mail]:
         now = await self._clock.now()
+        due_at = await self._storage.read(lambda uow: uow.mails.waiting_since())
+        if due_at is None or due_at > now:
+            return []
 
         def work(uow: UnitOfWork) -> list[Mail]:
             claimed = []

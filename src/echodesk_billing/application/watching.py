@@ -59,25 +59,28 @@ class Watch:
     async def stalled(self) -> str | None:
         """What to tell an operator where billing has stalled; None where it has not."""
         now = await self._clock.now()
-        since, number = await self._storage.read(lambda uow: _due(uow, now))
+        since = await self._storage.read(lambda uow: _due_since(uow, now))
         if since is None or not is_stalled(since, now, self._limit):
             return None
+        number = await self._storage.read(lambda uow: len(uow.subscriptions.due(now, MOST_COUNTED)))
         return f"{number} renewal(s) are due, the oldest since {since:%Y-%m-%d %H:%M} UTC: run echodesk-billing work"
 
     async def run(self) -> bool:
         """Notice a stall, or its end, and announce it; returns whether there is something new to tell."""
         now = await self._clock.now()
-        due_since, _ = await self._storage.read(lambda uow: _due(uow, now))
-        stalled = is_stalled(due_since, now, self._limit)
-        if stalled:
-            log.error("billing.stalled", due_since=due_since)
-        events = await self._storage.transact(lambda uow: self._notice(uow, now))
-        for event in events:
-            log.warning("billing.alarm", type=event.name)
-        return stalled or bool(events)
+        since, stall = await self._storage.read(lambda uow: (_due_since(uow, now), uow.chores.stall()))
+        stalled = is_stalled(since, now, self._limit)
+        if not stalled and stall is None:
+            return False
+        for event in await self._storage.transact(lambda uow: self._notice(uow, now)):
+            if isinstance(event, BillingStalled):
+                log.error("billing.stalled", due_since=event.due_since, subscriptions=event.subscriptions)
+            else:
+                log.warning("billing.recovered", stalled_at=stall.since if stall else None)
+        return True
 
     def _notice(self, uow: UnitOfWork, now: datetime) -> Sequence[Event]:
-        stall, (since, number) = uow.chores.lock_stall(), _due(uow, now)
+        stall, since = uow.chores.lock_stall(), _due_since(uow, now)
         if since is None or not is_stalled(since, now, self._limit):
             if stall is None:
                 return []
@@ -85,21 +88,22 @@ class Watch:
             return uow.outbox.add([BillingRecovered(tenant_id="", at=now, stalled_at=stall.since)])
         if is_announced(stall, now):
             return []
+        number = len(uow.subscriptions.due(now, MOST_COUNTED))
         uow.chores.save_stall(Stall(since=stall.since if stall else now, announced_at=now))
         return uow.outbox.add([BillingStalled(tenant_id="", at=now, due_since=since, subscriptions=number)])
 
 
-def _due(uow: UnitOfWork, now: datetime) -> tuple[datetime | None, int]:
-    """Since when the oldest renewal has been due, and how many are due."""
-    due = uow.subscriptions.due(now, MOST_COUNTED)
-    return (due[0].due_at if due else None), len(due)
+def _due_since(uow: UnitOfWork, now: datetime) -> datetime | None:
+    """Since when the oldest renewal has been due; None where none is."""
+    oldest = uow.subscriptions.due(now, 1)
+    return oldest[0].due_at if oldest else None
 
 
 def _states(uow: UnitOfWork, now: datetime) -> Sequence[ChoreState]:
     known = {heartbeat.chore: heartbeat for heartbeat in uow.chores.heartbeats()}
     orders = uow.orders.due(now, 1)
     waiting = {
-        Chore.RENEWALS: _due(uow, now)[0],
+        Chore.RENEWALS: _due_since(uow, now),
         Chore.RECONCILIATION: orders[0].check_at if orders else None,
         Chore.DELIVERY: uow.outbox.waiting_since() if Chore.DELIVERY in known else None,
         Chore.MAIL: uow.mails.waiting_since(),

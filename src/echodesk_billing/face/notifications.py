@@ -95,6 +95,15 @@ class Notifications(Face):
         """
         return await self._container.webhooks().deliveries(operator(LIBRARY), endpoint_id, before)
 
+    async def send_notifications(self) -> None:
+        """Send the mails and webhooks that are due, where no worker does.
+
+        A slow webhook endpoint is waited for only a moment; its task goes on.
+        """
+        tasks = self._container.background_tasks()
+        await tasks.send_mails()
+        await tasks.send_webhooks()
+
     async def portal_link(self, tenant_id: str, *, by: str = LIBRARY) -> str:
         """An address that opens the customer portal of a tenant, for half an hour.
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from echodesk_billing.application.reconciliation import Reconciled
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID, Catalogue
+from echodesk_billing.domain.notifications.heartbeat import Chore
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.face.base import LIBRARY, Face, checks_arguments, operator
 from echodesk_billing.ports.gateway import require_configured
@@ -144,6 +145,7 @@ class Operations(Face):
             GatewayNotConfigured: there are no credentials.
         """
         found = [reconciled async for reconciled in self._container.reconcile().run(older_than=older_than)]
+        await self._container.watch().beat(Chore.RECONCILIATION)
         await self._announce()
         return found
 

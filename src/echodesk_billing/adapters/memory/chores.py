@@ -22,6 +22,9 @@ class MemoryChores:
     def heartbeats(self) -> Sequence[Heartbeat]:
         return [self._memory.heartbeats[chore] for chore in sorted(self._memory.heartbeats)]
 
+    def stall(self) -> Stall | None:
+        return self._memory.stall
+
     def lock_stall(self) -> Stall | None:
         return self._memory.stall
 

@@ -49,11 +49,15 @@ class SqlChores:
         rows = self._session.execute(select(chores).order_by(chores.c.name))
         return [Heartbeat(chore=Chore(row.name), ran_at=row.ran_at, problem=row.problem) for row in rows]
 
+    def stall(self) -> Stall | None:
+        """By primary key."""
+        row = self._session.execute(select(stalls).where(stalls.c.name == RENEWALS)).first()
+        return None if row is None else Stall(since=row.since, announced_at=row.announced_at)
+
     def lock_stall(self) -> Stall | None:
         """By primary key, behind an advisory lock, because there may be no row to lock."""
         self._session.lock_name("stall")
-        row = self._session.execute(select(stalls).where(stalls.c.name == RENEWALS)).first()
-        return None if row is None else Stall(since=row.since, announced_at=row.announced_at)
+        return self.stall()
 
     def save_stall(self, stall: Stall | None) -> None:
         """Replace the row."""

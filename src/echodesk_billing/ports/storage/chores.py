@@ -19,6 +19,10 @@ class Chores(Protocol):
         """All heartbeats."""
         ...
 
+    def stall(self) -> Stall | None:
+        """The stall that was noticed."""
+        ...
+
     def lock_stall(self) -> Stall | None:
         """The stall that was noticed, locked until the transaction ends."""
         ...

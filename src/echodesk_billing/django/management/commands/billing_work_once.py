@@ -11,7 +11,7 @@ from echodesk_billing.django.runtime import Runtime
 class Command(BillingCommand):
     """What a worker does, once: for cron or Celery beat. Runs that overlap do nothing twice."""
 
-    help = "Renew, reconcile and deliver what is due now, and stop."
+    help = "Renew, reconcile, deliver and send what is due now, and stop."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Run the command."""
@@ -19,4 +19,5 @@ class Command(BillingCommand):
             reconciled = library.reconcile()
             renewed = library.renew()
             delivered = library.deliver_events()
+            library.send_notifications()
         self.stdout.write(f"{len(reconciled)} reconciled, {len(renewed)} renewed, {delivered} events delivered")
