@@ -50,6 +50,10 @@ def _reference() -> str:
             for method, operation in operations.items():
                 if tag["name"] in operation["tags"]:
                     lines += ["", *_operation(f"{method.upper()} {path}", operation, schemas)]
+    lines += ["", "## Messages of webhooks", "", "See [webhooks](webhooks.md). These are the fields of `data`."]
+    for name, message in document["webhooks"].items():
+        lines += ["", f"### `{name}`", "", message["post"]["summary"], "", "| Field | Type | |", "| --- | --- | --- |"]
+        lines += _fields({"$ref": f"#/components/schemas/Event{name}"}, schemas)
     return "\n".join(lines) + "\n"
 
 
@@ -85,6 +89,8 @@ def _fields(schema: dict[str, Any] | None, schemas: dict[str, Any]) -> list[str]
 def _type(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         return f"`{schema['$ref'].rpartition('/')[2]}`"
+    if "allOf" in schema:
+        return _type(schema["allOf"][0])
     if "anyOf" in schema:
         return " or ".join(_type(one) for one in schema["anyOf"])
     if schema.get("type") == "array":

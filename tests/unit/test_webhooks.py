@@ -169,6 +169,8 @@ async def test_a_tenant_has_its_own_endpoints_and_sees_no_other(world: World) ->
         await world.webhooks.create(admin, CRM)
     with pytest.raises(InvalidSelection, match="10 endpoints already"):
         await world.webhooks.create(admin, CRM)
+    await world.webhooks.disable(admin, made.endpoint.id)
+    await world.webhooks.create(admin, CRM)
 
 
 def test_what_is_imported_is_sent_to_nobody() -> None:

@@ -140,7 +140,8 @@ _SENTENCES = {
     "This token does not allow that: it needs the scope {scope}": "ამ ტოკენს ამის უფლება არ აქვს: საჭიროა {scope}",
     # Webhooks and links.
     "Give an address of at most {most} characters": "მისამართში არა უმეტეს {most} სიმბოლო უნდა იყოს",
-    "There are {most} endpoints already: disable or change one": "უკვე არის {most} მისამართი: ერთი შეცვალეთ",
+    "There are {most} endpoints already: disable one": "უკვე არის {most} მისამართი: ერთი გამორთეთ",
+    "Another test is running: wait until it ends": "სხვა შემოწმება მიმდინარეობს: დაელოდეთ მის დასრულებას",
     "There are more than {most} events: give a later moment": "მოვლენა {most}-ზე მეტია: მიუთითეთ უფრო გვიანი დრო",
     "{endpoint} is disabled: enable it first": "{endpoint} გამორთულია: ჯერ ჩართეთ",
     "There is no event {name}: see the list of events in the docs": "მოვლენა {name} არ არსებობს",
