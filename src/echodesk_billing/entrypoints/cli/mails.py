@@ -66,7 +66,8 @@ def mail_preview(
     """Print a mail as it would be sent, with an example's figures and the templates of the settings."""
     settings = configured_settings()
     optional = {"unsubscribe_url": "https://billing.example.ge/mail/unsubscribe/…"} if name.is_optional else {}
-    facts = {**EXAMPLE, **optional, "product": settings.product_name}
+    number = {"number": "CN-2026-000003"} if name is MailKind.REFUNDED else {}
+    facts = {**EXAMPLE, **optional, **number, "product": settings.product_name}
     written = MailTemplates(settings.mail_templates, settings.time_zone).write(name, language, facts)
     if html and not as_json:
         print(written.html)  # noqa: T201 - for a browser, as it is

@@ -119,7 +119,7 @@ _WORDS = {
         "Откройте подписку из программы или используйте ссылку из последнего письма.",
     ),
     "signed_out": ("სესია დასრულებულია", "The session is over", "Сеанс завершён"),
-    "unsubscribe": ("შეხსენებების გამორთვა", "No more reminders", "Отключить напоминания"),
+    "unsubscribe": ("შეხსენებების გამორთვა", "Unsubscribe from reminders", "Отключить напоминания"),
     "unsubscribe_why": (
         "ამ მისამართზე შეხსენებები აღარ მოვა. ქვითრები და გადახდის წერილები კვლავ მოვა.",
         "Reminders will not come to this address any more. Receipts and mails about payments still will.",
