@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from echodesk_billing.entrypoints.demo.dev import DEMO_KEY
 from tests.integration.parts import ROOT, Bank, Process, clean_environment, free_port
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -59,6 +60,9 @@ async def run(command: str, environment: dict[str, str], folder: Path, within_se
     return printed.decode()
 
 
+QUIET = {"BILLING_LOG_LEVEL": "error", "BILLING_ENCRYPTION_KEYS": DEMO_KEY}
+
+
 @pytest.fixture(scope="module")
 async def made(workspace: Path) -> AsyncIterator[tuple[dict[str, str], Process]]:
     """`make run`, run by make; gives the environment of a person beside it."""
@@ -77,7 +81,7 @@ async def made(workspace: Path) -> AsyncIterator[tuple[dict[str, str], Process]]
     process = Process(child, output)
     await process.ready()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    yield clean_environment({**settings, "TOKEN": TOKEN, "PATH": path, "BILLING_LOG_LEVEL": "error"}), process
+    yield clean_environment({**settings, "TOKEN": TOKEN, "PATH": path, **QUIET}), process
     assert await asyncio.wait_for(process.stop(), 10) in (0, -15, 2)
 
 

@@ -281,7 +281,8 @@ async def lived(life: Life) -> list[tuple[str, list[str], list[str]]]:
 async def test_mails_and_webhooks_tell_the_life_of_customers(life: Life) -> None:
     told = await lived(life)
     assert told == EXPECTED
-    assert [(one["id"], one["type"]) for one in life.in_node] == [one[:2] for one in life.receiver.got]
+    in_node = [(one["id"], one["type"]) for one in life.in_node]
+    assert sorted(in_node) == sorted(one[:2] for one in life.receiver.got), "tenants side by side are in any order"
     assert {mail["To"] for mail in life.inbox.mails} == set(MAILS.values())
 
 

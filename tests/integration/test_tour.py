@@ -246,9 +246,8 @@ async def test_an_automatic_card_is_charged_three_times_then_the_price_changes_t
         assert (await heard(billing, bank, charge.order)).captured == Money.parse("150.00")
     charge = await billing.charge("acme", package_id=1, seats=4)
     assert charge.obstacle == "the saved card may be charged 150.00 GEL, and the price is 200.00 GEL"
-    assert [event.payment_url for event in asked if isinstance(event, PaymentActionRequired)] == [
-        charge.order.payment_url
-    ]
+    (told,) = [event.payment_url for event in asked if isinstance(event, PaymentActionRequired)]
+    assert "/pay/" in told, "a link of ours, which lasts longer than the bank's page"
     await bank.pay(charge.order.bank_order_id or "")
     await heard(billing, bank, charge.order)
     assert [card.mandate for card in await billing.cards("acme")] == [Money.parse("200.00")]

@@ -113,7 +113,8 @@ class ManageWebhooks:
         """
         secret, now = self._sender.new_secret(), await self._clock.now()
         sealed = self._sealed(secret)
-        endpoint = await self._change(who, endpoint_id, "webhook.rotated", reason, lambda one: one.rotate(sealed, now))
+        endpoint = await self._change(who, endpoint_id, reason, lambda one: one.rotate(sealed, now))
+        log.info("webhook.rotated", **_said(endpoint))
         return WithSecret(endpoint=endpoint, secret=secret)
 
     async def enable(self, who: Principal, endpoint_id: str, reason: str = "") -> Endpoint:
@@ -122,7 +123,9 @@ class ManageWebhooks:
         Raises:
             EndpointNotFound: it does not exist or belongs to another tenant.
         """
-        return await self._change(who, endpoint_id, "webhook.enabled", reason, lambda one: one.enable())
+        endpoint = await self._change(who, endpoint_id, reason, lambda one: one.enable())
+        log.info("webhook.enabled", **_said(endpoint))
+        return endpoint
 
     async def disable(self, who: Principal, endpoint_id: str, reason: str = "") -> Endpoint:
         """Send nothing to an endpoint until it is enabled. Idempotent.
@@ -131,7 +134,9 @@ class ManageWebhooks:
             EndpointNotFound: it does not exist or belongs to another tenant.
         """
         now = await self._clock.now()
-        return await self._change(who, endpoint_id, "webhook.disabled", reason, lambda one: one.disable(now))
+        endpoint = await self._change(who, endpoint_id, reason, lambda one: one.disable(now))
+        log.info("webhook.disabled", **_said(endpoint))
+        return endpoint
 
     async def test(self, who: Principal, endpoint_id: str) -> Delivery:
         """Send a test message now, outside the order of events, and return how it went; it is not repeated.
@@ -203,7 +208,7 @@ class ManageWebhooks:
         return endpoint
 
     async def _change(
-        self, who: Principal, endpoint_id: str, what: str, reason: str, change: Callable[[Endpoint], None]
+        self, who: Principal, endpoint_id: str, reason: str, change: Callable[[Endpoint], None]
     ) -> Endpoint:
         def work(uow: UnitOfWork) -> Endpoint:
             endpoint = uow.webhooks.lock(endpoint_id, who.tenant_filter)
@@ -214,9 +219,17 @@ class ManageWebhooks:
             uow.webhooks.save(endpoint)
             return endpoint
 
-        endpoint = await self._storage.transact(work)
-        log.info(what, endpoint_id=endpoint.id, tenant_id=endpoint.tenant_id, by=who.name, reason=reason)
-        return endpoint
+        return await self._storage.transact(work)
 
     def _sealed(self, secret: str) -> str:
         return self._vault.seal(secret.encode()).decode()
+
+
+def _said(endpoint: Endpoint) -> dict[str, str]:
+    """What the log says of a change."""
+    return {
+        "endpoint_id": endpoint.id,
+        "tenant_id": endpoint.tenant_id,
+        "by": endpoint.by,
+        "reason": endpoint.reason,
+    }
