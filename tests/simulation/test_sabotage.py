@@ -40,6 +40,7 @@ from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.gateway import Verdict
 from tests.simulation.bank import SimulatedBank
+from tests.simulation.harsh import make_harsh
 from tests.simulation.run import simulate
 from tests.simulation.soak import quiet
 from tests.simulation.steps import Pause, at_once
@@ -84,7 +85,7 @@ def _key(patch: Patch) -> None:
     patch.setattr(SimulatedBank, "create_order", forgetful)
 
 
-@sabotage("a refund gets a new key for every attempt", "1 7")
+@sabotage("a refund gets a new key for every attempt", "1 7", 90)
 def _refund_key(patch: Patch) -> None:
     send = SimulatedBank.refund
 
@@ -131,15 +132,17 @@ def _refusal(patch: Patch) -> None:
     patch.setattr(Attempt, "is_settled_by_refusal", lambda *_: True)
 
 
-@sabotage("a late refusal is believed though another process asked too", "1 3 7", 4055)
+@sabotage("a late refusal is believed though another process asked too", "1 3 7", 100)
 def _overtaken(patch: Patch) -> None:
+    make_harsh(patch, slow=False)
     patch.setattr(Attempt, "is_settled_by_refusal", lambda self, *_: self is not Attempt.AGAIN)
 
 
-@sabotage("a refund fails by a refusal though another process asked too", "1 7", 15507)
+@sabotage("a refund fails by a refusal though another process asked too", "1 7", 125)
 def _overtaken_refund(patch: Patch) -> None:
+    make_harsh(patch, slow=False)
     patch.setattr("echodesk_billing.application.refunds.is_alone", lambda *_: True)
-    _forgets_refused_refunds(patch)
+    _forget_refused_refunds(patch)
 
 
 @sabotage("a refusal of a refund after an attempt in doubt is believed", "1 7", 290)
@@ -151,11 +154,16 @@ def _refused_refund(patch: Patch) -> None:
         return await send(self, order, refund, refusal_settles=True)
 
     patch.setattr(RefundPayment, "send", credulous)
-    _forgets_refused_refunds(patch)
+    _forget_refused_refunds(patch)
 
 
-@sabotage("a refund that was refused is not asked for again", "1 7", 8575)
+@sabotage("a refund that was refused is not asked for again", "1 7", 555)
 def _forgets_refused_refunds(patch: Patch) -> None:
+    make_harsh(patch, slow=True)
+    _forget_refused_refunds(patch)
+
+
+def _forget_refused_refunds(patch: Patch) -> None:
     patch.setattr("echodesk_billing.domain.orders.refund.may_go_after_all", lambda *_: False)
 
     def refused_and_done(order: Order, refund_id: str, reason: str, at: datetime) -> list[OrderEvent]:
@@ -219,7 +227,7 @@ def _name(patch: Patch) -> None:
     patch.setattr(Principal, "name", "")
 
 
-@sabotage("a period may be charged again: neither the constraint nor the mark", "2")
+@sabotage("a period may be charged again: neither the constraint nor the mark", "2", 4)
 def _period(patch: Patch) -> None:
     """The mark of the charge under way stands before the database's constraint, giving back behind both."""
     patch.setattr(MemoryOrders, "open_renewal", lambda *_: None)
@@ -361,7 +369,7 @@ def _any_order(patch: Patch) -> None:
     patch.setattr(MemoryWebhooks, "head", last)
 
 
-@sabotage("a lane with more to send is put to sleep", "17", 3)
+@sabotage("a lane with more to send is put to sleep", "17", 123)
 def _sleeping_lane(patch: Patch) -> None:
     settle = MemoryWebhooks.settle
     patch.setattr(

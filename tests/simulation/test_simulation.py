@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import structlog
 
+from tests.simulation.harsh import make_harsh
 from tests.simulation.run import Simulation, simulate
 from tests.simulation.soak import quiet
 
@@ -25,6 +26,15 @@ def silence() -> None:
 @pytest.mark.parametrize("first", range(0, SEEDS, PART))
 def test_nothing_is_lost_doubled_or_left_unknown(first: int) -> None:
     for seed in range(first, first + PART):
+        result = simulate(seed)
+        assert not result.violations, f"seed {seed}: {result.violations}"
+
+
+@pytest.mark.parametrize(("slow", "seeds"), [(False, (199, 690, 730)), (True, (195, 197, 730))])
+def test_a_harsher_bank_hides_no_money(monkeypatch: pytest.MonkeyPatch, slow: bool, seeds: tuple[int, ...]) -> None:
+    """A first attempt that a process was held up with, and that ends after another was refused, is asked about."""
+    make_harsh(monkeypatch, slow=slow)
+    for seed in (*seeds, *range(20)):
         result = simulate(seed)
         assert not result.violations, f"seed {seed}: {result.violations}"
 

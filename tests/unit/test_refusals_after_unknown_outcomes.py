@@ -151,6 +151,18 @@ def test_a_last_refusal_settles_nothing_while_another_attempt_has_an_unknown_out
     assert Attempt.LAST.is_settled_by_refusal(order.steps, NOW) is settles
 
 
+def test_a_doubt_after_a_rejection_has_the_bank_asked_again() -> None:
+    """The process of the first attempt was held up for hours, and others were refused meanwhile."""
+    order = an_order(state=OrderState.REJECTED)
+    order.check_at = None
+    order.called("create", "in_doubt", NOW, "silence")
+    assert order.check_at == NOW
+    settled = an_order(state=OrderState.COMPLETED)
+    settled.check_at = None
+    settled.called("create", "in_doubt", NOW, "silence")
+    assert settled.check_at is None
+
+
 def test_a_refused_refund_is_settled_by_the_only_process_that_tries() -> None:
     order = an_order()
     order.called("refund", "repeated", NOW, "one")

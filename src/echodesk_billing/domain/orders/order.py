@@ -273,9 +273,11 @@ class Order:
         ]
 
     def called(self, call: str, outcome: CallOutcome, at: datetime, detail: str = "", by: str = "") -> None:
-        """Note the result of a call to the bank in the history."""
+        """Note the result of a call to the bank in the history; a doubt after a rejection has the bank asked again."""
         source = Source.REQUEST if outcome in ("in_doubt", "repeated") else Source.ANSWER
         self.note(f"{call}_{outcome}", source, at, detail, by=by)
+        if outcome == "in_doubt" and self.state is OrderState.REJECTED:
+            self.check_at = at
 
     def checked(self, at: datetime, *, planned: datetime | None, problem: str | None = None) -> None:
         """Note a check at the bank and plan the next one, with exponential backoff.
