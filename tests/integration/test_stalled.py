@@ -121,6 +121,8 @@ async def test_a_stall_is_told_in_every_way_and_ends_by_itself(company: Company)
     environment = {**company.environment, "BILLING_LOG_LEVEL": "error"}
     code, printed = await company.forge.run(company.folder / "check.log", environment, "check")
     assert (code, "renewal(s) are due" in printed) == (1, True), printed
+    assert "chore renewals" in printed
+    assert "s behind" in printed
 
     worker = await company.worker()
 

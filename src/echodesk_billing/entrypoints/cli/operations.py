@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -15,6 +15,7 @@ from rich.table import Table
 from echodesk_billing.application.renewals import Renewed
 from echodesk_billing.container import Container, open_container
 from echodesk_billing.domain.money import Money
+from echodesk_billing.domain.notifications.heartbeat import ChoreState
 from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.entrypoints.cli.terminal import (
@@ -229,20 +230,39 @@ def prune(as_json: AsJson = False) -> None:
 
 @commands.command()
 def check(as_json: AsJson = False) -> None:
-    """Check configuration, database and bank, and say how to fix problems."""
+    """Check configuration, database, bank and background work, and say how to fix problems."""
     settings = configured_settings()
 
-    async def run() -> dict[str, str | None]:
+    async def run() -> tuple[dict[str, str | None], Sequence[ChoreState], datetime]:
         async with open_container(settings) as container:
-            return await container.checkup().run()
+            found = await container.checkup().run()
+            states = [] if found["database"] else await container.watch().states()
+            return found, states, await container.clock().now()
 
-    found = asyncio.run(run())
+    found, states, now = asyncio.run(run())
+    behind = {one.heartbeat.chore: int(one.behind(now).total_seconds()) for one in states}
 
     def table() -> Table:
         table = table_of("what", "verdict")
         for what, problem in found.items():
             table.add_row(what, problem or "good")
+        for one in states:
+            ran_at, chore = one.heartbeat.ran_at, one.heartbeat.chore
+            last = f"last ran {ran_at:%Y-%m-%d %H:%M:%S} UTC" if ran_at else "has never run"
+            table.add_row(f"chore {chore}", f"{last}, {behind[chore]} s behind")
         return table
 
-    show({what: {"ok": problem is None, "problem": problem} for what, problem in found.items()}, table, as_json=as_json)
+    plain: dict[str, dict[str, object]] = {
+        what: {"ok": problem is None, "problem": problem} for what, problem in found.items()
+    }
+    if states:
+        plain["chores"]["last_runs"] = [
+            {
+                "chore": one.heartbeat.chore,
+                "last_run_at": one.heartbeat.ran_at,
+                "behind_seconds": behind[one.heartbeat.chore],
+            }
+            for one in states
+        ]
+    show(plain, table, as_json=as_json)
     raise typer.Exit(FAILED if any(found.values()) else 0)
