@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from zlib import crc32
 
 import aiohttp
 import asyncpg
@@ -205,7 +206,7 @@ DIRECT = "straight through the contract"
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of the service on each database; those of the HTTP suite also without a server, and under Django.
 
-    Pages for people are tested under Django too.
+    Pages for people are tested under Django too. Tests of commands are divided between the databases.
     """
     if "service" in metafunc.fixturenames:
         marks = {mark.name for mark in metafunc.definition.iter_markers()}
@@ -215,6 +216,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         has_pages = metafunc.module.__name__.rpartition(".")[2] in PAGES
         params += ["django"] if (is_suite or has_pages) and not marks & {"server", "standalone"} else []
         params = ["sqlite"] if "browser" in marks else params
+        if metafunc.module.__name__.endswith("test_commands"):  # each starts processes: half of them on each database
+            params = [params[crc32(metafunc.function.__name__.encode()) >> 8 & 1]]
+        params = ["postgres"] if "strictest" in marks else params
         metafunc.parametrize("service", params, indirect=True, scope="session")
 
 

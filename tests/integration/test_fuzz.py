@@ -57,6 +57,7 @@ callback_like = st.recursive(
 )
 
 
+@pytest.mark.strictest
 async def test_every_route_withstands_what_its_description_allows_and_more(service: Service) -> None:
     document = (await Client(service.url, service.http).get("/openapi.json")).body
     clients = [await service.client(), await service.client(Scope.OPERATOR)]
