@@ -78,7 +78,8 @@ def notify(uow: UnitOfWork, number: int, at: datetime) -> None:
     first = uow.webhooks.head("we", "acme")
     assert first is not None
     first.tried(Try(at=at, status=200))
-    uow.webhooks.settle(first, None)
+    uow.webhooks.keep(first)
+    uow.webhooks.schedule("we", "acme", None)
 
 
 def register(uow: UnitOfWork, order_id: str, state: OrderState, at: object) -> None:

@@ -371,14 +371,13 @@ def _any_order(patch: Patch) -> None:
 
 @sabotage("a lane with more to send is put to sleep", "17", 123)
 def _sleeping_lane(patch: Patch) -> None:
-    settle = MemoryWebhooks.settle
-    patch.setattr(
-        MemoryWebhooks,
-        "settle",
-        lambda self, delivery, due_at: settle(
-            self, delivery, due_at if delivery.state is DeliveryState.WAITING else None
-        ),
-    )
+    schedule = MemoryWebhooks.schedule
+
+    def sleepy(self: MemoryWebhooks, endpoint_id: str, lane: str, due_at: datetime | None) -> None:
+        head = self.head(endpoint_id, lane)
+        schedule(self, endpoint_id, lane, due_at if head is not None and head.tries else None)
+
+    patch.setattr(MemoryWebhooks, "schedule", sleepy)
 
 
 @pytest.mark.parametrize("what", SABOTAGE)

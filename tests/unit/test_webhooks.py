@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
@@ -17,6 +19,7 @@ from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.domain.events import Event, OrderCompleted, SubscriptionImported, WebhookEndpointDisabled
 from echodesk_billing.domain.notifications.webhook import RETRIES, SECRET_OVERLAP, DeliveryState, Endpoint
 from echodesk_billing.ports.access import Scope
+from echodesk_billing.ports.storage import UnitOfWork
 from tests.builders import NOW, gel, principal
 from tests.unit.conftest import World
 
@@ -113,6 +116,26 @@ async def test_two_failures_with_days_without_a_worker_between_them_disable_noth
     await world.notify()
     (found,) = await world.webhooks.listed(OPERATOR)
     assert (found.failures, found.disabled_at) == (2, None)
+
+
+async def test_a_transaction_that_runs_again_notes_an_attempt_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a deadlock the database has it run again."""
+    one = await endpoint(world, event_types=["OrderCompleted"])
+    await world.buy_and_pay()
+    await world.announce.run()
+    world.receivers.problems[CRM] = "it answered 500"
+    transact = world.storage.transact
+
+    async def again(work: Callable[[UnitOfWork], Any]) -> Any:
+        await world.storage.read(work)  # on a copy, which is thrown away
+        return await transact(work)
+
+    monkeypatch.setattr(world.storage, "transact", again)
+    await world.send_webhooks.run_lane(one, "acme")
+    (delivery,) = await world.webhooks.deliveries(OPERATOR, one)
+    assert len(delivery.tries) == 1
 
 
 async def test_an_old_secret_signs_beside_the_new_one_for_a_day(world: World) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from attrs import evolve
 
+from echodesk_billing.application.webhooks import opened_secrets
 from echodesk_billing.domain.notifications.webhook import Delivery, DeliveryState, Endpoint, Try
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import Storage, UnitOfWork
@@ -70,14 +72,14 @@ class SendWebhooks:
     async def _try(self, endpoint: Endpoint, delivery: Delivery) -> Try:
         now = await self._clock.now()
         try:
-            secrets = [self._vault.open(one.encode()).decode() for one in endpoint.signing(now)]
+            secrets = opened_secrets(self._vault, endpoint, now)
         except VaultClosed as error:
             return Try(at=now, problem=str(error))
         return await self._sender.send(endpoint.url, secrets, delivery.message_id, delivery.body, now)
 
     async def _settle(self, delivery: Delivery, tried: Try) -> None:
         now = await self._clock.now()
-        disabled = await self._storage.transact(lambda uow: self._note(uow, delivery, tried, now))
+        delivery, disabled = await self._storage.transact(lambda uow: self._note(uow, evolve(delivery), tried, now))
         said = {"endpoint_id": delivery.endpoint_id, "message_id": delivery.message_id, "type": delivery.type}
         if not tried.problem:
             log.info("webhook.delivered", **said, status=tried.status)
@@ -88,19 +90,19 @@ class SendWebhooks:
         if disabled:
             log.error("webhook.endpoint_disabled", endpoint_id=delivery.endpoint_id, reason=tried.problem)
 
-    def _note(self, uow: UnitOfWork, delivery: Delivery, tried: Try, now: datetime) -> bool:
-        """Store an attempt; returns whether it disabled the endpoint."""
+    def _note(self, uow: UnitOfWork, delivery: Delivery, tried: Try, now: datetime) -> tuple[Delivery, bool]:
+        """Store an attempt; returns the delivery with it, and whether it disabled the endpoint."""
         uow.webhooks.lock_lane(delivery.endpoint_id, delivery.lane)
         endpoint = uow.webhooks.lock(delivery.endpoint_id, None)
         due_at = delivery.tried(tried)
-        uow.webhooks.settle(delivery, due_at)
-        if due_at is None:
-            waiting = uow.webhooks.head(delivery.endpoint_id, delivery.lane)
-            uow.webhooks.settle(delivery, now if waiting else None)
+        uow.webhooks.keep(delivery)
+        if due_at is None and uow.webhooks.head(delivery.endpoint_id, delivery.lane) is not None:
+            due_at = now
+        uow.webhooks.schedule(delivery.endpoint_id, delivery.lane, due_at)
         if endpoint is None:
-            return False
+            return delivery, False
         events = endpoint.failed(tried.problem, now, self._disable_after) if tried.problem else []
         if tried.problem or endpoint.succeeded():
             uow.webhooks.save(endpoint)
         uow.outbox.add(events)
-        return bool(events)
+        return delivery, bool(events)

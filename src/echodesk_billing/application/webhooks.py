@@ -150,7 +150,7 @@ class ManageWebhooks:
             raise InvalidSelection("endpoint_id", "Another test is running: wait until it ends")
         now = await self._clock.now()
         body, message_id = self._sender.test_body(now), f"test-{self._ids.idempotency_key()}"
-        secrets = [self._vault.open(one.encode()).decode() for one in endpoint.signing(now)]
+        secrets = opened_secrets(self._vault, endpoint, now)
         self._testing.add(who.tenant_id)
         try:
             tried = await self._sender.send(endpoint.url, secrets, message_id, body, now)
@@ -223,6 +223,15 @@ class ManageWebhooks:
 
     def _sealed(self, secret: str) -> str:
         return self._vault.seal(secret.encode()).decode()
+
+
+def opened_secrets(vault: Vault, endpoint: Endpoint, now: datetime) -> list[str]:
+    """The secrets that sign the messages of an endpoint now, newest first.
+
+    Raises:
+        VaultClosed: no key decrypts them.
+    """
+    return [vault.open(one.encode()).decode() for one in endpoint.signing(now)]
 
 
 def _said(endpoint: Endpoint) -> dict[str, str]:

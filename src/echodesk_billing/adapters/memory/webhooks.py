@@ -66,9 +66,11 @@ class MemoryWebhooks:
 
     def lock_lane(self, endpoint_id: str, lane: str) -> None: ...
 
-    def settle(self, delivery: Delivery, due_at: datetime | None) -> None:
+    def keep(self, delivery: Delivery) -> None:
         self._deliveries[:] = [delivery if one.number == delivery.number else one for one in self._deliveries]
-        self._lanes[delivery.endpoint_id, delivery.lane] = due_at
+
+    def schedule(self, endpoint_id: str, lane: str, due_at: datetime | None) -> None:
+        self._lanes[endpoint_id, lane] = due_at
 
     def deliveries(self, endpoint_id: str, limit: int, before: int) -> Sequence[Delivery]:
         mine = [one for one in reversed(self._deliveries) if one.endpoint_id == endpoint_id]

@@ -78,6 +78,10 @@ class Session:
         """Insert a row now, unless its key exists; on PostgreSQL this waits for a concurrent insert of the same key."""
         return self.execute(_insertion(table, or_nothing=True, is_postgres=self.is_postgres), row).rowcount == 1
 
+    def upsert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An insert of this database to which what happens on a conflict can be added."""
+        return postgresql.insert(table) if self.is_postgres else sqlite.insert(table)
+
     def update(self, table: Table, row: Values) -> None:
         """Update a row by its primary key at the next flush.
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Index, Integer, Row, String, Table, Text, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
@@ -188,9 +187,8 @@ class SqlWebhooks:
     def send(self, new: Sequence[Delivery], now: datetime) -> None:
         """Insert the deliveries, and upsert their lanes by primary key: one that waits keeps its moment."""
         self._session.insert(deliveries, [delivery_values(one) for one in new])
-        insert = postgresql.insert if self._session.is_postgres else sqlite.insert
         for endpoint_id, lane in dict.fromkeys((one.endpoint_id, one.lane) for one in new):
-            row = insert(lanes).values(endpoint_id=endpoint_id, lane=lane, due_at=now)
+            row = self._session.upsert(lanes).values(endpoint_id=endpoint_id, lane=lane, due_at=now)
             due_at = func.coalesce(lanes.c.due_at, row.excluded.due_at)
             keys = [lanes.c.endpoint_id, lanes.c.lane]
             self._session.execute(row.on_conflict_do_update(index_elements=keys, set_={"due_at": due_at}))
@@ -222,11 +220,14 @@ class SqlWebhooks:
         mine = (lanes.c.endpoint_id == endpoint_id, lanes.c.lane == lane)
         self._session.execute(select(lanes).where(*mine).with_for_update())
 
-    def settle(self, delivery: Delivery, due_at: datetime | None) -> None:
-        """Both by primary key."""
+    def keep(self, delivery: Delivery) -> None:
+        """By primary key."""
         changed = {"state": delivery.state.value, "tries": document(delivery.tries), "ended_at": delivery.ended_at}
         self._session.execute(update(deliveries).where(deliveries.c.number == delivery.number).values(changed))
-        mine = (lanes.c.endpoint_id == delivery.endpoint_id, lanes.c.lane == delivery.lane)
+
+    def schedule(self, endpoint_id: str, lane: str, due_at: datetime | None) -> None:
+        """By primary key."""
+        mine = (lanes.c.endpoint_id == endpoint_id, lanes.c.lane == lane)
         self._session.execute(update(lanes).where(*mine).values(due_at=due_at))
 
     def deliveries(self, endpoint_id: str, limit: int, before: int) -> Sequence[Delivery]:

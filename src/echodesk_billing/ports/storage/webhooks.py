@@ -56,8 +56,12 @@ class Webhooks(Protocol):
         """Lock a lane until the transaction ends, before its next delivery is looked for."""
         ...
 
-    def settle(self, delivery: Delivery, due_at: datetime | None) -> None:
-        """Store an attempt, and when the lane is due next; None where nothing waits in it."""
+    def keep(self, delivery: Delivery) -> None:
+        """Store an attempt."""
+        ...
+
+    def schedule(self, endpoint_id: str, lane: str, due_at: datetime | None) -> None:
+        """Store when a lane is due next; None where nothing waits in it."""
         ...
 
     def deliveries(self, endpoint_id: str, limit: int, before: int) -> Sequence[Delivery]:
