@@ -1,7 +1,7 @@
 """Signed links of ours in mails and events: to pay what is owed, to the portal, to unsubscribe.
 
 A link says in encrypted form for whom and for what it was made, so that nobody can make one or turn it to another
-customer. Source: docs/pay-links.md.
+customer. Source: docs/portal.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pay links: what a debt comes to, and the bank's page for it, made when the customer asks.
 
-Source: docs/pay-links.md.
+Source: docs/portal.md.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Column, String, Table, Text, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql.schema import UtcDateTime, metadata
 from echodesk_billing.adapters.sql.session import Session
@@ -38,9 +37,8 @@ class SqlChores:
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Upsert by primary key."""
-        insert = postgresql.insert if self._session.is_postgres else sqlite.insert
         values = {"ran_at": heartbeat.ran_at, "problem": heartbeat.problem}
-        upsert = insert(chores).values(name=heartbeat.chore.value, **values)
+        upsert = self._session.upsert(chores).values(name=heartbeat.chore.value, **values)
         changed = {"ran_at": func.coalesce(upsert.excluded.ran_at, chores.c.ran_at), "problem": heartbeat.problem}
         self._session.execute(upsert.on_conflict_do_update(index_elements=[chores.c.name], set_=changed))
 

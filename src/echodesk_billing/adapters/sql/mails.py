@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Index, Integer, Row, String, Table, Text, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql.schema import UtcDateTime, Values, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
@@ -161,7 +160,8 @@ class SqlMails:
         self._session.execute(update(table).where(table.c.tenant_id == tenant_id).values(bounced_at=None))
 
     def _remember(self, tenant_id: str, address: str, values: Values) -> None:
-        insert = postgresql.insert if self._session.is_postgres else sqlite.insert
-        row = insert(mail_addresses).values(**{"tenant_id": tenant_id, "address": address, "problem": "", **values})
+        row = self._session.upsert(mail_addresses).values(
+            **{"tenant_id": tenant_id, "address": address, "problem": "", **values}
+        )
         keys = [mail_addresses.c.tenant_id, mail_addresses.c.address]
         self._session.execute(row.on_conflict_do_update(index_elements=keys, set_=values))

@@ -15,7 +15,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql.outbox import outbox, to_event
 from echodesk_billing.adapters.sql.schema import metadata
@@ -75,18 +74,17 @@ class SqlStatistics:
 
     def keep(self, figures: Mapping[Figure, int], customers: Collection[Counted], events: Sequence[Event]) -> None:
         """Upsert by primary keys; the next number is found by ix_outbox_counted."""
-        insert = postgresql.insert if self._session.is_postgres else sqlite.insert
         for figure, added in figures.items():
             row = {"month": figure.month, "currency": figure.currency, "name": figure.name, "value": added}
             keys = [statistics.c.month, statistics.c.currency, statistics.c.name]
-            upsert = insert(statistics).values(**row)
+            upsert = self._session.upsert(statistics).values(**row)
             changed = {"value": statistics.c.value + upsert.excluded.value}
             self._session.execute(upsert.on_conflict_do_update(index_elements=keys, set_=changed))
         table = statistics_customers
         for one in customers:
             values = {"currency": one.currency, "recurring": one.recurring}
             values |= {"has_paid": one.has_paid, "failing": one.failing}
-            remembered = insert(table).values(tenant_id=one.tenant_id, **values)
+            remembered = self._session.upsert(table).values(tenant_id=one.tenant_id, **values)
             self._session.execute(remembered.on_conflict_do_update(index_elements=[table.c.tenant_id], set_=values))
         last = self._session.execute(select(func.max(outbox.c.counted))).scalar() or 0
         numbered = update(outbox).where(outbox.c.id == bindparam("event")).values(counted=bindparam("number"))

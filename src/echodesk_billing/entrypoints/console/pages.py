@@ -16,11 +16,11 @@ from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.entrypoints import order_history
 from echodesk_billing.entrypoints.console import sessions
-from echodesk_billing.entrypoints.console.sessions import HOME, Session
+from echodesk_billing.entrypoints.console.sessions import HOME
 from echodesk_billing.entrypoints.http import problems
 from echodesk_billing.entrypoints.http.calls import Page
 from echodesk_billing.entrypoints.http.contract import redirect
-from echodesk_billing.entrypoints.http.forms import fields
+from echodesk_billing.entrypoints.http.forms import Session, fields
 from echodesk_billing.entrypoints.http.message import Request, Response, see_other
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -93,7 +93,7 @@ async def _login(request: Request, uses: UseCases) -> Response:
 
 
 async def _logout(_request: Request, uses: UseCases, session: Session) -> Response:
-    await uses.tokens.end(session.token)
+    await uses.tokens.end(session.secret)
     answer = _see_other(HOME)
     answer.cookies.append(sessions.closing_cookie())
     return answer

@@ -8,40 +8,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from attrs import frozen
-
 from echodesk_billing.application.use_cases import UseCases
-from echodesk_billing.entrypoints.http.forms import cookie, is_proved, proof_of
+from echodesk_billing.entrypoints.http.forms import Session, cookie
 from echodesk_billing.entrypoints.http.message import Request
-from echodesk_billing.ports.access import Principal, Scope
+from echodesk_billing.ports.access import Scope
 
 HOME = "/console/"
 COOKIE = "billing_console"
 LIFETIME = timedelta(hours=8)
 
 
-@frozen(kw_only=True)
-class Session:
-    """An operator who has logged in."""
-
-    who: Principal
-    token: str
-
-    @property
-    def proof(self) -> str:
-        """The CSRF token of its forms."""
-        return proof_of(self.token)
-
-    def is_proved(self, proof: str) -> bool:
-        """Whether a form carries this session's CSRF token."""
-        return is_proved(self.token, proof)
-
-
 async def current(request: Request, uses: UseCases) -> Session | None:
     """The session of a request; None where there is none, or its owner is no longer an operator."""
     token = request.cookies.get(COOKIE, "")
     who = await uses.tokens.session(token) if token else None
-    return Session(who=who, token=token) if who and Scope.OPERATOR in who.scopes else None
+    return Session(who=who, secret=token) if who and Scope.OPERATOR in who.scopes else None
 
 
 async def opened(token: str, uses: UseCases) -> str | None:

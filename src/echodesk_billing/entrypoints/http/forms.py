@@ -9,8 +9,11 @@ from http.cookies import SimpleCookie
 from typing import Literal
 from urllib.parse import parse_qsl
 
+from attrs import frozen
+
 from echodesk_billing.entrypoints.http.message import Request
 from echodesk_billing.entrypoints.http.problems import Refused
+from echodesk_billing.ports.access import Principal
 
 MOST_FIELDS = 100
 
@@ -33,14 +36,21 @@ async def fields(request: Request) -> dict[str, str]:
     return found
 
 
-def proof_of(secret: str) -> str:
-    """The CSRF token of the forms of a session."""
-    return hmac.new(secret.encode(), b"form", hashlib.sha256).hexdigest()
+@frozen(kw_only=True)
+class Session:
+    """Somebody who has logged in, or opened a link; `secret` is what the cookie holds."""
 
+    who: Principal
+    secret: str
 
-def is_proved(secret: str, proof: str) -> bool:
-    """Whether a form carries the CSRF token of a session."""
-    return hmac.compare_digest(proof.encode(), proof_of(secret).encode())
+    @property
+    def proof(self) -> str:
+        """The CSRF token of its forms."""
+        return hmac.new(self.secret.encode(), b"form", hashlib.sha256).hexdigest()
+
+    def is_proved(self, proof: str) -> bool:
+        """Whether a form carries this session's CSRF token."""
+        return hmac.compare_digest(proof.encode(), self.proof.encode())
 
 
 def cookie(

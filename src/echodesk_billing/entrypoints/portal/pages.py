@@ -13,19 +13,23 @@ from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.domain.catalogue.catalogue import LARGEST_ID
 from echodesk_billing.domain.catalogue.limits import MOST_SEATS
 from echodesk_billing.domain.catalogue.pricing import Selection
+from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.return_pages import Returning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.entrypoints.http.calls import Page, whole_number
 from echodesk_billing.entrypoints.http.contract import redirect
-from echodesk_billing.entrypoints.http.forms import fields
+from echodesk_billing.entrypoints.http.forms import Session, fields
 from echodesk_billing.entrypoints.http.message import Request, Response, see_other
 from echodesk_billing.entrypoints.http.problems import Refused
 from echodesk_billing.entrypoints.portal import links, rendering, sessions
 from echodesk_billing.entrypoints.portal.rendering import POLICY, STYLE
-from echodesk_billing.entrypoints.portal.sessions import HOME, Session
+from echodesk_billing.entrypoints.portal.sessions import HOME
 
 _S = SubscriptionState
+REACTIVATED = (_S.SUSPENDED, _S.ENDED)
+"""States in which a payment reactivates, and does not pay the next period."""
 _Handler = Callable[[Request, UseCases], Awaitable[Response]]
 _Form = dict[str, str]
 
@@ -33,12 +37,13 @@ _Form = dict[str, str]
 class Visit:
     """One request of a customer in a session."""
 
-    def __init__(self, request: Request, uses: UseCases, session: Session, language: str) -> None:
+    def __init__(self, request: Request, uses: UseCases, session: Session, customer: Customer) -> None:
         self.request = request
         self.uses = uses
         self.who = session.who
         self.session = session
-        self.language = language
+        self.customer = customer
+        self.language = sessions.language_of(request, customer.profile.language)
 
     @property
     def terms(self) -> Terms:
@@ -57,6 +62,10 @@ class Visit:
             status=status,
             **shown,
         )
+
+    def to_bank(self, order: Order) -> Response:
+        """The page that leads on to the bank's."""
+        return rendering.to_bank(self.request, self.uses, order, language=self.language, session=self.session)
 
 
 _Visitor = Callable[[Visit], Awaitable[Response]]
@@ -101,14 +110,13 @@ def _page(handler: _Visitor) -> _Handler:
             return rendering.message(
                 request, uses, "signed_out", "link_over_why", language=language, status=HTTPStatus.UNAUTHORIZED
             )
-        customer = await uses.customers.profile(session.who)
-        language = sessions.language_of(request, customer.profile.language)
+        visit = Visit(request, uses, session, await uses.customers.profile(session.who))
         try:
-            return await handler(Visit(request, uses, session, language))
+            return await handler(visit)
         except BillingError as error:
-            return rendering.failure(request, uses, error, language=language, session=session)
+            return rendering.failure(request, uses, error, language=visit.language, session=session)
         except Refused as refused:
-            return rendering.refusal(request, uses, refused, language=language, session=session)
+            return rendering.refusal(request, uses, refused, language=visit.language, session=session)
 
     return serve
 
@@ -134,7 +142,6 @@ def _form(handler: _Submitted) -> _Handler:
 
 async def _home(visit: Visit) -> Response:
     view = await visit.uses.views.subscription(visit.who)
-    customer = await visit.uses.customers.profile(visit.who)
     subscription, now = view.subscription, view.now
     upcoming = subscription.upcoming if subscription else None
     plan = subscription.plan_of(subscription.first_unpaid(now)) if subscription and upcoming else None
@@ -142,11 +149,11 @@ async def _home(visit: Visit) -> Response:
     return visit.render(
         "home.html",
         subscription=subscription,
-        customer=customer,
+        customer=visit.customer,
         plan=view.last_plan,
         upcoming=upcoming,
         next_price=plan.price if plan else None,
-        pays="reactivate" if state in (_S.SUSPENDED, _S.ENDED) else "pay_now" if upcoming else "",
+        pays="reactivate" if state in REACTIVATED else "pay_now" if upcoming else "",
         is_owed=state in (_S.TRIALING, _S.PAST_DUE, _S.SUSPENDED, _S.ENDED),
         can_cancel=state in (_S.TRIALING, _S.ACTIVE, _S.PAST_DUE, _S.SUSPENDED),
         can_resume=state in (_S.CANCELLED, _S.PAUSED),
@@ -164,17 +171,17 @@ async def _leave(visit: Visit, _form: _Form) -> Response:
 async def _pay(visit: Visit, form: _Form) -> Response:
     """The next period, or, where the subscription is suspended or has ended, its reactivation."""
     view = await visit.uses.views.subscription(visit.who)
-    is_over = view.subscription is not None and view.subscription.state in (_S.SUSPENDED, _S.ENDED)
+    is_over = view.subscription is not None and view.subscription.state in REACTIVATED
     start = visit.uses.checkout.reactivate if is_over else visit.uses.checkout.pay_now
     order = await start(visit.who, terms=visit.terms, key=_key(form))
-    return rendering.to_bank(visit.request, visit.uses, order, language=visit.language, session=visit.session)
+    return visit.to_bank(order)
 
 
 async def _add_card(visit: Visit, form: _Form) -> Response:
     order = await visit.uses.cards.add(
         visit.who, automatic=True, make_default=True, key=_key(form), returning=Returning.PORTAL
     )
-    return rendering.to_bank(visit.request, visit.uses, order, language=visit.language, session=visit.session)
+    return visit.to_bank(order)
 
 
 async def _default_card(visit: Visit, _form: _Form) -> Response:
@@ -214,7 +221,7 @@ async def _change(visit: Visit, form: _Form) -> Response:
     )
     if changed.order is None:
         return _done(HOME, "change_is_planned")
-    return rendering.to_bank(visit.request, visit.uses, changed.order, language=visit.language, session=visit.session)
+    return visit.to_bank(changed.order)
 
 
 async def _drop_change(visit: Visit, _form: _Form) -> Response:
@@ -260,8 +267,7 @@ async def _credit_note_pdf(visit: Visit) -> Response:
 
 
 async def _profile(visit: Visit) -> Response:
-    customer = await visit.uses.customers.profile(visit.who)
-    return visit.render("profile.html", customer=customer, profile=customer.profile)
+    return visit.render("profile.html", profile=visit.customer.profile)
 
 
 async def _change_profile(visit: Visit, form: _Form) -> Response:

@@ -14,10 +14,11 @@ from echodesk_billing.domain.customers.wording import day
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.entrypoints.http import georgian, problems
+from echodesk_billing.entrypoints.http.forms import Session
 from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.entrypoints.http.problems import Refused
 from echodesk_billing.entrypoints.portal import sessions
-from echodesk_billing.entrypoints.portal.sessions import HOME, Session
+from echodesk_billing.entrypoints.portal.sessions import HOME
 from echodesk_billing.entrypoints.portal.words import LANGUAGES, words
 
 STYLE = f"{HOME}style.css"

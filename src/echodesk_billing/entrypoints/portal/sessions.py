@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from attrs import frozen
-
 from echodesk_billing.application.portal import SESSION_LIFETIME
 from echodesk_billing.application.use_cases import UseCases
-from echodesk_billing.entrypoints.http.forms import cookie, is_proved, proof_of
+from echodesk_billing.entrypoints.http.forms import Session, cookie
 from echodesk_billing.entrypoints.http.message import Request
 from echodesk_billing.entrypoints.portal.words import LANGUAGES
-from echodesk_billing.ports.access import Principal
 
 HOME = "/portal/"
 COOKIE, LANGUAGE_COOKIE = "billing_portal", "billing_language"
 YEAR_SECONDS = 366 * 24 * 3600
-
-
-@frozen(kw_only=True)
-class Session:
-    """A customer who has opened a link."""
-
-    who: Principal
-    secret: str
-
-    @property
-    def proof(self) -> str:
-        """The CSRF token of its forms."""
-        return proof_of(self.secret)
-
-    def is_proved(self, proof: str) -> bool:
-        """Whether a form carries this session's CSRF token."""
-        return is_proved(self.secret, proof)
 
 
 async def current(request: Request, uses: UseCases) -> Session | None:
