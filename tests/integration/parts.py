@@ -139,12 +139,14 @@ class Forge:
     process: asyncio.subprocess.Process
     busy: asyncio.Lock = Factory(asyncio.Lock)
 
-    async def run(self, output: Path, environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
-        """Run `echodesk-billing`; gives its exit code and what it printed."""
+    async def run(
+        self, output: Path, environment: Mapping[str, str], *arguments: str, folder: Path = ROOT
+    ) -> tuple[int, str]:
+        """Run `echodesk-billing` in a folder; gives its exit code and what it printed."""
         order = {
             "arguments": arguments,
             "environment": clean_environment(environment),
-            "folder": str(ROOT),
+            "folder": str(folder),
             "output": str(output),
         }
         async with self.busy:

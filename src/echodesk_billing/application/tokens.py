@@ -120,6 +120,12 @@ class Tokens:
         now = await self._clock.now()
         await self._storage.transact(lambda uow: uow.tokens.end(_digest(token), now))
 
+    async def forget(self, tenant_id: str) -> int:
+        """Delete the tokens and sessions of a tenant, with the names that they carry; returns how many."""
+        forgotten = await self._storage.transact(lambda uow: uow.tokens.delete_of(tenant_id))
+        log.info("token.forgotten", tenant_id=tenant_id, count=forgotten)
+        return forgotten
+
     async def listed(self, tenant_id: str | None = None) -> Sequence[StoredToken]:
         """Tokens, newest first."""
         return await self._storage.read(lambda uow: uow.tokens.listed(tenant_id))
@@ -132,7 +138,7 @@ class Tokens:
         """
         now = await self._clock.now()
         revoked = await self._storage.transact(lambda uow: uow.tokens.revoke(prefix, now, by))
-        log.info("token.revoked", prefix=prefix, tokens=revoked, by=by)
+        log.info("token.revoked", prefix=prefix, count=revoked, by=by)
         return revoked
 
 

@@ -34,3 +34,9 @@ class MemoryTokens:
         for token in chosen:
             self._tokens[token.digest] = evolve(token, revoked_at=at, revoked_by=by)
         return len(chosen)
+
+    def delete_of(self, tenant_id: str) -> int:
+        chosen = [token.digest for token in self._tokens.values() if token.principal.tenant_id == tenant_id]
+        for digest in chosen:
+            del self._tokens[digest]
+        return len(chosen)

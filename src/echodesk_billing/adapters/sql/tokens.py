@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
     select,
     text,
     update,
@@ -114,3 +115,7 @@ class SqlTokens:
             .where(tokens.c.prefix == prefix, tokens.c.revoked_at.is_(None))
             .values(revoked_at=at, revoked_by=by)
         ).rowcount
+
+    def delete_of(self, tenant_id: str) -> int:
+        """By the index on tenant_id."""
+        return self._session.execute(delete(tokens).where(tokens.c.tenant_id == tenant_id)).rowcount

@@ -31,7 +31,7 @@ def serve() -> None:
             out.print("ready")
             await until_stopped()
 
-    run_command(work)
+    run_command(work, joins_demo=False)
 
 
 @commands.command()
@@ -45,14 +45,14 @@ def work() -> None:
             out.print("ready")
             await until_stopped()
 
-    run_command(run)
+    run_command(run, joins_demo=False)
 
 
 @commands.command()
 def dev() -> None:
     """Run the simulated bank and the service on SQLite, with a demo tenant."""
-    settings = msgspec.structs.replace(configured_settings(), client_id="demo", client_secret="demo")  # noqa: S106
-    asyncio.run(run_dev(settings))
+    settings = configured_settings(joins_demo=False)
+    asyncio.run(run_dev(msgspec.structs.replace(settings, client_id="demo", client_secret="demo")))  # noqa: S106
 
 
 @commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -21,10 +21,11 @@ from rich.text import Text
 
 from echodesk_billing.container import Container, open_ready_container
 from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
+from echodesk_billing.entrypoints.demo.environment import beside_demo
 from echodesk_billing.entrypoints.server.serving import fastest_loop
 from echodesk_billing.logs import configure_logs
 from echodesk_billing.ports.access import Principal, Scope
-from echodesk_billing.settings import Settings, load_settings
+from echodesk_billing.settings import Settings, load_settings, process_environment
 
 FAILED = 1
 WRONG_USE = 2
@@ -75,20 +76,33 @@ out = Terminal(width=None if sys.stdout.isatty() else PAGE_WIDTH, markup=False, 
 err = Terminal(stderr=True, markup=False, emoji=False)
 
 
-def configured_settings() -> Settings:
+def configured_settings(*, joins_demo: bool = True) -> Settings:
     """Load the settings and configure logging.
+
+    Args:
+        joins_demo: beside a running `make run` in this folder, talk to its bank and database.
 
     Raises:
         InvalidSettings: a variable is invalid or missing.
     """
-    settings = load_settings()
+    environment = process_environment()
+    demo = beside_demo(environment) if joins_demo else None
+    settings = load_settings(environment if demo is None else demo)
+    if demo is not None and err.is_terminal:
+        err.print("This is the demo that runs in this folder.", style="dim")
     configure_logs(settings.log_format, settings.log_level)
     return settings
 
 
-def run_command(work: Callable[[Container, Settings], Coroutine[Any, Any, int | None]]) -> None:
-    """Run `work` with an open container; its result is the exit code."""
-    settings = configured_settings()
+def run_command(
+    work: Callable[[Container, Settings], Coroutine[Any, Any, int | None]], *, joins_demo: bool = True
+) -> None:
+    """Run `work` with an open container; its result is the exit code.
+
+    Args:
+        joins_demo: beside a running `make run` in this folder, talk to its bank and database.
+    """
+    settings = configured_settings(joins_demo=joins_demo)
 
     async def run() -> int | None:
         async with open_ready_container(settings) as container:

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import hashlib
 import secrets
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,11 +17,14 @@ import msgspec
 
 from echodesk_billing.container import open_container
 from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
+from echodesk_billing.entrypoints.demo.environment import written_for_commands
 from echodesk_billing.entrypoints.demo.mailbox import Mailbox, mail_server
 from echodesk_billing.entrypoints.demo.return_pages import return_pages
 from echodesk_billing.entrypoints.server.serving import packaged, serving, until_stopped
 from echodesk_billing.ports.access import Principal, Scope
+from echodesk_billing.setting_values import InvalidSettings
 from echodesk_billing.settings import Settings
 
 DEMO = Principal(
@@ -50,31 +54,54 @@ async def run_dev(settings: Settings) -> None:
     """Run bank and service until stopped, and print URLs and tokens for people and scripts.
 
     Raises:
+        InvalidSettings: a port is taken.
         SandboxFailed: the simulated bank did not start.
     """
+    _refuse_taken(settings.host, settings.port, "BILLING_PORT")
+    _refuse_taken("127.0.0.1", settings.sandbox_port, "SANDBOX_PORT")
     mailbox = Mailbox()
     async with _sandbox(settings) as (bank, public_key), mail_server(mailbox) as mail_url:
         settings = _with_mail(_with_bank(settings, bank, public_key), mail_url)
         async with open_container(settings) as container:
             await container.load_catalogue().load(read_catalogue(packaged("demo_catalogue.toml")))
-            tokens = container.tokens()
-            token = await tokens.issue(DEMO, lifetime=None, secret=settings.demo_token or secrets.token_hex(32))
-            operator = await tokens.issue(
-                OPERATOR, lifetime=None, secret=settings.demo_operator_token or secrets.token_hex(32)
-            )
+            token = await _only_token(container.tokens(), DEMO, settings.demo_token)
+            operator = await _only_token(container.tokens(), OPERATOR, settings.demo_operator_token)
             catalogue = await container.views().catalogue()
             await container.customers().change_profile(DEMO, {"emails": [DEMO.email]})
-            async with serving(container, settings, [*return_pages(DEMO), *mailbox.pages()]) as service:
-                _say(f"service: {service}")
-                _say(f"bank: {bank}")
-                _say(f"token: {token}")
-                _say(f"operator-token: {operator}")
-                _say(f"mailbox: {service}/mailbox/")
-                for package in catalogue.packages:
-                    _say(f"package: {package.id} {package.display_name}")
-                _say(_HINT.format(service=service, bank=bank, token=token))
-                _say("ready")
-                await until_stopped()
+            pages = [*return_pages(DEMO), *mailbox.pages()]
+            async with serving(container, settings, pages) as service:
+                with written_for_commands(settings) as environment:
+                    _say(f"service: {service}")
+                    _say(f"bank: {bank}")
+                    _say(f"token: {token}")
+                    _say(f"operator-token: {operator}")
+                    _say(f"mailbox: {service}/mailbox/")
+                    _say(f"console: {service}/console/")
+                    for package in catalogue.packages:
+                        _say(f"package: {package.id} {package.display_name}")
+                    if environment is not None:
+                        _say(f"environment: {environment}")
+                    _say(_HINT.format(service=service, bank=bank, token=token))
+                    _say("ready")
+                    await until_stopped()
+
+
+async def _only_token(tokens: Tokens, who: Principal, chosen: str) -> str:
+    """A new token, or the chosen one; those of earlier runs end."""
+    await tokens.forget(who.tenant_id)
+    return await tokens.issue(who, lifetime=None, secret=chosen or secrets.token_hex(32))
+
+
+def _refuse_taken(host: str, port: int, variable: str) -> None:
+    """Notice a taken port before another program that listens there is mistaken for ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            reason = f"{error.strerror or error}; set {variable} to a free port"
+            raise InvalidSettings(f"{variable} is {port}: cannot listen on {host}:{port}: {reason}") from error
 
 
 _HINT = """
@@ -95,6 +122,11 @@ Move a month on, and watch it renew itself:
 See the mails that customers get at {service}/mailbox/, and open the customer portal at the address in
 
   curl -s -X POST {service}/api/portal/sessions/ -H 'Authorization: Token {token}'
+
+Open the console at {service}/console/ with the operator-token, or look from the command line, in this folder:
+
+  .venv/bin/echodesk-billing status
+  .venv/bin/echodesk-billing order list
 
 The API is described at {service}/docs. Stop with Ctrl-C.
 """

@@ -56,3 +56,7 @@ class Tokens(Protocol):
     def revoke(self, prefix: str, at: datetime, by: str) -> int:
         """Revoke the tokens with this prefix; returns how many."""
         ...
+
+    def delete_of(self, tenant_id: str) -> int:
+        """Delete the tokens and sessions of a tenant; returns how many."""
+        ...
