@@ -231,6 +231,9 @@ from .domain.events import (
     CreditNoteIssued as CreditNoteIssued,
 )
 from .domain.events import (
+    CustomerErased as CustomerErased,
+)
+from .domain.events import (
     DaysGiven as DaysGiven,
 )
 from .domain.events import (

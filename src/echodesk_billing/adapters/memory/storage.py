@@ -17,6 +17,7 @@ from echodesk_billing.adapters.memory.inbox import MemoryInbox
 from echodesk_billing.adapters.memory.mails import MemoryMails
 from echodesk_billing.adapters.memory.orders import MemoryOrders
 from echodesk_billing.adapters.memory.outbox import MemoryOutbox
+from echodesk_billing.adapters.memory.personal_data import MemoryPersonalData
 from echodesk_billing.adapters.memory.proformas import MemoryProformas
 from echodesk_billing.adapters.memory.pruning import MemoryPruning
 from echodesk_billing.adapters.memory.queue import NoQueue
@@ -81,4 +82,5 @@ class MemoryUnitOfWork:
         self.queue = NoQueue()
         self.tokens = MemoryTokens(memory)
         self.answers = MemoryAnswers(memory)
+        self.personal_data = MemoryPersonalData(memory)
         self.pruning = MemoryPruning(memory)

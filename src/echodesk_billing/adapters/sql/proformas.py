@@ -56,7 +56,8 @@ def _values(proforma: Proforma) -> Values:
     }
 
 
-def _proforma(row: Row[Any]) -> Proforma:
+def to_proforma(row: Row[Any]) -> Proforma:
+    """A proforma invoice from its row."""
     return Proforma(
         id=row.id,
         series=row.series,
@@ -99,11 +100,11 @@ class SqlProformas:
     def listed(self, tenant_id: str | None, before: int, limit: int) -> Sequence[Proforma]:
         """By ix_proformas_tenant, or the primary key for all tenants."""
         rows = self._session.execute(newest(proformas, tenant_id, limit, before))
-        return [_proforma(row) for row in rows]
+        return [to_proforma(row) for row in rows]
 
     def _one(self, query: Select[Any]) -> Proforma | None:
         row = self._session.execute(query).first()
-        return None if row is None else _proforma(row)
+        return None if row is None else to_proforma(row)
 
 
 def _numbered(series: str, serial: int) -> Select[Any]:

@@ -15,6 +15,7 @@ from echodesk_billing.adapters.sql.inbox import SqlInbox
 from echodesk_billing.adapters.sql.mails import SqlMails
 from echodesk_billing.adapters.sql.orders import SqlOrders
 from echodesk_billing.adapters.sql.outbox import SqlOutbox
+from echodesk_billing.adapters.sql.personal_data import SqlPersonalData
 from echodesk_billing.adapters.sql.proformas import SqlProformas
 from echodesk_billing.adapters.sql.pruning import SqlPruning
 from echodesk_billing.adapters.sql.queue import SqlQueue
@@ -51,4 +52,5 @@ class SqlUnitOfWork:
         self.queue = SqlQueue(session)
         self.tokens = SqlTokens(session)
         self.answers = SqlAnswers(session)
+        self.personal_data = SqlPersonalData(session)
         self.pruning = SqlPruning(session)

@@ -7,6 +7,7 @@ from echodesk_billing.domain.events.base import (
 )
 from echodesk_billing.domain.events.customers import (
     BillingProfileChanged,
+    CustomerErased,
     ReminderDue,
     TenantRegistered,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "CardSaved",
     "CouponRedeemed",
     "CreditNoteIssued",
+    "CustomerErased",
     "DaysGiven",
     "DefaultCardChosen",
     "Event",

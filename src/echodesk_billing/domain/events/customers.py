@@ -45,3 +45,10 @@ class BillingProfileChanged(Event):
     """A customer's billing profile was changed; `fields` names what."""
 
     fields: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class CustomerErased(Event):
+    """A customer's personal data was erased; its invoices and the journal stay."""
+
+    reason: str

@@ -1,15 +1,27 @@
-"""`customer`: show, list and set customers."""
+"""`customer`: show, list, set, export and erase customers."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.table import Table
 
 from echodesk_billing.container import Container
 from echodesk_billing.domain.customers.customer import Customer
-from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, Limit, TenantId, run_command, show, table_of
+from echodesk_billing.entrypoints.cli.terminal import (
+    OPERATOR,
+    AsJson,
+    Limit,
+    TenantId,
+    out,
+    run_command,
+    show,
+    table_of,
+)
 from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Who buys.")
@@ -76,6 +88,45 @@ def customer_set(
     async def work(container: Container, _settings: Settings) -> None:
         customer = await container.customers().set(OPERATOR, tenant, changes, name=name, subdomain=subdomain)
         show(customer, lambda: _details(customer), as_json=as_json)
+
+    run_command(work)
+
+
+@commands.command("export")
+def customer_export(
+    tenant: TenantId,
+    to: Annotated[Path | None, typer.Option("--to", help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Print everything that is stored about a customer, as JSON."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        found = await container.personal_data().export(OPERATOR, tenant)
+        written = json.dumps(json.loads(msgspec.json.encode(found)), ensure_ascii=False, indent=2)
+        if to is None:
+            print(written)  # noqa: T201
+            return
+        to.touch(mode=0o600)
+        to.write_text(written + "\n")
+        out.print(f"{to}: {len(found.orders)} orders, {len(found.invoices)} invoices, {len(found.mails)} mails")
+
+    run_command(work)
+
+
+@commands.command("erase")
+def customer_erase(
+    tenant: TenantId,
+    reason: Annotated[str, typer.Option(help="Who asked for it, for the record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Erase a customer's personal data; invoices, credit notes and the journal stay. It cannot be undone."""
+
+    async def work(container: Container, _settings: Settings) -> None:
+        erased = await container.personal_data().erase(OPERATOR, tenant, reason)
+        done = (
+            f"{tenant} is erased: names in {erased.orders} orders and {erased.registrations} registrations, "
+            f"{erased.cards} cards, {erased.rows} mails, addresses, tokens and webhooks"
+        )
+        show(erased, lambda: done, as_json=as_json)
 
     run_command(work)
 

@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 import aiohttp
 import msgspec
 
+from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.container import open_container
 from echodesk_billing.domain.errors import BillingError
-from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.demo.environment import written_for_commands
 from echodesk_billing.entrypoints.demo.mailbox import Mailbox, mail_server

@@ -11,6 +11,7 @@ from echodesk_billing.ports.storage.inbox import Inbox, InboxEntry
 from echodesk_billing.ports.storage.mails import Mails
 from echodesk_billing.ports.storage.orders import Orders
 from echodesk_billing.ports.storage.outbox import Outbox
+from echodesk_billing.ports.storage.personal_data import PersonalData
 from echodesk_billing.ports.storage.proformas import Proformas
 from echodesk_billing.ports.storage.pruning import Pruning
 from echodesk_billing.ports.storage.queue import Queue
@@ -35,6 +36,7 @@ __all__ = [
     "Mails",
     "Orders",
     "Outbox",
+    "PersonalData",
     "Proformas",
     "Pruning",
     "Queue",

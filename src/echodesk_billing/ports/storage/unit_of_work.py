@@ -22,6 +22,7 @@ from echodesk_billing.ports.storage.inbox import Inbox
 from echodesk_billing.ports.storage.mails import Mails
 from echodesk_billing.ports.storage.orders import Orders
 from echodesk_billing.ports.storage.outbox import Outbox
+from echodesk_billing.ports.storage.personal_data import PersonalData
 from echodesk_billing.ports.storage.proformas import Proformas
 from echodesk_billing.ports.storage.pruning import Pruning
 from echodesk_billing.ports.storage.queue import Queue
@@ -77,6 +78,8 @@ class UnitOfWork(Protocol):
     def tokens(self) -> Tokens: ...
     @property
     def answers(self) -> Answers: ...
+    @property
+    def personal_data(self) -> PersonalData: ...
     @property
     def pruning(self) -> Pruning: ...
 
