@@ -389,6 +389,7 @@ class Bank:
 
         return finish
 
-    def receipts(self) -> list[Json]:
-        """Receipts of all orders, oldest first."""
-        return [receipt(order) for order in self.orders.values()]
+    def receipts(self, external_order_id: str | None = None) -> list[Json]:
+        """Receipts of all orders, or those with an external id, oldest first."""
+        receipts = map(receipt, self.orders.values())
+        return [one for one in receipts if external_order_id in (None, one["external_order_id"])]

@@ -70,17 +70,19 @@ class Control:
         )
         return answer(200, receipt(order))
 
-    async def orders(self, _request: web.Request) -> web.Response:
-        """Receipts, oldest first."""
-        return answer(200, self._bank.receipts())
+    async def orders(self, request: web.Request) -> web.Response:
+        """Receipts, oldest first; with `?external_order_id=` only those."""
+        return answer(200, self._bank.receipts(request.query.get("external_order_id")))
 
     async def calls(self, _request: web.Request) -> web.Response:
         """Every API call received, oldest first."""
         return answer(200, self._api.calls)
 
-    async def callbacks(self, _request: web.Request) -> web.Response:
-        """Every callback, oldest first."""
-        return answer(200, [callback.as_json() for callback in self._callbacks.sent])
+    async def callbacks(self, request: web.Request) -> web.Response:
+        """Every callback, oldest first; with `?order_id=` only those of one order."""
+        order_id = request.query.get("order_id")
+        chosen = [one for one in self._callbacks.sent if order_id in (None, one.order_id)]
+        return answer(200, [callback.as_json() for callback in chosen])
 
     async def resend(self, request: web.Request) -> web.Response:
         """Deliver a callback once more; answers after delivery."""

@@ -113,9 +113,9 @@ async def storage(
     await made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 async def forge() -> AsyncIterator[Forge]:
-    """Commands without the cost of an interpreter each."""
+    """Programs of ours without the cost of an interpreter each."""
     async with forging() as forge:
         yield forge
 

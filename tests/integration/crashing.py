@@ -96,11 +96,7 @@ class Life:
     async def hear(self, order: Order) -> None:
         """The bank's last callback about an order reaches this process."""
         async with asyncio.timeout(10):
-            while not (
-                mine := [
-                    one for one in await self.control("GET", "callbacks") if one["order_id"] == order.bank_order_id
-                ]
-            ):
+            while not (mine := await self.control("GET", f"callbacks?order_id={order.bank_order_id}")):
                 await asyncio.sleep(0.01)
         await self.container.callbacks().receive(mine[-1]["body"].encode(), mine[-1]["signature"])
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,7 +59,7 @@ def clean_environment(changes: Mapping[str, str]) -> dict[str, str]:
 class Process:
     """A process of ours, with what it has printed."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Forked
     output: Path
 
     @property
@@ -103,7 +104,9 @@ async def start_shell(output: Path, environment: Mapping[str, str], command: str
 
 
 async def start(output: Path, environment: Mapping[str, str], *arguments: str) -> Process:
-    """Start `python -m …`, with its output in a file."""
+    """Start `python -m …`, with its output in a file; `echodesk_billing` from the forge, where there is one."""
+    if FORGES and arguments[0] == "echodesk_billing":
+        return Process(await FORGES[-1].start(output, environment, *arguments[1:]), output)
     with output.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -133,28 +136,83 @@ async def run_python(output: Path, environment: Mapping[str, str], script: str) 
 
 
 @define
+class Forked:
+    """A program that the forge has forked, with what tests use of `asyncio.subprocess.Process`."""
+
+    pid: int
+    ended: asyncio.Future[int]
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        return self.ended.result() if self.ended.done() else None
+
+    async def wait(self) -> int:
+        """Wait until it ends; gives its exit code."""
+        return await asyncio.shield(self.ended)
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self.ended.done():
+            raise ProcessLookupError
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+
+@define
 class Forge:
-    """Commands, one after the other, from one warm interpreter."""
+    """Programs of ours, forked from one warm interpreter."""
 
     process: asyncio.subprocess.Process
-    busy: asyncio.Lock = Factory(asyncio.Lock)
+    listening: asyncio.Task[None] | None = None
+    asked: deque[asyncio.Future[int]] = Factory(deque)
+    running: dict[int, asyncio.Future[int]] = Factory(dict)
 
-    async def run(
-        self, output: Path, environment: Mapping[str, str], *arguments: str, folder: Path = ROOT
-    ) -> tuple[int, str]:
-        """Run `echodesk-billing` in a folder; gives its exit code and what it printed."""
+    async def start(self, output: Path, environment: Mapping[str, str], *arguments: str, folder: Path = ROOT) -> Forked:
+        """Start `echodesk-billing` in a folder."""
+        if self.process.stdin is None:
+            raise AssertionError("the forge was started without pipes")
         order = {
             "arguments": arguments,
             "environment": clean_environment(environment),
             "folder": str(folder),
             "output": str(output),
         }
-        async with self.busy:
-            if self.process.stdin is None or self.process.stdout is None:
-                raise AssertionError("the forge was started without pipes")
-            self.process.stdin.write(json.dumps(order).encode() + b"\n")
-            code = await asyncio.wait_for(self.process.stdout.readline(), 60)
-        return int(code), _text(output)
+        _touch(output)
+        made: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.asked.append(made)
+        self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        pid = await asyncio.wait_for(made, START_WITHIN_SECONDS)
+        return Forked(pid, self.running[pid])
+
+    async def run(
+        self, output: Path, environment: Mapping[str, str], *arguments: str, folder: Path = ROOT
+    ) -> tuple[int, str]:
+        """Run `echodesk-billing` in a folder; gives its exit code and what it printed."""
+        forked = await self.start(output, environment, *arguments, folder=folder)
+        return await asyncio.wait_for(forked.wait(), 60), _text(output)
+
+    async def listen(self) -> None:
+        """Hear which programs were started, and which have ended."""
+        if self.process.stdout is None:
+            raise AssertionError("the forge was started without pipes")
+        while line := await self.process.stdout.readline():
+            told = json.loads(line)
+            if "code" in told:
+                self.running.pop(told["pid"]).set_result(told["code"])
+            else:
+                self.running[told["pid"]] = asyncio.get_running_loop().create_future()
+                self.asked.popleft().set_result(told["pid"])
+
+
+FORGES: list[Forge] = []
+
+
+def _touch(file: Path) -> None:
+    file.touch()
 
 
 def _text(file: Path) -> str:
@@ -163,12 +221,17 @@ def _text(file: Path) -> str:
 
 @asynccontextmanager
 async def forging() -> AsyncIterator[Forge]:
-    """A forge while the block runs."""
+    """A forge while the block runs, which `start` uses."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.integration.forge", cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    yield Forge(process)
-    process.kill()
+    forge = Forge(process)
+    forge.listening = asyncio.create_task(forge.listen())
+    FORGES.append(forge)
+    yield forge
+    FORGES.remove(forge)
+    if process.stdin is not None:
+        process.stdin.close()
     await process.wait()
 
 
@@ -207,8 +270,8 @@ class Bank:
 
     async def callbacks(self, bank_order_id: str) -> list[dict[str, Any]]:
         """The callbacks about an order."""
-        sent = await self.control("GET", "callbacks")
-        return [callback for callback in sent if callback["order_id"] == bank_order_id]
+        sent: list[dict[str, Any]] = await self.control("GET", f"callbacks?order_id={bank_order_id}")
+        return sent
 
     async def refunded(self, our_order_id: str) -> list[str]:
         """The amounts of an order's refunds, once all that were asked for are through."""
@@ -218,8 +281,8 @@ class Bank:
 
     async def orders(self, external_order_id: str) -> list[dict[str, Any]]:
         """The bank's orders by our id."""
-        orders = await self.control("GET", "orders")
-        return [order for order in orders if order["external_order_id"] == external_order_id]
+        orders: list[dict[str, Any]] = await self.control("GET", f"orders?external_order_id={external_order_id}")
+        return orders
 
     async def returns(self, our_order_id: str) -> tuple[str, str]:
         """Where an order sends the browser after success and after failure."""
@@ -329,7 +392,7 @@ async def page_of_the_crm(browser: Browser, origin: str, html: str) -> AsyncIter
 
     app = web.Application()
     app.router.add_get("/", serve)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     host, port = origin.removeprefix("http://").split(":")
     await web.TCPSite(runner, host, int(port)).start()

@@ -20,6 +20,7 @@ from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql import migrations
 from echodesk_billing.adapters.sql.catalogues import catalogue_document
 from echodesk_billing.adapters.sql.customers import SqlCustomers
+from echodesk_billing.adapters.sql.migrations import running
 from echodesk_billing.adapters.sql.schema import metadata
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.storage import open_storage
@@ -56,7 +57,7 @@ def test_every_migration_can_be_undone() -> None:
     with engine.begin() as connection:
         applied = migrations.upgrade(connection)
         assert applied
-        migrations.command.downgrade(migrations._config(connection), "base")
+        running.command.downgrade(running.config(connection), "base")
         assert migrations.problem(connection) is not None
         assert migrations.upgrade(connection) == applied
     engine.dispose()
@@ -65,7 +66,7 @@ def test_every_migration_can_be_undone() -> None:
 def test_subscriptions_from_before_renewals_are_planned_by_the_migration() -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
-        migrations.command.upgrade(migrations._config(connection), "0001")
+        running.command.upgrade(running.config(connection), "0001")
         for tenant, state, anchor in (
             ("runs", "active", "2026-01-31 09:30:00.000000"),
             ("never-paid", "incomplete", None),
@@ -92,7 +93,7 @@ def test_unit_prices_of_active_subscriptions_are_migrated_from_their_catalogue()
     package = as_before(plan(sold, Selection(package_id=1, seats=3), Currency.GEL))
     later = [{"period": 3, "plan": without_items(features), "is_more": True}]
     with engine.begin() as connection:
-        migrations.command.upgrade(migrations._config(connection), "0003")
+        running.command.upgrade(running.config(connection), "0003")
         connection.execute(
             text("INSERT INTO catalogues (version, document, created_at) VALUES (1, :document, '2026-01-01 00:00:00')"),
             {"document": catalogue_document(sold)},
@@ -109,7 +110,7 @@ def test_unit_prices_of_active_subscriptions_are_migrated_from_their_catalogue()
         acme = SqlSubscriptions(Session(connection), {}).get("acme")
         assert acme is not None
         assert (acme.plan, acme.changes[0].plan) == (package, features)
-        migrations.command.downgrade(migrations._config(connection), "0003")
+        running.command.downgrade(running.config(connection), "0003")
         kept = connection.execute(text("SELECT plan, changes FROM subscriptions")).one()
     assert (json.loads(kept.plan), json.loads(kept.changes)) == (without_items(package), later)
     engine.dispose()
@@ -125,7 +126,7 @@ def test_customers_take_over_the_names_of_their_subscriptions() -> None:
     columns = "tenant_id, tenant_name, state, time_zone, anchor, anchor_period, next_period, version"
     insert = f"INSERT INTO subscriptions ({columns}) VALUES (:id, :name, :state, 'Asia/Tbilisi', :anchor, 0, 1, 1)"  # noqa: S608
     with engine.begin() as connection:
-        migrations.command.upgrade(migrations._config(connection), "0005")
+        running.command.upgrade(running.config(connection), "0005")
         for tenant, name, anchor in (("acme_ltd", "Acme", "2026-01-31 09:30:00"), ("b", "", "2026-02-01 00:00:00")):
             connection.execute(text(insert), {"id": tenant, "name": name, "state": "active", "anchor": anchor})
         stranger = {"id": "never_paid", "name": "Buy cheap pills", "state": "incomplete", "anchor": None}
@@ -137,7 +138,7 @@ def test_customers_take_over_the_names_of_their_subscriptions() -> None:
         acme = SqlSubscriptions(session, {}).get("acme_ltd")
         assert acme is not None
         assert acme.term.spans == ()
-        migrations.command.downgrade(migrations._config(connection), "0005")
+        running.command.downgrade(running.config(connection), "0005")
     engine.dispose()
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from attrs import define
 
 from bog_sandbox.callbacks import Signer
@@ -39,9 +39,11 @@ class Place:
                 await asyncio.sleep(0.1)
 
 
-@pytest.fixture
-async def place(tmp_path: Path, new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Place]:
-    async with running_bank(tmp_path / "bank.log") as bank, door_to(await new_database()) as door:
+@asynccontextmanager
+async def opened(folder: Path, database: str) -> AsyncIterator[Place]:
+    """A place with a customer who paid once."""
+    folder.mkdir()
+    async with running_bank(folder / "bank.log") as bank, door_to(database) as door:
         environment = {
             **await service_environment(bank, door.address, Signer()),
             "BILLING_WORK_EVERY_SECONDS": "0.2",
@@ -51,8 +53,8 @@ async def place(tmp_path: Path, new_database: Callable[[], Awaitable[str]]) -> A
         async with open_container(settings) as container:
             await prepare(container, settings)
             token = await container.tokens().issue(principal("acme"), lifetime=None)
-        service = await start(tmp_path / "service.log", environment, "echodesk_billing", "serve")
-        worker = await start(tmp_path / "worker.log", environment, "echodesk_billing", "work")
+        service = await start(folder / "service.log", environment, "echodesk_billing", "serve")
+        worker = await start(folder / "worker.log", environment, "echodesk_billing", "work")
         await asyncio.gather(service.ready(), worker.ready())
         client = Client(f"http://127.0.0.1:{settings.port}", bank.http, token)
         payment = await client.buy(package_id=1, seats=1)
@@ -63,8 +65,8 @@ async def place(tmp_path: Path, new_database: Callable[[], Awaitable[str]]) -> A
             assert await asyncio.wait_for(process.stop(), 10) == 0, process.printed[-2000:]
 
 
-@pytest.mark.parametrize("seconds", [5, 40])
-async def test_a_worker_works_again_after_its_database_refused_connections(place: Place, seconds: int) -> None:
+async def refused_for(place: Place, seconds: float) -> None:
+    """The database refuses connections for a while; then the worker renews again."""
     await place.bank.control("POST", "clock", {"advance": MONTH})
     await place.renewed(2)
     await place.door.shut()
@@ -76,7 +78,24 @@ async def test_a_worker_works_again_after_its_database_refused_connections(place
     await place.renewed(3)
 
 
-async def test_a_database_that_hangs_is_a_503_within_seconds_and_a_stop_within_ten(place: Place) -> None:
+async def test_a_worker_works_again_after_its_database_refused_connections_for_5_or_40_seconds(
+    tmp_path: Path, new_database: Callable[[], Awaitable[str]]
+) -> None:
+    async with (
+        opened(tmp_path / "short", await new_database()) as short,
+        opened(tmp_path / "long", await new_database()) as long,
+    ):
+        await asyncio.gather(refused_for(short, 5), refused_for(long, 40))
+
+
+async def test_a_database_that_hangs_is_a_503_within_seconds_and_a_stop_within_ten(
+    tmp_path: Path, new_database: Callable[[], Awaitable[str]]
+) -> None:
+    async with opened(tmp_path / "hanging", await new_database()) as place:
+        await hangs(place)
+
+
+async def hangs(place: Place) -> None:
     place.door.hang()
     async with asyncio.timeout(25):
         answers = await asyncio.gather(*(place.client.get("/api/subscription/me/") for _ in range(3)))

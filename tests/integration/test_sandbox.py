@@ -76,7 +76,7 @@ async def merchant(alone: Bank) -> AsyncIterator[Merchant]:
 
     app = web.Application()
     app.router.add_post("/callback", callback)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

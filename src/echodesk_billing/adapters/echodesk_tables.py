@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from echodesk_billing.domain.importing.records import (
     OldAttempt,
@@ -26,6 +25,9 @@ from echodesk_billing.domain.importing.records import (
     OldTenant,
 )
 from echodesk_billing.ports.old_tables import OldTablesUnreadable
+
+if TYPE_CHECKING:  # it imports the whole ORM
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 OLDEST_MIGRATION = 42
 CONNECT_SECONDS = 5

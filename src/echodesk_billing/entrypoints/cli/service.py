@@ -1,4 +1,4 @@
-"""Commands that run or prepare the service."""
+"""Commands that run or prepare the service, which import it when they run: other commands start sooner."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import typer
 
 from echodesk_billing.container import Container, open_container
 from echodesk_billing.entrypoints.cli.terminal import AsJson, configured_settings, err, out, run_command, show
-from echodesk_billing.entrypoints.demo.dev import run_dev
-from echodesk_billing.entrypoints.server.serving import prepare_queue, serving, until_stopped, working
 from echodesk_billing.setting_values import InvalidSettings
 from echodesk_billing.settings import Settings, hide_password
 
@@ -22,6 +20,7 @@ commands = typer.Typer()
 @commands.command()
 def serve() -> None:
     """Serve the HTTP API until stopped."""
+    from echodesk_billing.entrypoints.server.serving import serving, until_stopped  # noqa: PLC0415
 
     async def work(container: Container, settings: Settings) -> None:
         async with serving(container, settings) as address:
@@ -37,6 +36,7 @@ def serve() -> None:
 @commands.command()
 def work() -> None:
     """Renew subscriptions, reconcile payments and deliver events until stopped. Run several on PostgreSQL."""
+    from echodesk_billing.entrypoints.server.serving import until_stopped, working  # noqa: PLC0415
 
     async def run(container: Container, settings: Settings) -> None:
         if not container.gateway().is_configured:
@@ -51,6 +51,8 @@ def work() -> None:
 @commands.command()
 def dev() -> None:
     """Run the simulated bank and the service on SQLite, with a demo tenant."""
+    from echodesk_billing.entrypoints.demo.dev import run_dev  # noqa: PLC0415
+
     settings = configured_settings(joins_demo=False)
     asyncio.run(run_dev(msgspec.structs.replace(settings, client_id="demo", client_secret="demo")))  # noqa: S106
 
@@ -64,6 +66,8 @@ def sandbox(context: typer.Context) -> None:
 @commands.command()
 def migrate(as_json: AsJson = False) -> None:
     """Migrate the database."""
+    from echodesk_billing.entrypoints.server.serving import prepare_queue  # noqa: PLC0415
+
     settings = configured_settings()
 
     async def run() -> list[str]:

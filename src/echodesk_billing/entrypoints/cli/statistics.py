@@ -13,7 +13,6 @@ from rich.text import Text
 from echodesk_billing.container import Container
 from echodesk_billing.domain.accounting.statistics import MOVEMENTS, Business
 from echodesk_billing.entrypoints.cli.terminal import FAILED, AsJson, out, run_command, show, table_of
-from echodesk_billing.entrypoints.http.statistics import BusinessView
 from echodesk_billing.settings import Settings
 
 commands = typer.Typer()
@@ -32,6 +31,8 @@ def stats(
         found = await figures.read()
         differences = await figures.verify() if verify else []
         if as_json:
+            from echodesk_billing.entrypoints.http.statistics import BusinessView  # noqa: PLC0415 - slow to import
+
             views = [msgspec.to_builtins(BusinessView.of(one)) for one in found]
             told = {"currencies": views, "differences": [str(one.figure) for one in differences]}
             show(told, lambda: "", as_json=True)

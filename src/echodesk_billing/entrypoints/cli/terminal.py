@@ -22,7 +22,6 @@ from rich.text import Text
 from echodesk_billing.container import Container, open_ready_container
 from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
 from echodesk_billing.entrypoints.demo.environment import beside_demo
-from echodesk_billing.entrypoints.server.serving import fastest_loop
 from echodesk_billing.logs import configure_logs
 from echodesk_billing.ports.access import Principal, Scope
 from echodesk_billing.settings import Settings, load_settings, process_environment
@@ -108,9 +107,18 @@ def run_command(
         async with open_ready_container(settings) as container:
             return await work(container, settings)
 
-    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
         code = runner.run(run())
     raise typer.Exit(code or 0)
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The loop factory of uvloop where the extra [speed] is installed; None for asyncio's default."""
+    try:
+        import uvloop  # noqa: PLC0415 - the extra [speed] is optional
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def show(value: Any, table: Callable[[], Table | str], *, as_json: bool) -> None:

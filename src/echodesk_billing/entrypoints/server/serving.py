@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -135,15 +135,6 @@ async def until_stopped() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
-
-
-def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The loop factory of uvloop where the extra [speed] is installed; None for asyncio's default."""
-    try:
-        import uvloop  # noqa: PLC0415 - the extra [speed] is optional
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def packaged(name: str) -> Path:
