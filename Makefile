@@ -64,9 +64,12 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
 
 RUN_EXTRAS := --extra demo --extra mail --extra pdf --extra postgres --extra speed --extra worker --extra xlsx
 
+CONTAINER_EXTRAS := --extra mail --extra otel --extra pdf --extra postgres --extra speed --extra worker --extra xlsx
+
 lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(COMPILE) --upgrade --group dev -o requirements/dev.txt
 	$(subst --all-extras,$(RUN_EXTRAS),$(COMPILE)) -c requirements/dev.txt -o requirements/run.txt
+	$(subst --all-extras,$(CONTAINER_EXTRAS),$(COMPILE)) -c requirements/dev.txt -o requirements/container.txt
 	$(COMPILE) -c requirements/dev.txt --group bench -o requirements/bench.txt
 	$(COMPILE) -c requirements/dev.txt --group mutants -o requirements/mutants.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \

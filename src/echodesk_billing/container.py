@@ -43,6 +43,7 @@ from echodesk_billing.application.lists import Lists
 from echodesk_billing.application.mailing import SendMails
 from echodesk_billing.application.on_subscription import OnSubscription
 from echodesk_billing.application.operator_acts import OperatorActs
+from echodesk_billing.application.operator_views import OperatorViews
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.pay_links import PayLinks
@@ -228,6 +229,7 @@ class Container(containers.DeclarativeContainer):
     figures = providers.Singleton(BusinessFigures, storage, settings.provided.time_zone)
     exports = providers.Singleton(Exports, storage, settings.provided.time_zone)
     lists = providers.Singleton(Lists, storage)
+    operator_views = providers.Singleton(OperatorViews, storage, clock, figures, watch, settings.provided.time_zone)
     checkup = providers.Singleton(CheckUp, storage, gateway, watch)
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
@@ -245,6 +247,8 @@ class Container(containers.DeclarativeContainer):
         transfers=transfers,
         coupons=coupons,
         figures=figures,
+        lists=lists,
+        operator_views=operator_views,
         webhooks=webhooks,
         watch=watch,
         links=links,

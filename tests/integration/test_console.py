@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import aiohttp
 import pytest
 from attrs import define
-from playwright.async_api import Page
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page
 
 from echodesk_billing.domain.orders.report import Source
 from echodesk_billing.ports.access import Scope
@@ -69,10 +71,10 @@ async def refunds(service: Service, order_id: str) -> list[str]:
 
 async def test_only_operators_can_log_in(service: Service, client: Client, bank: Bank, operator: Operator) -> None:
     order_id = await paid(client, bank)
-    for path in (f"orders/{order_id}", "orders?order_id=x"):
+    for path in (f"orders/{order_id}", "orders", f"search?q={order_id}"):
         status, text, _ = await operator.get(path)
         assert (status, LOCKED in text, order_id in text) == (401, True, False)
-    assert (await operator.post(f"orders/{order_id}/refund", amount="1.00", reason="x"))[0] == 401
+    assert (await operator.post(f"orders/{order_id}/acts/refund", amount="1.00", reason="x"))[0] == 401
     for wrong in (client.token, "", "x" * 64):
         status, _, headers = await operator.post("login", token=wrong)
         assert (status, "Set-Cookie" in headers) == (403, False)
@@ -95,6 +97,7 @@ async def test_a_session_is_a_cookie_that_no_script_and_no_other_site_can_use(op
     policy = headers["Content-Security-Policy"]
     assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"} <= set(policy.split("; "))
     assert "script" not in policy
+    assert "unsafe" not in policy
     assert "<script" not in text
 
 
@@ -103,7 +106,7 @@ async def test_a_form_without_csrf_token_changes_nothing(
 ) -> None:
     order_id, proof = await paid(client, bank), await operator.log_in()
     for wrong in ({}, {"proof": ""}, {"proof": "0" * 64}, {"proof": proof.upper()}, {"proof": "\u10d0"}):
-        status, text, _ = await operator.post(f"orders/{order_id}/refund", amount="1.00", reason="x", **wrong)
+        status, text, _ = await operator.post(f"orders/{order_id}/acts/refund", amount="1.00", reason="x", **wrong)
         assert (status, "reload the page" in text) == (403, True)
         assert (await operator.post("logout", **wrong))[0] == 403
     assert await refunds(service, order_id) == []
@@ -112,11 +115,14 @@ async def test_a_form_without_csrf_token_changes_nothing(
 
 async def test_a_refund_sent_twice_is_one(service: Service, client: Client, bank: Bank, operator: Operator) -> None:
     order_id, proof = await paid(client, bank), await operator.log_in()
-    page = (await operator.get(f"orders/{order_id}"))[1]
-    named = re.search('name="refund_id" value="([0-9a-f-]{36})"', page)
+    form = {"proof": proof, "amount": "10.00", "reason": "asked by phone"}
+    page = (await operator.post(f"orders/{order_id}/acts/refund/preview", **form))[1]
+    assert "10.00 GEL" in page
+    assert await refunds(service, order_id) == []
+    named = re.search('name="key" value="([0-9a-f-]{36})"', page)
     assert named is not None
-    form = {"proof": proof, "refund_id": named[1], "amount": "10.00", "reason": "asked by phone"}
-    answers = await asyncio.gather(*(operator.post(f"orders/{order_id}/refund", **form) for _ in range(3)))
+    form["key"] = named[1]
+    answers = await asyncio.gather(*(operator.post(f"orders/{order_id}/acts/refund", **form) for _ in range(3)))
     assert {status for status, *_ in answers} == {303}
     assert await refunds(service, order_id) == ["10.00 GEL"]
     assert "asked by phone" in (await operator.get(f"orders/{order_id}"))[1]
@@ -137,15 +143,17 @@ async def test_an_impossible_refund_is_explained_on_the_page(
     service: Service, client: Client, bank: Bank, operator: Operator, amount: str, status: int, words: str
 ) -> None:
     order_id, proof = await paid(client, bank), await operator.log_in()
-    found, text, _ = await operator.post(f"orders/{order_id}/refund", proof=proof, amount=amount, reason="x")
-    assert (found, words in text) == (status, True), text
+    for step in ("/preview", ""):
+        path = f"orders/{order_id}/acts/refund{step}"
+        found, text, _ = await operator.post(path, proof=proof, amount=amount, reason="x")
+        assert (found, words in text) == (status, True), text
     assert await refunds(service, order_id) == []
 
 
 async def test_outside_text_is_escaped(client: Client, bank: Bank, operator: Operator) -> None:
     order_id, proof = await paid(client, bank), await operator.log_in()
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
-    assert (await operator.post(f"orders/{order_id}/refund", proof=proof, amount="1.00", reason=evil))[0] == 303
+    assert (await operator.post(f"orders/{order_id}/acts/refund", proof=proof, amount="1.00", reason=evil))[0] == 303
     text = (await operator.get(f"orders/{order_id}"))[1]
     assert "&lt;script&gt;" in text
     assert "<script" not in text
@@ -153,7 +161,7 @@ async def test_outside_text_is_escaped(client: Client, bank: Bank, operator: Ope
     for odd in ("%3Cscript%3E", "%F0%9F%92%B3", "..%2F..%2Fetc", "x" * 2000):
         status, text, _ = await operator.get(f"orders/{odd}")
         assert (status, "<script" in text) == (404, False), odd
-    nul = await operator.post(f"orders/{order_id}/refund", proof=proof, amount="1.00", reason="a\0b")
+    nul = await operator.post(f"orders/{order_id}/acts/refund", proof=proof, amount="1.00", reason="a\0b")
     assert (nul[0], "NUL" in nul[1]) == (400, True)
 
 
@@ -193,10 +201,161 @@ async def test_an_order_that_needs_attention_is_resolved_with_a_note(
 
     await service.container.storage().transact(mark)
     assert "somebody should look" in (await operator.get(f"orders/{order_id}"))[1]
-    assert (await operator.post(f"orders/{order_id}/resolve", proof=proof, note=" "))[0] == 422
-    assert (await operator.post(f"orders/{order_id}/resolve", proof=proof, note="I looked"))[0] == 303
+    assert (await operator.post(f"orders/{order_id}/acts/resolve", proof=proof, note=" "))[0] == 422
+    assert (await operator.post(f"orders/{order_id}/acts/resolve", proof=proof, note="I looked"))[0] == 303
     page = (await operator.get(f"orders/{order_id}"))[1]
-    assert ("I looked" in page, "<h2>Resolve" in page) == (True, False)
+    assert ("I looked" in page, "acts/resolve" in page) == (True, False)
+
+
+async def test_every_act_of_a_customer_shows_its_effect_before_it_is_done(
+    service: Service, client: Client, bank: Bank, operator: Operator
+) -> None:
+    order_id, proof = await paid(client, bank), await operator.log_in()
+    tenant = (await client.get("/api/events/")).body["events"][0]["data"]["tenant_id"]
+    before = (await client.subscription())["subscription"]["expires_at"]
+    page = f"customers/{tenant}"
+    assert order_id in (await operator.get(page))[1]
+
+    async def act(name: str, told: str, **form: str) -> None:
+        sent = {"proof": proof, "reason": "a test", **form}
+        assert (await operator.get(f"{page}/acts/{name}"))[0] == 200
+        status, text, _ = await operator.post(f"{page}/acts/{name}/preview", **sent)
+        assert (status, told in text) == (200, True), text
+        key = re.search('name="key" value="([0-9a-f-]{36})"', text)
+        assert key is not None
+        answers = [await operator.post(f"{page}/acts/{name}", key=key[1], **sent) for _ in range(2)]  # a double click
+        assert answers[0][0] == 303, answers[0][1]
+        assert answers[1][0] in (303, 404, 409)  # what is done cannot be done again
+
+    await act("give-days", "Paid until", days="7")
+    given = (await client.subscription())["subscription"]["expires_at"]
+    days = datetime.fromisoformat(given) - datetime.fromisoformat(before)
+    assert days == timedelta(days=7)
+    await act("pause", "Pause", until="")
+    await act("resume", "Pause")
+    await act("complimentary", "Complimentary", until="")
+    await act(
+        "profile", "404404404", identification_code="404404404", legal_name="Persona", address="", emails="a@b.ge"
+    )
+    await act("cancel", "ended", immediately="yes")
+    assert (await client.subscription())["subscription"]["is_active"] is False
+    status, text, _ = await operator.post(f"{page}/acts/retry/preview", proof=proof, reason="x")
+    assert (status in (404, 409), "Traceback" in text) == (True, False)
+    told = (await operator.get(f"acts?by=admin%40{tenant}"))[1] + (await operator.get("acts"))[1]
+    for name in ("Days given", "Subscription cancelled", "Billing profile changed", "Plan made complimentary"):
+        assert name in told, name
+    assert await service.container.storage().read(lambda uow: uow.books.of_order(order_id))
+
+
+async def test_lists_are_paged_filtered_and_searched(client: Client, bank: Bank, operator: Operator) -> None:
+    order_id = await paid(client, bank)
+    await operator.log_in()
+    tenant = (await client.get("/api/events/")).body["events"][0]["data"]["tenant_id"]
+    (invoice,) = (await client.get("/api/payments/invoices/")).body["invoices"]
+    for found in (order_id, invoice["invoice_number"].lower(), str(invoice["invoice_number"])):
+        status, _, headers = await operator.get(f"search?q={found}")
+        assert (status, headers["Location"].rpartition("/")[2]) == (303, order_id)
+    status, _, headers = await operator.get(f"search?q={tenant}")
+    assert (status, headers["Location"]) == (303, f"/console/customers/{tenant}")
+    assert tenant in (await operator.get(f"customers?q={tenant[:-1]}"))[1]
+    for path, is_there in (
+        (f"orders?tenant={tenant}", True),
+        (f"orders?tenant={tenant}&state=completed", True),
+        (f"orders?tenant={tenant}&state=rejected", False),
+        (f"orders?tenant={tenant}&state=attention", False),
+        (f"invoices?tenant={tenant}", True),
+        (f"acts?by=admin%40{tenant}", True),
+    ):
+        status, text, _ = await operator.get(path)
+        assert (status, order_id in text) == (200, is_there), path
+    for path in (
+        "orders?state=lost",
+        "orders?tenant=A%20b",
+        "invoices?cursor=x",
+        "mails?state=x",
+        "subscriptions?state=x",
+    ):
+        status, text, _ = await operator.get(path)
+        assert (status in (400, 422), "Traceback" in text) == (True, False), path
+    for path in (
+        "callbacks?cursor=x",
+        "orders?cursor=nobody",
+        "webhooks/nothing",
+        "customers?q=%27%22%3C",
+        "search?q=%25",
+    ):
+        assert (await operator.get(path))[0] == 200, path
+    assert (await operator.get("customers/nobody-here"))[0] == 404
+    more, seen = "orders", set()
+    for _ in range(40):
+        text = (await operator.get(more))[1]
+        ids = set(re.findall(r"/console/orders/([A-Z]{3,4}-[0-9A-F]{12})", text))
+        assert not ids & seen
+        seen |= ids
+        following = re.search(r'href="/console/(orders\?[^"]+)" rel="next"', text)
+        if following is None:
+            break
+        more = following[1].replace("&amp;", "&")
+    assert order_id in seen
+
+
+async def test_a_token_for_reading_sees_everything_and_changes_nothing(
+    service: Service, client: Client, bank: Bank
+) -> None:
+    order_id = await paid(client, bank)
+    reader = await service.client(Scope.OPERATOR_READ)
+    assert (await reader.get("/api/payments/status/" + order_id + "/")).status == 403
+    assert (await reader.post(f"/api/payments/{order_id}/refund/", {})).status in (403, 404)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        operator = Operator(service.url, http, reader.token)
+        proof = await operator.log_in()
+        text = (await operator.get(f"orders/{order_id}"))[1]
+        assert (order_id in text, "Read only" in text, "acts/refund" in text) == (True, True, False)
+        for act in ("refund/preview", "refund", "resolve"):
+            status, text, _ = await operator.post(f"orders/{order_id}/acts/{act}", proof=proof, reason="x", note="x")
+            assert (status, "may only look" in text) == (403, True)
+        assert (await operator.post("logout", proof=proof))[0] == 303
+    assert await refunds(service, order_id) == []
+
+
+PAGES = (
+    "", "customers", "subscriptions", "orders", "invoices", "mails", "webhooks", "callbacks", "workers", "acts",
+    "customers/{tenant}", "orders/{order}", "orders/{order}/acts/refund", "customers/{tenant}/acts/give-days",
+    "search?q={tenant}x",
+)  # fmt: skip
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(("width", "scheme", "language"), [(390, "dark", "ka"), (1280, "light", "en")])
+async def test_every_page_fits_its_screen_and_has_no_accessibility_violation(
+    service: Service,
+    client: Client,
+    bank: Bank,
+    operator: Operator,
+    browser: Browser,
+    width: int,
+    scheme: Literal["dark", "light"],
+    language: str,
+) -> None:
+    order = await paid(client, bank)
+    tenant = (await client.get("/api/events/")).body["events"][0]["data"]["tenant_id"]
+    context = await browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = await context.new_page()
+    await page.goto(f"{service.url}/console/?language={language}")
+    assert (await Axe().run(page)).violations_count == 0
+    await page.locator("input[name=token]").fill(operator.token)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    for path in PAGES:
+        answer = await page.goto(f"{service.url}/console/{path.format(order=order, tenant=tenant)}")
+        assert answer is not None
+        assert answer.status == 200, path
+        assert await page.get_attribute("html", "lang") == language
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+        found = await Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+    await context.close()
 
 
 async def test_an_operator_in_a_browser(
@@ -211,14 +370,18 @@ async def test_an_operator_in_a_browser(
 
     await service.container.storage().transact(needs_somebody)
     await page.goto(f"{service.url}/console/")
-    await page.get_by_label("Token of an operator").fill(operator.token)
+    await page.get_by_label(LOCKED).fill(operator.token)
     await page.get_by_role("button", name="Log in").click()
     await page.get_by_role("link", name=order_id).click()
     assert await page.get_by_text("paid twice").first.is_visible()
+    await page.get_by_role("link", name="Refund").click()
     await page.get_by_label("Amount").fill("45.00")
-    await page.get_by_label("Why").fill("paid twice")
-    await page.get_by_role("button", name="Refund").click()
-    assert await page.get_by_text("refund_accepted").is_visible()
+    await page.get_by_label("Reason").fill("paid twice")
+    await page.get_by_role("button", name="Preview").click()
+    assert await page.get_by_text("45.00 GEL").is_visible()
+    await page.get_by_role("button", name="Confirm").click()
+    assert await page.get_by_role("status").inner_text() == "Done."
+    assert await page.get_by_text("The bank took the refund on.").is_visible()
     assert await refunds(service, order_id) == ["45.00 GEL"]
 
 
@@ -233,7 +396,7 @@ async def test_a_form_on_another_site_reaches_no_session(
     proof = await page.locator("input[name=proof]").first.get_attribute("value")
     await page.goto("about:blank")
     await page.set_content(
-        f"<form method=post action={service.url}/console/orders/{order_id}/refund>"
+        f"<form method=post action={service.url}/console/orders/{order_id}/acts/refund>"
         f"<input name=proof value={proof}><input name=reason value=x><button>Win a prize</button></form>"
     )
     await page.get_by_role("button", name="Win a prize").click()

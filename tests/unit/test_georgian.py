@@ -49,6 +49,8 @@ OPERATORS += (
     "without naming another",
     "Nothing is owed",
     "The card cannot be charged",
+    "then erase",
+    "reason of the erasure",
 )
 
 

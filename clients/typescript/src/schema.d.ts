@@ -1149,6 +1149,23 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    CustomerErased: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A customer's personal data was erased; its invoices and the journal stay. */
+        post: operations["onCustomerErased"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     DaysGiven: {
         parameters: {
             query?: never;
@@ -2847,6 +2864,24 @@ export interface components {
          * @enum {string}
          */
         EventCurrency: "EUR" | "GBP" | "GEL" | "USD";
+        /** @description A customer's personal data was erased; its invoices and the journal stay. */
+        EventCustomerErased: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description Whose request led to it; empty where the bank or time did. */
+            by: string;
+            /** @description The event; the same at every delivery, and in the header `webhook-id`. */
+            id: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tenant concerned; empty where it concerns all. */
+            tenant_id: string;
+            /** @description Of the event's form. */
+            version: number;
+        };
         /** @description An operator gave days of access; `by` says who. */
         EventDaysGiven: {
             /**
@@ -8623,6 +8658,41 @@ export interface operations {
                      * @enum {string}
                      */
                     type: "CreditNoteIssued";
+                };
+            };
+        };
+        responses: {
+            /** @description Received; any other answer is a failure, and it is sent again */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onCustomerErased: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The event. */
+                    data: components["schemas"]["EventCustomerErased"];
+                    /**
+                     * Format: date-time
+                     * @description When it happened.
+                     */
+                    timestamp: string;
+                    /**
+                     * @description The type of event.
+                     * @enum {string}
+                     */
+                    type: "CustomerErased";
                 };
             };
         };

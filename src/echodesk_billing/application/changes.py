@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from echodesk_billing.application import coupons
 from echodesk_billing.application.checkout import Checkout
-from echodesk_billing.application.on_subscription import OnSubscription, lock
+from echodesk_billing.application.on_subscription import Foreseen, OnSubscription, lock
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder, Terms
 from echodesk_billing.domain.calendar import local_date
 from echodesk_billing.domain.catalogue import pricing
@@ -260,6 +260,16 @@ class Cancel:
         )
         log.info("subscription.cancelled", tenant_id=who.tenant_id, immediately=immediately)
         return subscription
+
+    async def preview(self, who: Principal, *, immediately: bool) -> Foreseen:
+        """What `cancel` would do; it raises the same errors."""
+        return await self._subscriptions.preview(
+            who.tenant_id, lambda running, now: cancel(running, now, immediately=immediately)
+        )
+
+    async def preview_resume(self, who: Principal) -> Foreseen:
+        """What `resume` would do; it raises the same errors."""
+        return await self._subscriptions.preview(who.tenant_id, resume)
 
     async def resume(self, who: Principal, reason: str = "") -> Subscription:
         """Undo a cancellation, until the paid time ends; end a pause, or take a planned one back.

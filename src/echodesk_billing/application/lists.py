@@ -8,9 +8,13 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from echodesk_billing.domain.accounting.invoice import Invoice
+from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice
 from echodesk_billing.domain.customers.card import Card
 from echodesk_billing.domain.customers.customer import Customer
+from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.notifications.mail import Mail, MailState
+from echodesk_billing.domain.notifications.webhook import Delivery, Endpoint
+from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
@@ -48,11 +52,16 @@ class Lists:
         return await self._page(lambda uow: uow.subscriptions.listed(after, state, PAGE + 1), lambda one: one.tenant_id)
 
     async def orders(
-        self, tenant_id: str | None = None, *, attention: bool = False, before: str = ""
+        self,
+        tenant_id: str | None = None,
+        *,
+        state: OrderState | None = None,
+        attention: bool = False,
+        before: str = "",
     ) -> ListPage[Order]:
-        """Orders, newest first; of one tenant, or only those that need attention."""
+        """Orders, newest first; of one tenant or state, or only those that need attention."""
         return await self._page(
-            lambda uow: uow.orders.listed(tenant_id, None, PAGE + 1, before=before, attention=attention),
+            lambda uow: uow.orders.listed(tenant_id, state, PAGE + 1, before=before, attention=attention),
             lambda one: one.id,
         )
 
@@ -69,6 +78,34 @@ class Lists:
     async def callbacks(self, before: datetime | None = None) -> ListPage[InboxEntry]:
         """Callbacks that changed nothing, newest first; those that did are in the history of their order."""
         return await self._page(lambda uow: uow.inbox.unapplied(before, PAGE + 1), lambda one: one.at.isoformat())
+
+    async def credit_notes(self, tenant_id: str | None = None, before: int = 0) -> ListPage[CreditNote]:
+        """Credit notes, newest first."""
+        return await self._page(
+            lambda uow: uow.books.credit_notes_of(tenant_id, PAGE + 1, before=before), lambda one: str(one.id)
+        )
+
+    async def mails(
+        self, tenant_id: str | None = None, state: MailState | None = None, before: str = ""
+    ) -> ListPage[Mail]:
+        """Mails, newest first; of one tenant or state."""
+        return await self._page(
+            lambda uow: uow.mails.listed(tenant_id, state, PAGE + 1, before=before), lambda one: one.id
+        )
+
+    async def endpoints(self, after: str = "") -> ListPage[Endpoint]:
+        """Webhook endpoints by id."""
+        return await self._page(lambda uow: uow.webhooks.listed(None, after, PAGE + 1), lambda one: one.id)
+
+    async def deliveries(self, endpoint_id: str, before: int = 0) -> ListPage[Delivery]:
+        """Deliveries of a webhook endpoint, newest first."""
+        return await self._page(
+            lambda uow: uow.webhooks.deliveries(endpoint_id, PAGE + 1, before), lambda one: str(one.number)
+        )
+
+    async def acts(self, by: str = "", before: str = "") -> ListPage[Event]:
+        """What people did, newest first; what one person did, where one is given."""
+        return await self._page(lambda uow: uow.outbox.acts(by, before, PAGE + 1), lambda one: one.id)
 
     async def _page(self, find: Callable[[UnitOfWork], Sequence[T]], cursor: Callable[[T], str]) -> ListPage[T]:
         found = await self._storage.read(find)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from datetime import datetime
 
 from attrs import frozen
@@ -27,6 +28,19 @@ def lock(uow: UnitOfWork, tenant_id: str) -> Subscription:
     if uow.subscriptions.get(tenant_id) is None:
         raise NoActiveSubscription
     return uow.subscriptions.lock(tenant_id)
+
+
+@frozen
+class Foreseen:
+    """What a change would do.
+
+    Args:
+        before: the subscription as it is.
+        after: as it would be.
+    """
+
+    before: Subscription
+    after: Subscription
 
 
 @frozen
@@ -55,6 +69,25 @@ class OnSubscription:
             return subscription
 
         return await self.storage.transact(work)
+
+    async def preview(self, tenant_id: str, change: Change) -> Foreseen:
+        """What a change would do. Nothing is stored.
+
+        Raises:
+            NoActiveSubscription: the tenant has none.
+        """
+        now = await self.clock.now()
+
+        def work(uow: UnitOfWork) -> Foreseen:
+            before = uow.subscriptions.get(tenant_id)
+            if before is None:
+                raise NoActiveSubscription
+            after = deepcopy(before)
+            change(after, now)
+            renewals.plan_next(after, now, self.policy)
+            return Foreseen(before, after)
+
+        return await self.storage.read(work)
 
     def save(
         self, uow: UnitOfWork, subscription: Subscription, events: Sequence[Event], now: datetime, by: str

@@ -14,9 +14,10 @@ from echodesk_billing.application.cards import default_card
 from echodesk_billing.application.charging import Charge, ChargeSavedCard
 from echodesk_billing.application.on_subscription import OnSubscription, lock
 from echodesk_billing.application.refunds import RefundPayment
-from echodesk_billing.domain.customers.card import obstacle
+from echodesk_billing.domain.customers.card import Card, obstacle
 from echodesk_billing.domain.errors import ChangeRefused, NoActiveSubscription
 from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.refund import Refund
@@ -24,6 +25,7 @@ from echodesk_billing.domain.orders.report import Source
 from echodesk_billing.domain.subscriptions import offers
 from echodesk_billing.domain.subscriptions.cancellation import cancel
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.domain.subscriptions.purchase import Purchase
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.clock import Clock
@@ -91,6 +93,27 @@ class OperatorActs:
             await self._subscriptions.change(tenant_id, end, by.name)
             log.info("subscription.cancelled", tenant_id=tenant_id, immediately=True, by=by.name)
 
+    async def preview_retry(self, tenant_id: str) -> tuple[Money, Card]:
+        """What `retry` would charge, and to which card.
+
+        Raises:
+            NoActiveSubscription: nothing renews.
+            ChangeRefused: nothing is owed, or the card cannot be charged; the message says why.
+        """
+        now = await self._clock.now()
+
+        def look(uow: UnitOfWork) -> tuple[Money, Card]:
+            subscription = uow.subscriptions.get(tenant_id)
+            if subscription is None:
+                raise NoActiveSubscription
+            owed, card = _owed(subscription, now), default_card(uow, tenant_id)
+            hindrance = obstacle(card, owed.plan.price, now)
+            if card is None or hindrance:
+                raise ChangeRefused(f"The card cannot be charged: {hindrance}")
+            return owed.plan.price, card
+
+        return await self._storage.read(look)
+
     async def retry(self, by: Principal, tenant_id: str, reason: str = "") -> Order:
         """Charge the saved card for the owed period now, instead of at the next planned try.
 
@@ -109,9 +132,7 @@ class OperatorActs:
 
         def work(uow: UnitOfWork) -> Charge:
             subscription = lock(uow, tenant_id)
-            owed = evolve(offers.renewal(subscription, now), purpose=Purpose.RENEWAL)
-            if now < subscription.term.end:
-                raise ChangeRefused(f"Nothing is owed: it is paid until {subscription.term.end:%Y-%m-%d}")
+            owed = _owed(subscription, now)
             if hindrance := obstacle(default_card(uow, tenant_id), owed.plan.price, now):
                 raise ChangeRefused(f"The card cannot be charged: {hindrance}")
             charge, events = self._charging.start(uow, by.acting_for(tenant_id), subscription, owed, now)
@@ -124,3 +145,16 @@ class OperatorActs:
         charge = await self._storage.transact(work)
         log.info("charge.retried", tenant_id=tenant_id, order_id=charge.order.id, by=by.name)
         return await self._charging.submit_order(charge)
+
+
+def _owed(subscription: Subscription, now: datetime) -> Purchase:
+    """The period that is owed now.
+
+    Raises:
+        NoActiveSubscription: nothing renews.
+        ChangeRefused: nothing is owed.
+    """
+    owed = evolve(offers.renewal(subscription, now), purpose=Purpose.RENEWAL)
+    if now < subscription.term.end:
+        raise ChangeRefused(f"Nothing is owed: it is paid until {subscription.term.end:%Y-%m-%d}")
+    return owed

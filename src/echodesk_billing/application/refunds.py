@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from copy import deepcopy
 from decimal import Decimal
 from uuid import UUID
 
@@ -101,6 +102,16 @@ class RefundPayment:
             "refund.requested", order_id=order.id, tenant_id=order.tenant_id, amount=str(refund.amount), by=who.name
         )
         return await self.send(order, refund, refusal_settles=is_new), refund
+
+    async def preview(self, who: Principal, order_id: str, amount: Decimal | None = None) -> Money:
+        """How much `refund` would refund; it raises the same errors as far as they are known beforehand."""
+        now = await self._clock.now()
+        order = deepcopy(await self._storage.read(lambda uow: uow.orders.get(order_id, who.tenant_filter)))
+        if order is None:
+            raise OrderNotFound
+        wanted = None if amount is None else Money(amount, order.amount.currency)
+        chosen_id = self._ids.idempotency_key()
+        return refunding.request_refund(order, wanted, refund_id=chosen_id, reason="", at=now, by=who.name).amount
 
     async def send(self, order: Order, refund: Refund, *, refusal_settles: bool) -> Order:
         """Send a stored refund to the bank. Safe to repeat: its id is its idempotency key.

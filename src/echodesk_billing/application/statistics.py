@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from functools import partial
 
 import structlog
 from attrs import frozen
 
-from echodesk_billing.domain.accounting.statistics import Business, Figure, Tally, business
+from echodesk_billing.domain.accounting.statistics import Business, Figure, Outcomes, Tally, business, outcomes
 from echodesk_billing.domain.events import Event
 from echodesk_billing.ports.storage import Storage, UnitOfWork
 
@@ -60,6 +61,15 @@ class BusinessFigures:
         """The figures, a currency at a time."""
         return business(await self._storage.read(lambda uow: uow.statistics.figures()))
 
+    async def days(self, last: date, number: int) -> Sequence[Outcomes]:
+        """How payments ended on each of the last days.
+
+        Args:
+            last: the last of them, in the time zone of the figures.
+        """
+        first = last - timedelta(days=number - 1)
+        return outcomes(await self._storage.read(lambda uow: uow.statistics.days(str(first))), first, last)
+
     async def verify(self) -> Sequence[Difference]:
         """Count all counted events again, and compare."""
         tally, after = Tally(self._time_zone), 0
@@ -67,10 +77,11 @@ class BusinessFigures:
             tally.count(event for _, event in page)
             after = page[-1][0]
         kept = await self._storage.read(lambda uow: uow.statistics.figures())
+        counted = {figure: value for figure, value in tally.figures.items() if figure.currency}
         differences = [
-            Difference(figure=figure, kept=kept.get(figure, 0), counted=tally.figures.get(figure, 0))
-            for figure in {**kept, **tally.figures}
-            if kept.get(figure, 0) != tally.figures.get(figure, 0)
+            Difference(figure=figure, kept=kept.get(figure, 0), counted=counted.get(figure, 0))
+            for figure in {**kept, **counted}
+            if kept.get(figure, 0) != counted.get(figure, 0)
         ]
         for one in differences:
             log.error("statistics.differ", figure=str(one.figure), kept=one.kept, counted=one.counted)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import structlog
 from attrs import evolve
 
-from echodesk_billing.application.on_subscription import OnSubscription, lock
+from echodesk_billing.application.on_subscription import Change, Foreseen, OnSubscription, lock
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder
 from echodesk_billing.domain.catalogue import pricing
 from echodesk_billing.domain.catalogue.pricing import Selection
@@ -46,6 +46,28 @@ class SubscriptionActs:
         self._subscriptions = subscriptions
         self._requests = requests
         self._paused_access = paused_access
+
+    async def preview_days(self, by: Principal, tenant_id: str, days: int, reason: str) -> Foreseen:
+        """What `give_days` would do; it raises the same errors."""
+        return await self._subscriptions.preview(
+            tenant_id, lambda one, now: gifts.give_days(one, days, reason, by.name, now)
+        )
+
+    async def preview_complimentary(
+        self, by: Principal, tenant_id: str, reason: str, *, until: date | None = None
+    ) -> Foreseen:
+        """What `make_complimentary` would do to the tenant's own plan; it raises the same errors."""
+        return await self._subscriptions.preview(
+            tenant_id,
+            lambda one, now: [
+                *on_time(one, now),
+                *complimenting.make_complimentary(one, None, until, reason, by.name, now),
+            ],
+        )
+
+    async def preview_pause(self, by: Principal, tenant_id: str, reason: str, *, until: date | None = None) -> Foreseen:
+        """What `pause` would do; it raises the same errors."""
+        return await self._subscriptions.preview(tenant_id, self._pausing(by, reason, until))
 
     async def give_days(
         self, by: Principal, tenant_id: str, days: int, reason: str, *, key: str | None = None
@@ -123,16 +145,15 @@ class SubscriptionActs:
             ChangeRefused: it is not paid, or complimentary.
             InvalidSelection: the day is not possible, or the reason is empty.
         """
-        subscription = await self._subscriptions.change(
-            tenant_id,
-            lambda running, now: [
-                *on_time(running, now),
-                *pausing.plan_pause(running, until, reason, by.name, now, keeps_access=self._paused_access),
-            ],
-            by.name,
-        )
+        subscription = await self._subscriptions.change(tenant_id, self._pausing(by, reason, until), by.name)
         log.info("subscription.pause_planned", tenant_id=tenant_id, until=until, by=by.name)
         return subscription
+
+    def _pausing(self, by: Principal, reason: str, until: date | None) -> Change:
+        return lambda running, now: [
+            *on_time(running, now),
+            *pausing.plan_pause(running, until, reason, by.name, now, keeps_access=self._paused_access),
+        ]
 
 
 def _is_first(uow: UnitOfWork, tenant_id: str, key: str, now: datetime) -> bool:

@@ -11,8 +11,10 @@ from echodesk_billing.application.checkout import Checkout
 from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.links import Links
+from echodesk_billing.application.lists import Lists
 from echodesk_billing.application.mailing import SendMails
 from echodesk_billing.application.operator_acts import OperatorActs
+from echodesk_billing.application.operator_views import OperatorViews
 from echodesk_billing.application.pay_links import PayLinks
 from echodesk_billing.application.portal import Portal
 from echodesk_billing.application.preauthorisation import Preauthorisation
@@ -49,6 +51,8 @@ class UseCases:
     transfers: BankTransfers
     coupons: ManageCoupons
     figures: BusinessFigures
+    lists: Lists
+    operator_views: OperatorViews
     webhooks: ManageWebhooks
     watch: Watch
     links: Links

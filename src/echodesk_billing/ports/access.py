@@ -9,11 +9,12 @@ from attrs import frozen
 
 
 class Scope(enum.StrEnum):
-    """A permission of a token."""
+    """A permission of a token. `operator:read` opens the console, and lets nobody change anything there."""
 
     READ = "billing:read"
     WRITE = "billing:write"
     OPERATOR = "operator"
+    OPERATOR_READ = "operator:read"
 
 
 @frozen(kw_only=True)
@@ -60,7 +61,7 @@ class Principal:
     @property
     def tenant_filter(self) -> str | None:
         """The tenant whose data this user may see; None for operators, who see all."""
-        return None if Scope.OPERATOR in self.scopes else self.tenant_id
+        return None if self.scopes & {Scope.OPERATOR, Scope.OPERATOR_READ} else self.tenant_id
 
     def acting_for(self, tenant_id: str, tenant_name: str = "") -> Principal:
         """This operator, as the one who acts for a tenant."""

@@ -26,6 +26,13 @@ class MemoryBooks:
     def of_tenant(self, tenant_id: str, limit: int) -> Sequence[Entry]:
         return [entry for entry in self._memory.entries if entry.tenant_id == tenant_id][:limit]
 
+    def latest_of(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        return [entry for entry in reversed(self._memory.entries) if entry.tenant_id == tenant_id][:limit]
+
+    def numbered(self, series: str, serial: int) -> Invoice | CreditNote | None:
+        documents: list[Invoice | CreditNote] = [*self._memory.invoices, *self._memory.credit_notes]
+        return next((one for one in documents if (one.series, one.serial) == (series, serial)), None)
+
     def balance(self, account: str) -> dict[Currency, Money]:
         balances: dict[Currency, Money] = {}
         for entry in self._memory.entries:

@@ -33,3 +33,11 @@ class MemoryCustomers:
 
     def listed(self, after: str, limit: int) -> Sequence[Customer]:
         return [self._customers[name] for name in sorted(self._customers) if name > after][:limit]
+
+    def found(self, text: str, limit: int) -> Sequence[Customer]:
+        chosen = [
+            one
+            for key, one in sorted(self._customers.items())
+            if key.startswith(text) or one.name.lower().startswith(text.lower()) or (text and one.subdomain == text)
+        ]
+        return chosen[:limit]

@@ -40,6 +40,11 @@ class MemoryOutbox:
         events = (sent.event for sent in self._memory.outbox)
         return [one for one in events if one.at >= moment and tenant_id in (None, one.tenant_id)][:limit]
 
+    def acts(self, by: str, before: str, limit: int) -> Sequence[Event]:
+        events = sorted((sent.event for sent in self._memory.outbox if sent.event.person), key=lambda one: one.id)
+        mine = [one for one in reversed(events) if by in ("", one.person)]
+        return [one for one in mine if not before or one.id < before][:limit]
+
     def lock_announcing(self) -> None: ...
 
     def announced(self, events: Sequence[Event]) -> None:

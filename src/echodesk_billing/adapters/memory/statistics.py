@@ -36,7 +36,11 @@ class MemoryStatistics:
         ]
 
     def figures(self) -> dict[Figure, int]:
-        return dict(self._memory.figures)
+        return {figure: value for figure, value in self._memory.figures.items() if figure.currency}
+
+    def days(self, since: str) -> dict[Figure, int]:
+        found = self._memory.figures.items()
+        return {figure: value for figure, value in found if not figure.currency and figure.month >= since}
 
     def counted(self, after: int, limit: int) -> Sequence[tuple[int, Event]]:
         found = [(sent.counted, sent.event) for sent in self._memory.outbox if sent.counted > after]

@@ -232,6 +232,18 @@ class SqlBooks:
         query = select(journal).where(journal.c.tenant_id == tenant_id).order_by(journal.c.id).limit(limit)
         return [to_entry(row) for row in self._session.execute(query)]
 
+    def latest_of(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        """By ix_journal_tenant."""
+        return [to_entry(row) for row in self._session.execute(newest(journal, tenant_id, limit, 0))]
+
+    def numbered(self, series: str, serial: int) -> Invoice | CreditNote | None:
+        """By the unique constraints on series and serial."""
+        for table, read in ((invoices, to_invoice), (credit_notes, to_credit_note)):
+            query = select(table).where(table.c.series == series, table.c.serial == serial)
+            if (row := self._session.execute(query).first()) is not None:
+                return read(row)
+        return None
+
     def balance(self, account: str) -> dict[Currency, Money]:
         """Reads the whole journal: for reports, not for requests."""
         signed = case((journal.c.debit == account, journal.c.amount_minor), else_=-journal.c.amount_minor)

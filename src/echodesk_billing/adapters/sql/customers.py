@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import Column, Index, Integer, Row, String, Table, Text, bindparam, select, text
+from sqlalchemy import Column, Index, Integer, Row, String, Table, Text, bindparam, func, select, text
 
-from echodesk_billing.adapters.sql.schema import UtcDateTime, Values, document, metadata, value
+from echodesk_billing.adapters.sql.schema import (
+    UtcDateTime,
+    Values,
+    as_bytes,
+    beginning_with,
+    document,
+    metadata,
+    value,
+)
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.domain.customers.customer import BillingProfile, Customer
 
@@ -27,6 +35,15 @@ customers = Table(
 _NAMED = text("subdomain <> ''")
 
 Index("uq_customers_subdomain", customers.c.subdomain, unique=True, postgresql_where=_NAMED, sqlite_where=_NAMED)
+
+
+_LOWER_NAME = as_bytes(func.lower(customers.c.name))
+
+_ID = as_bytes(customers.c.tenant_id)
+
+Index("ix_customers_name", _LOWER_NAME)
+
+Index("ix_customers_id", _ID)
 
 
 def customer_values(customer: Customer) -> Values:
@@ -108,3 +125,13 @@ class SqlCustomers:
         table = customers
         query = select(table).where(table.c.tenant_id > after).order_by(table.c.tenant_id).limit(limit)
         return [to_customer(row) for row in self._session.execute(query)]
+
+    def found(self, text: str, limit: int) -> Sequence[Customer]:
+        """By ix_customers_id, ix_customers_name and uq_customers_subdomain."""
+        queries = (
+            select(customers).where(*beginning_with(_ID, text)).order_by(_ID),
+            select(customers).where(*beginning_with(_LOWER_NAME, text.lower())).order_by(_LOWER_NAME),
+            select(customers).where(customers.c.subdomain == text, _NAMED),
+        )
+        rows = (row for query in queries for row in self._session.execute(query.limit(limit)))
+        return [to_customer(row) for row in {row.tenant_id: row for row in rows}.values()][:limit]

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
+    literal,
     literal_column,
     select,
     text,
@@ -73,6 +74,8 @@ orders = Table(
 Index("ix_orders_tenant_created", orders.c.tenant_id, orders.c.created_at)
 
 Index("ix_orders_created", orders.c.created_at)
+
+Index("ix_orders_state", orders.c.state, orders.c.created_at, orders.c.id)
 
 Index("ix_orders_updated", orders.c.updated_at)
 
@@ -339,11 +342,14 @@ class SqlOrders:
         before: str = "",
         attention: bool = False,
     ) -> Sequence[Order]:
-        """By ix_orders_tenant_created, ix_orders_attention, or ix_orders_created for all."""
+        """By ix_orders_tenant_created, ix_orders_attention, ix_orders_state, or ix_orders_created for all."""
         query = select(orders)
-        if before:
-            last = select(orders.c.created_at, orders.c.id).where(orders.c.id == before).subquery()
-            query = query.where(tuple_(orders.c.created_at, orders.c.id) < select(last).scalar_subquery())
+        if before:  # its moment is looked up first: an index is found by values, not by a query inside a query
+            moment = self._session.execute(select(orders.c.created_at).where(orders.c.id == before)).scalar()
+            if moment is None:
+                return []
+            last = (literal(moment, UtcDateTime), literal(before))
+            query = query.where(orders.c.created_at <= moment, tuple_(orders.c.created_at, orders.c.id) < tuple_(*last))
         if attention:
             query = query.where(orders.c.needs_attention)
         if tenant_id is not None:

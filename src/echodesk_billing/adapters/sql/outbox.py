@@ -42,6 +42,7 @@ outbox = Table(
     Column("position", BigInteger),
     Column("counted", BigInteger),
     Column("announced", Boolean, nullable=False),
+    Column("actor", String(200), nullable=False, server_default=""),
 )
 
 Index("ix_outbox_tenant", outbox.c.tenant_id, outbox.c.id)
@@ -75,6 +76,12 @@ _UNANNOUNCED = text("NOT announced")
 
 Index("ix_outbox_unannounced", outbox.c.id, postgresql_where=_UNANNOUNCED, sqlite_where=_UNANNOUNCED)
 
+_ACTS = text("actor <> ''")
+
+Index("ix_outbox_acts", outbox.c.id, postgresql_where=_ACTS, sqlite_where=_ACTS)
+
+Index("ix_outbox_actor", outbox.c.actor, outbox.c.id, postgresql_where=_ACTS, sqlite_where=_ACTS)
+
 leases = Table(
     "leases",
     metadata,
@@ -82,6 +89,9 @@ leases = Table(
     Column("owner", String(64), nullable=False),
     Column("until", UtcDateTime, nullable=False),
 )
+
+
+LONGEST_ACTOR = 200
 
 
 def event_values(event: Event) -> Values:
@@ -93,6 +103,7 @@ def event_values(event: Event) -> Values:
         "version": event.version,
         "body": document(event),
         "announced": False,
+        "actor": event.person[:LONGEST_ACTOR],
     }
 
 
@@ -194,6 +205,15 @@ class SqlOutbox:
         if tenant_id is not None:
             query = query.where(outbox.c.tenant_id == tenant_id)
         return [to_event(row) for row in self._session.execute(query)][::-1]
+
+    def acts(self, by: str, before: str, limit: int) -> Sequence[Event]:
+        """By the partial index ix_outbox_acts, or ix_outbox_actor for one person."""
+        query = select(outbox).where(_ACTS).order_by(outbox.c.id.desc()).limit(limit)
+        if by:
+            query = query.where(outbox.c.actor == by)
+        if before:
+            query = query.where(outbox.c.id < before)
+        return [to_event(row) for row in self._session.execute(query)]
 
     def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
         """By ix_outbox_tenant, all of the tenant's events: for reports, not for requests."""

@@ -13,10 +13,13 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Select,
+    String,
     Table,
     TypeDecorator,
     select,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 T = TypeVar("T")
 
@@ -59,6 +62,28 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class as_bytes(FunctionElement[str]):  # noqa: N801 - a function of SQL
+    """An expression compared byte by byte, whatever the database's collation is."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(as_bytes)
+def _plain(element: Any, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(element.clauses.clauses[0], **more))
+
+
+@compiles(as_bytes, "postgresql")
+def _collated(element: Any, compiler: Any, **more: Any) -> str:
+    return f'{_plain(element, compiler, **more)} COLLATE "C"'
+
+
+def beginning_with(expression: Any, text: str) -> tuple[Any, Any]:
+    """Conditions for texts that begin with `text`, found by an index on `as_bytes`."""
+    return expression >= text, expression < text + "\U0010ffff"
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")

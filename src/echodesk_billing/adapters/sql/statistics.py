@@ -25,7 +25,7 @@ from echodesk_billing.domain.events import Event
 statistics = Table(
     "statistics",
     metadata,
-    Column("month", String(7), primary_key=True),
+    Column("month", String(10), primary_key=True),
     Column("currency", String(3), primary_key=True),
     Column("name", String(40), primary_key=True),
     Column("value", BigInteger, nullable=False),
@@ -92,9 +92,14 @@ class SqlStatistics:
             self._session.execute(numbered, {"event": event.id, "number": number})
 
     def figures(self) -> dict[Figure, int]:
-        """Reads the whole table: a few dozen rows a month."""
-        rows = self._session.execute(select(statistics))
+        """Reads the whole table: a few dozen rows a month, and those of its days."""
+        rows = self._session.execute(select(statistics).where(statistics.c.currency != ""))
         return {Figure(row.month, row.currency, row.name): row.value for row in rows}
+
+    def days(self, since: str) -> dict[Figure, int]:
+        """By primary key."""
+        query = select(statistics).where(statistics.c.month >= since, statistics.c.currency == "")
+        return {Figure(row.month, row.currency, row.name): row.value for row in self._session.execute(query)}
 
     def counted(self, after: int, limit: int) -> Sequence[tuple[int, Event]]:
         """By ix_outbox_counted."""

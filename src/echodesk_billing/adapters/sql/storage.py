@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import stamina
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 
 from echodesk_billing.adapters.sql import migrations
@@ -31,6 +33,7 @@ POOL_SECONDS = 5
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 9.0  # the driver's time limit where the database does not answer at all
 LOCK_SECONDS = 5
+MIGRATION_LOCK_SECONDS = 2  # requests that wait behind a migration must not run into their own limit
 STATEMENT_SECONDS = 8
 LONGEST_SECONDS = 15.0  # repetitions included
 CLOSE_SECONDS = 1.5
@@ -179,6 +182,14 @@ class PostgresStorage:
             parsed = parsed.update_query_dict({"ssl": parsed.query["sslmode"]}).difference_update_query(["sslmode"])
         self._ids = ids
         self._schema = schema
+        path = {"search_path": schema} if schema else {}
+        self._migrating = partial(
+            create_async_engine,
+            parsed,
+            poolclass=NullPool,
+            connect_args={"timeout": CONNECT_SECONDS, "server_settings": path},
+        )
+        limits = {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": f"{STATEMENT_SECONDS}s"}
         self._engine = create_async_engine(
             parsed,
             pool_size=16,
@@ -189,11 +200,7 @@ class PostgresStorage:
             connect_args={
                 "timeout": CONNECT_SECONDS,
                 "command_timeout": ANSWER_SECONDS,
-                "server_settings": {
-                    "lock_timeout": f"{LOCK_SECONDS}s",
-                    "statement_timeout": f"{STATEMENT_SECONDS}s",
-                    **({"search_path": schema} if schema else {}),
-                },
+                "server_settings": {**limits, **path},
             },
         )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -227,17 +234,20 @@ class PostgresStorage:
             raise _unavailable(error) from error
 
     async def migrate(self) -> list[str]:
-        """Migrate the tables, one process at a time; returns the applied revisions."""
+        """Migrate the tables, one process at a time and while others use them; returns the applied revisions."""
+        engine = self._migrating()
         try:
-            async with self._engine.begin() as connection:
-                for limit in ("lock_timeout", "statement_timeout"):
-                    await connection.execute(text(f"SET LOCAL {limit} = 0"))
-                await connection.execute(text("SELECT pg_advisory_xact_lock(7263548190)"))
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT pg_advisory_lock(7263548190)"))
+                await connection.execute(text(f"SET lock_timeout = '{MIGRATION_LOCK_SECONDS}s'"))
                 if self._schema:
                     await connection.execute(CreateSchema(self._schema, if_not_exists=True))
+                await connection.commit()
                 return await connection.run_sync(migrations.upgrade)
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable(error) from error
+        finally:
+            await engine.dispose()  # which ends the lock too
 
     async def problem(self) -> str | None:
         """Why the storage cannot be used, or None."""

@@ -6,6 +6,7 @@ Source: docs/statistics.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 
 from attrs import evolve, frozen
 
@@ -39,6 +40,9 @@ MOVEMENTS = (*GAINS, "contraction", "churn")
 CAPTURED, REFUNDED, FAILED, RECOVERED = "captured", "refunded", "failed_payments", "recovered_payments"
 DECLINED_WITH, RECOVERED_FROM = "declined:", "recovered:"
 NO_CODE = "none"
+PAID_A_DAY, DECLINED_A_DAY, REFUNDED_A_DAY = "paid", "declined", "refunds"
+DAILY = (PAID_A_DAY, DECLINED_A_DAY, REFUNDED_A_DAY)
+"""Counted per day, in all currencies together."""
 _LOST = (SubscriptionSuspended, SubscriptionEnded)
 _RENEWAL = f"{Purpose.RENEWAL}-"
 _PAYS = ("active", "past_due")
@@ -46,7 +50,12 @@ _PAYS = ("active", "past_due")
 
 @frozen
 class Figure:
-    """The key of a figure: minor units of money, or a number of things, in a calendar month."""
+    """The key of a figure: minor units of money, or a number of things.
+
+    Args:
+        month: a calendar month, `2026-11`; or a day, `2026-11-27`, of the names of `DAILY`.
+        currency: empty for figures of all currencies.
+    """
 
     month: str
     currency: str
@@ -92,6 +101,7 @@ class Tally:
                 self.customers[event.tenant_id] = after
 
     def _count(self, event: Event, one: Counted) -> Counted:
+        self._count_day(event)
         match event:
             case OrderCompleted() | OrderCorrected():
                 self._add(event, event.captured.currency, CAPTURED, event.captured.minor)
@@ -108,6 +118,19 @@ class Tally:
             case SubscriptionSuspended() | SubscriptionEnded() | SubscriptionPaused() | PlanMadeComplimentary():
                 return self._stops(event, evolve(one, failing="") if isinstance(event, _LOST) else one)
         return one
+
+    def _count_day(self, event: Event) -> None:
+        match event:
+            case OrderCompleted() | OrderCorrected():
+                name = PAID_A_DAY
+            case OrderRejected() if event.code:  # without a code it expired, or was never tried
+                name = DECLINED_A_DAY
+            case OrderRefunded():
+                name = REFUNDED_A_DAY
+            case _:
+                return
+        figure = Figure(f"{local_date(event.at, self._time_zone)}", "", name)
+        self.figures[figure] = self.figures.get(figure, 0) + 1
 
     def _failed(self, event: OrderRejected, one: Counted) -> Counted:
         self._add(event, one.currency, FAILED, 1)
@@ -176,6 +199,27 @@ class Month:
 
 
 @frozen(kw_only=True)
+class Outcomes:
+    """How payments of a calendar day ended.
+
+    Args:
+        declined: by the bank, with a code; payments that nobody tried to make are not counted.
+        refunds: full or partial.
+    """
+
+    day: date
+    paid: int = 0
+    declined: int = 0
+    refunds: int = 0
+
+
+def outcomes(figures: Mapping[Figure, int], first: date, last: date) -> list[Outcomes]:
+    """The outcomes of each day of a span, both ends included."""
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return [Outcomes(day=day, **{name: figures.get(Figure(str(day), "", name), 0) for name in DAILY}) for day in days]
+
+
+@frozen(kw_only=True)
 class Collection:
     """How many failed renewals were paid after all, by the bank's code of the first decline."""
 
@@ -211,7 +255,8 @@ class Business:
 
 def business(figures: Mapping[Figure, int]) -> list[Business]:
     """The figures of the business, a currency at a time."""
-    return [_of_currency(figures, Currency(one)) for one in sorted({figure.currency for figure in figures})]
+    currencies = sorted({figure.currency for figure in figures if figure.currency})
+    return [_of_currency(figures, Currency(one)) for one in currencies]
 
 
 def _of_currency(figures: Mapping[Figure, int], currency: Currency) -> Business:

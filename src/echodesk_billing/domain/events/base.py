@@ -7,6 +7,9 @@ from typing import ClassVar, Self
 
 from attrs import evolve, frozen
 
+WORKER = "worker@"
+"""How the names of workers begin, which are no people."""
+
 
 @frozen(kw_only=True)
 class Event:
@@ -28,6 +31,11 @@ class Event:
     def recorded(self, event_id: str, by: str) -> Self:
         """The event as it is stored."""
         return evolve(self, id=event_id, by=self.by or by)
+
+    @property
+    def person(self) -> str:
+        """Who led to it; empty where the bank, time or a worker did."""
+        return "" if self.by.startswith(WORKER) else self.by
 
     @property
     def name(self) -> str:

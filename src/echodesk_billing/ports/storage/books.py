@@ -26,6 +26,14 @@ class Books(Protocol):
         """The entries of a tenant, oldest first."""
         ...
 
+    def latest_of(self, tenant_id: str, limit: int) -> Sequence[Entry]:
+        """The entries of a tenant, newest first."""
+        ...
+
+    def numbered(self, series: str, serial: int) -> Invoice | CreditNote | None:
+        """The invoice or credit note with a number."""
+        ...
+
     def balance(self, account: str) -> dict[Currency, Money]:
         """The balance of an account per currency: debits minus credits."""
         ...

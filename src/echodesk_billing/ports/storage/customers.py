@@ -34,3 +34,7 @@ class Customers(Protocol):
     def listed(self, after: str, limit: int) -> Sequence[Customer]:
         """Customers by id, those after `after`."""
         ...
+
+    def found(self, text: str, limit: int) -> Sequence[Customer]:
+        """Customers whose id or name begins with a text, or whose subdomain is that."""
+        ...

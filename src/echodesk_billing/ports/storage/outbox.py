@@ -63,6 +63,15 @@ class Outbox(Protocol):
         """The last events of a tenant, or of all, oldest first."""
         ...
 
+    def acts(self, by: str, before: str, limit: int) -> Sequence[Event]:
+        """Events that a person caused, newest first.
+
+        Args:
+            by: only those of this person; of everybody where empty.
+            before: only those whose id is below this one; empty for the newest.
+        """
+        ...
+
     def of_order(self, tenant_id: str, order_id: str) -> Sequence[Event]:
         """A tenant's events of an order, oldest first."""
         ...

@@ -29,7 +29,11 @@ class Statistics(Protocol):
         ...
 
     def figures(self) -> dict[Figure, int]:
-        """All figures."""
+        """All figures of months."""
+        ...
+
+    def days(self, since: str) -> dict[Figure, int]:
+        """The figures of days from `since` on, such as `2026-11-27`."""
         ...
 
     def counted(self, after: int, limit: int) -> Sequence[tuple[int, Event]]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from echodesk_billing.adapters.sql.migrations import current
+
+LOCK_NOT_AVAILABLE = "55P03"
+MOST_TRIES = 30
+PAUSE_SECONDS = 1.0
 
 
 def config(connection: Connection) -> Config:
@@ -20,9 +27,29 @@ def config(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> list[str]:
-    """Apply what is missing; returns the revisions that were applied, oldest first."""
+    """Apply what is missing, a migration at a time; returns the revisions that were applied, oldest first."""
     chosen = config(connection)
     before = current(connection)
-    command.upgrade(chosen, "head")
-    applied = ScriptDirectory.from_config(chosen).iterate_revisions("head", before or "base")
-    return [revision.revision for revision in applied][::-1]
+    missing = ScriptDirectory.from_config(chosen).iterate_revisions("head", before or "base")
+    revisions = [revision.revision for revision in missing][::-1]
+    if connection.dialect.name != "postgresql":
+        command.upgrade(chosen, "head")
+        return revisions
+    connection.commit()  # what was read so far; every migration is a transaction of its own
+    for revision in revisions:
+        _apply(chosen, connection, revision)
+    return revisions
+
+
+def _apply(chosen: Config, connection: Connection, revision: str) -> None:
+    """Apply one migration, again and again while others hold the locks that it needs."""
+    for tries in range(1, MOST_TRIES + 1):
+        try:
+            command.upgrade(chosen, revision)
+        except DBAPIError as error:
+            connection.rollback()
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or tries == MOST_TRIES:
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
