@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="pauses between attempts to deliver a callback, with commas",
     )
     parser.add_argument("--state", type=Path, help="a file in which orders, answers, key and time outlive a restart")
+    parser.add_argument("--key-file", type=Path, help="write the public key of callbacks here, as PEM")
     parser.add_argument(
         "--test-environment",
         action="store_true",
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed=chosen.seed,
         retry_seconds=retry_seconds,
         state=chosen.state,
+        key_file=chosen.key_file,
         cards_enabled=not chosen.test_environment,
         gross=chosen.gross,
         strict_amounts=chosen.strict_amounts,

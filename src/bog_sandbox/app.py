@@ -31,6 +31,7 @@ class SandboxSettings:
         seed: of the ids.
         retry_seconds: pauses between attempts to deliver a callback.
         state: a file that keeps orders, answers, key and time across restarts; None to keep nothing.
+        key_file: where the public key of callbacks is written, as PEM; None for nowhere.
         cards_enabled: false to answer 501 to the card calls, as the bank's test environment does.
         gross: whether receipts go on stating what was paid after refunds.
         strict_amounts: whether orders whose amounts are strings are rejected.
@@ -44,6 +45,7 @@ class SandboxSettings:
     seed: int | None = None
     retry_seconds: Sequence[float] = RETRY_SECONDS
     state: Path | None = None
+    key_file: Path | None = None
     cards_enabled: bool = True
     gross: bool = False
     strict_amounts: bool = False
@@ -57,6 +59,8 @@ def build_app(settings: SandboxSettings) -> web.Application:
     clock, faults = Clock(store), Faults()
     signer = Signer(store.get("key", "callbacks") or b"")
     store.put("key", "callbacks", signer.private_pem)
+    if settings.key_file is not None:
+        settings.key_file.write_text(signer.public_pem)
     callbacks = Callbacks(clock, faults, signer, settings.retry_seconds)
     bank = Bank(
         clock,

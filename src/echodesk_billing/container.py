@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import aiohttp
 from dependency_injector import containers, providers
@@ -20,6 +22,9 @@ from echodesk_billing.adapters.mail.smtp import SmtpMailer
 from echodesk_billing.adapters.mail.templates import MailTemplates
 from echodesk_billing.adapters.pdf import PdfPrinter
 from echodesk_billing.adapters.sql.storage import SqliteStorage, open_storage
+from echodesk_billing.adapters.telemetry.gateway import observed_gateway
+from echodesk_billing.adapters.telemetry.storage import observed_storage
+from echodesk_billing.adapters.telemetry.tracing import OtelTracing, start_tracing, traced
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.adapters.webhooks.sender import HttpWebhooks
@@ -51,7 +56,7 @@ from echodesk_billing.application.payment_requests import PaymentRequestBuilder
 from echodesk_billing.application.personal_data import PersonalDataOf
 from echodesk_billing.application.portal import Portal
 from echodesk_billing.application.preauthorisation import Preauthorisation
-from echodesk_billing.application.pruning import Prune
+from echodesk_billing.application.pruning import Prune, Retention
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
@@ -72,6 +77,8 @@ from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.ports.access import Access
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.storage import StorageUnavailable
+from echodesk_billing.ports.tracing import Tracing
+from echodesk_billing.setting_values import durations
 from echodesk_billing.settings import Settings
 
 
@@ -123,12 +130,24 @@ def _access(settings: Settings, tokens: Tokens) -> Access:
     return tokens if crm is None else CrmAccess(crm, tokens)
 
 
+def _retention(settings: Settings) -> Retention:
+    kept = {name: durations(value)[0] for name, value in settings.kept().items()}
+    return Retention(unpaid=timedelta(days=settings.keep_unpaid_days), **kept)
+
+
 def _letters(settings: Settings) -> Letters:
     return Letters(off=settings.silent_mails(), operator=settings.operator_email, is_on=bool(settings.smtp_url))
 
 
 def _webhook_sender(settings: Settings) -> HttpWebhooks:
     return HttpWebhooks(Targets(settings.private_targets()))
+
+
+def _traced_use_cases(tracing: Tracing, **parts: Any) -> UseCases:  # noqa: ANN401 - each field has a type of its own
+    """The use cases, each of whose calls is a span where traces are wanted."""
+    ours = f"{Checkout.__module__.rpartition('.')[0]}."
+    seen = {name: traced(one, tracing) if type(one).__module__.startswith(ours) else one for name, one in parts.items()}
+    return UseCases(tracing=tracing, **seen)
 
 
 class Container(containers.DeclarativeContainer):
@@ -139,8 +158,11 @@ class Container(containers.DeclarativeContainer):
     session: providers.Dependency[aiohttp.ClientSession] = providers.Dependency(instance_of=aiohttp.ClientSession)
     clock = providers.Singleton(_clock, session, settings)
     ids = providers.Singleton(RandomIds)
-    storage = providers.Singleton(open_storage, settings.provided.database_url, ids, settings.provided.database_schema)
-    gateway = providers.Singleton(BogGateway, session, providers.Callable(_bank, settings), clock)
+    tracing = providers.Singleton(start_tracing, settings.provided.otlp_url)
+    database = providers.Singleton(open_storage, settings.provided.database_url, ids, settings.provided.database_schema)
+    storage = providers.Singleton(observed_storage, database, tracing)
+    bank = providers.Singleton(BogGateway, session, providers.Callable(_bank, settings), clock)
+    gateway = providers.Singleton(observed_gateway, bank, tracing)
     usage = providers.Singleton(NoUsage)
     delivery = providers.Singleton(Handlers)
 
@@ -190,7 +212,7 @@ class Container(containers.DeclarativeContainer):
     cancel = providers.Singleton(Cancel, on_subscription)
     change_plan = providers.Singleton(ChangePlan, storage, clock, checkout, policy)
     start_trial = providers.Singleton(StartTrial, storage, clock, requests, policy)
-    prune = providers.Singleton(Prune, storage, gateway, clock, settlement, settings.provided.unpaid_kept_for)
+    prune = providers.Singleton(Prune, storage, gateway, clock, settlement, providers.Callable(_retention, settings))
     reconcile = providers.Singleton(Reconcile, storage, gateway, clock, submission, settlement, refunds, cards)
     views = providers.Singleton(Views, storage, clock, usage, printer, link_vault)
     watch = providers.Singleton(Watch, storage, clock, settings.provided.stall_limit)
@@ -234,7 +256,8 @@ class Container(containers.DeclarativeContainer):
     audit = providers.Singleton(Audit, storage, gateway, clock, settings.provided.time_zone)
     relay = providers.Singleton(Relay, storage, delivery, clock, ids)
     use_cases = providers.Singleton(
-        UseCases,
+        _traced_use_cases,
+        tracing=tracing,
         access=access,
         tokens=tokens,
         checkout=checkout,
@@ -271,7 +294,7 @@ class Container(containers.DeclarativeContainer):
     )
     background_tasks = providers.Singleton(
         BackgroundTasks,
-        renew,
+        providers.Callable(traced, renew, tracing),
         reconcile,
         relay,
         register,
@@ -283,6 +306,7 @@ class Container(containers.DeclarativeContainer):
         watch,
         settings.provided.work_concurrency,
         settings.provided.bank_calls_per_second,
+        tracing,
     )
     load_catalogue = providers.Singleton(LoadCatalogue, storage, clock)
     old_tables = providers.Factory(EchodeskTables)
@@ -313,13 +337,15 @@ async def open_container(settings: Settings, *, migrate: bool = True) -> AsyncIt
     timeout = aiohttp.ClientTimeout(total=settings.bank_timeout_seconds, connect=5)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
         container = Container(settings=settings, session=session)
-        storage = container.storage()
+        database, tracing = container.database(), container.tracing()
         try:
-            if migrate and isinstance(storage, SqliteStorage):
-                await storage.migrate()
+            if migrate and isinstance(database, SqliteStorage):
+                await database.migrate()
             yield container
         finally:
-            await storage.close()
+            await database.close()
+            if isinstance(tracing, OtelTracing):
+                await asyncio.to_thread(tracing.close)
             if isinstance(access := container.access(), CrmAccess):
                 await access.close()
 

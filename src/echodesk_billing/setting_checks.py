@@ -138,17 +138,36 @@ def _check_notifications(settings: Settings) -> None:
     except ValueError as error:
         raise InvalidSettings(f"BILLING_WEBHOOK_NETWORKS: {error}; give networks such as 10.0.0.0/8") from None
     _check_spans(settings)
+    try:
+        settings.proxies()
+    except ValueError as error:
+        raise InvalidSettings(f"BILLING_TRUSTED_PROXIES: {error}; give networks such as 10.0.0.0/8") from None
+
+
+_SPANS = {
+    "BILLING_STALLED_AFTER": timedelta(0),
+    "BILLING_WEBHOOK_DISABLE_AFTER": timedelta(0),
+    "BILLING_KEEP_ANSWERS": timedelta(hours=24),
+    "BILLING_KEEP_REFUSED_CALLBACKS": timedelta(days=1),
+    "BILLING_KEEP_TOKENS": timedelta(days=1),
+    "BILLING_KEEP_MAILS": timedelta(days=1),
+    "BILLING_KEEP_WEBHOOKS": timedelta(days=1),
+    "BILLING_KEEP_EVENTS": timedelta(days=30),
+    "BILLING_KEEP_STEPS": timedelta(days=90),
+}
+"""Settings that are spans of time, and the shortest that is safe."""
 
 
 def _check_spans(settings: Settings) -> None:
-    for name, value in (
-        ("BILLING_STALLED_AFTER", settings.stalled_after),
-        ("BILLING_WEBHOOK_DISABLE_AFTER", settings.webhook_disable_after),
-    ):
+    named = dict(zip(settings.__struct_encode_fields__, settings.__struct_fields__, strict=True))
+    for name, shortest in _SPANS.items():
+        value = getattr(settings, named[name])
         try:
             (span,) = durations(value)
         except ValueError:
             span = timedelta(0)
+        if shortest > span > timedelta(0):
+            raise InvalidSettings(f"{name} is {value!r}: it must be {shortest.days} day(s) or more")
         if not span:
             raise InvalidSettings(f"{name} is {value!r}: it must be a number of hours or days, such as 2h or 5d")
 

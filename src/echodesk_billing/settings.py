@@ -108,6 +108,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     work_every_seconds: Annotated[float, Meta(ge=0)] = field(default=1.0, name="BILLING_WORK_EVERY_SECONDS")
     work_concurrency: Annotated[int, Meta(ge=1, le=100)] = field(default=8, name="BILLING_WORK_CONCURRENCY")
     bank_calls_per_second: Annotated[float, Meta(gt=0)] = field(default=50.0, name="BILLING_BANK_CALLS_PER_SECOND")
+    trusted_proxies: str = field(default="", name="BILLING_TRUSTED_PROXIES")
+    work_port: Port = field(default=0, name="BILLING_WORK_PORT")
+    otlp_url: str = field(default="", name="BILLING_OTLP_URL")
     reconcile_every_seconds: Annotated[float, Meta(ge=0)] = field(default=15.0, name="BILLING_RECONCILE_EVERY_SECONDS")
     token_rate_limit: str = field(default="300/minute", name="BILLING_RATE_LIMIT_PER_TOKEN")
     address_rate_limit: str = field(default="600/minute", name="BILLING_RATE_LIMIT_PER_ADDRESS")
@@ -116,6 +119,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reserved_tenant_list: str = field(default="", name="BILLING_RESERVED_TENANTS")
     polls_per_tenant: Annotated[int, Meta(ge=1)] = field(default=5, name="BILLING_POLLS_PER_TENANT")
     body_seconds: Annotated[float, Meta(gt=0, le=60)] = field(default=10.0, name="BILLING_BODY_SECONDS")
+    keep_answers: str = field(default="24h", name="BILLING_KEEP_ANSWERS")
+    keep_callbacks: str = field(default="30d", name="BILLING_KEEP_REFUSED_CALLBACKS")
+    keep_tokens: str = field(default="30d", name="BILLING_KEEP_TOKENS")
+    keep_mails: str = field(default="90d", name="BILLING_KEEP_MAILS")
+    keep_webhooks: str = field(default="30d", name="BILLING_KEEP_WEBHOOKS")
+    keep_events: str = field(default="400d", name="BILLING_KEEP_EVENTS")
+    keep_steps: str = field(default="730d", name="BILLING_KEEP_STEPS")
     keep_unpaid_days: Annotated[float, Meta(ge=1, le=3650)] = field(default=7.0, name="BILLING_KEEP_UNPAID_DAYS")
     requests_at_once: Annotated[int, Meta(ge=1)] = field(default=200, name="BILLING_REQUESTS_AT_ONCE")
     log_format: Literal["console", "json"] = field(default="console", name="BILLING_LOG_FORMAT")
@@ -175,10 +185,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Reserved tenant names, besides the built-in ones."""
         return parts(self.reserved_tenant_list)
 
-    @property
-    def unpaid_kept_for(self) -> timedelta:
-        """How long an expired unpaid registration is kept."""
-        return timedelta(days=self.keep_unpaid_days)
+    def kept(self) -> dict[str, str]:
+        """How long things are kept, by the names of `Retention`."""
+        return {
+            "answers": self.keep_answers,
+            "refused_callbacks": self.keep_callbacks,
+            "tokens": self.keep_tokens,
+            "mails": self.keep_mails,
+            "webhooks": self.keep_webhooks,
+            "events": self.keep_events,
+            "steps": self.keep_steps,
+        }
 
     @property
     def registration_time(self) -> timedelta:
@@ -215,6 +232,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def silent_mails(self) -> frozenset[MailKind]:
         """The kinds of mails that are not sent."""
         return frozenset(map(MailKind, parts(self.mails_off)))
+
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks of reverse proxies that are believed about the addresses of clients."""
+        return tuple(map(ip_network, parts(self.trusted_proxies)))
 
     def private_targets(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Private networks that webhooks may reach."""

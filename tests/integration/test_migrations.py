@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -33,10 +34,19 @@ from tests.builders import NOW, catalogue
 
 def differences(connection: Connection) -> list[object]:
     migrations.upgrade(connection)
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+    def is_ours(thing: object, name: str | None, kind: str, *_: object) -> bool:
+        if kind == "index" and name in ("ix_customers_id", "ix_customers_name"):
+            return False  # expressions with a collation, which Alembic cannot compare: test_plans.py uses them
+        table = name if kind == "table" else getattr(getattr(thing, "table", None), "name", "")
+        return not re.search(r"^(order_steps|journal)_(before|default)$", table or "")  # partitions
+
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": is_ours})
     return list(compare_metadata(context, metadata))
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
+@pytest.mark.filterwarnings("ignore:autogenerate skipping")
 def test_sqlite_has_the_tables_of_the_code() -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
@@ -45,9 +55,10 @@ def test_sqlite_has_the_tables_of_the_code() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:autoincrement and existing_autoincrement")
+@pytest.mark.filterwarnings("ignore:autogenerate skipping")
 async def test_postgresql_has_the_tables_of_the_code(new_database: Callable[[], Awaitable[str]]) -> None:
     engine = create_async_engine((await new_database()).replace("postgresql://", "postgresql+asyncpg://", 1))
-    async with engine.begin() as connection:
+    async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await engine.dispose()
 

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from echodesk_billing import Applicant
-from echodesk_billing.application.pruning import Prune, Pruned
+from echodesk_billing.application.pruning import Prune, Pruned, Retention
 from echodesk_billing.application.settlement import Settlement
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.registration import Registration, RegistrationState
@@ -114,12 +114,12 @@ def register(uow: UnitOfWork, order_id: str, state: OrderState, at: object) -> N
 async def test_only_obsolete_rows_are_pruned(filled: Storage) -> None:
     clock = FakeClock()
     settlement = Settlement(filled, clock, "Asia/Tbilisi", RenewalPolicy())
-    prune = Prune(filled, FakeBank(), clock, settlement, DAY * 7)
+    prune = Prune(filled, FakeBank(), clock, settlement, Retention())
     assert await prune.run() == Pruned(
-        answers=1, refused_callbacks=1, tokens=2, unpaid_registrations=1, mails=1, webhooks=2
+        answers=1, refused_callbacks=1, tokens=2, unpaid_registrations=1, mails=1, webhooks=2, events=0, steps=0
     )
     assert await prune.run() == Pruned(
-        answers=0, refused_callbacks=0, tokens=0, unpaid_registrations=0, mails=0, webhooks=0
+        answers=0, refused_callbacks=0, tokens=0, unpaid_registrations=0, mails=0, webhooks=0, events=0, steps=0
     )
     mails, sent = await filled.read(lambda uow: (uow.mails.listed(None, None, 9), uow.webhooks.deliveries("we", 9, 0)))
     assert {mail.id for mail in mails} == {"0.waiting", "1.sent", "1.waiting"}
@@ -141,7 +141,7 @@ async def test_a_registration_that_was_paid_after_all_is_honoured_instead_of_del
     await world.hear(order)
     world.bank.pay(order)
     world.clock.advance(days=30)
-    prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
+    prune = Prune(world.storage, world.bank, world.clock, world.settlement, Retention())
     assert (await prune.run()).unpaid_registrations == 0
     assert (await world.order(order.id)).state is OrderState.COMPLETED
 
@@ -155,7 +155,7 @@ async def test_a_registration_that_cannot_be_looked_at_keeps_no_other_from_being
         await world.hear(orders[-1])
     world.clock.advance(days=30)
     world.bank.failures_of["receipt"] = [AssertionError("this cannot be")]
-    prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
+    prune = Prune(world.storage, world.bank, world.clock, world.settlement, Retention())
     assert (await prune.run()).unpaid_registrations == 1
     assert (await prune.run()).unpaid_registrations == 1
 
@@ -167,7 +167,7 @@ async def test_an_order_that_reached_the_bank_late_is_kept_as_long_as_any_other(
     world.clock.advance(days=8)
     world.bank.pay(order, status=BankStatus.REJECTED, code=None)
     await world.hear(order)
-    prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
+    prune = Prune(world.storage, world.bank, world.clock, world.settlement, Retention())
     assert (await prune.run()).unpaid_registrations == 0
     world.bank.pay(order)  # the bank takes its rejection back
     await world.hear(order)
@@ -181,6 +181,6 @@ async def test_an_order_that_the_bank_knew_and_does_not_find_is_kept(world: Worl
     await world.hear(order)
     world.clock.advance(days=30)
     world.bank.failures_of["receipt"] = [GatewayRefused(400, "not found")]
-    prune = Prune(world.storage, world.bank, world.clock, world.settlement, DAY * 7)
+    prune = Prune(world.storage, world.bank, world.clock, world.settlement, Retention())
     assert (await prune.run()).unpaid_registrations == 0
     assert (await prune.run()).unpaid_registrations == 1

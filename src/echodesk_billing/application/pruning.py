@@ -9,6 +9,7 @@ import structlog
 from attrs import asdict, astuple, frozen
 
 from echodesk_billing.application.settlement import Settlement
+from echodesk_billing.domain.notifications.heartbeat import Chore
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway, find_receipt
 from echodesk_billing.ports.storage import Storage, StorageUnavailable, UnitOfWork
@@ -18,11 +19,32 @@ log = structlog.get_logger()
 BATCH = 500
 MOST_BATCHES = 200
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-KEEP_ANSWERS = timedelta(hours=24)
-KEEP_REFUSED_CALLBACKS = timedelta(days=30)
-KEEP_ENDED_TOKENS = timedelta(days=30)
-KEEP_MAILS = timedelta(days=90)
-KEEP_WEBHOOKS = timedelta(days=30)
+LONG_TERM_EVERY = timedelta(hours=1)
+
+
+@frozen(kw_only=True)
+class Retention:
+    """How long things are kept; invoices, credit notes and the journal are kept for good.
+
+    Args:
+        answers: under idempotency keys, at least the day for which a key is honoured.
+        refused_callbacks: that changed nothing.
+        tokens: after they ended.
+        mails: once sent or given up.
+        webhooks: deliveries, once they ended.
+        events: once counted, announced, and delivered where somebody takes them.
+        steps: of settled orders.
+        unpaid: expired registrations that nobody paid, with their rejected orders.
+    """
+
+    answers: timedelta = timedelta(hours=24)
+    refused_callbacks: timedelta = timedelta(days=30)
+    tokens: timedelta = timedelta(days=30)
+    mails: timedelta = timedelta(days=90)
+    webhooks: timedelta = timedelta(days=30)
+    events: timedelta = timedelta(days=400)
+    steps: timedelta = timedelta(days=730)
+    unpaid: timedelta = timedelta(days=7)
 
 
 @frozen(kw_only=True)
@@ -35,40 +57,63 @@ class Pruned:
     unpaid_registrations: int
     mails: int
     webhooks: int
+    events: int
+    steps: int
 
 
 class Prune:
-    """Deletes old answers, rejected callbacks, expired tokens, unpaid registrations, old mails and webhook deliveries.
+    """Deletes obsolete data, and makes the partitions of the months ahead.
 
     Args:
-        keep_unpaid: how long an expired unpaid registration is kept, with its rejected order.
+        keep: how long what is kept.
     """
 
     def __init__(
-        self, storage: Storage, gateway: Gateway, clock: Clock, settlement: Settlement, keep_unpaid: timedelta
+        self, storage: Storage, gateway: Gateway, clock: Clock, settlement: Settlement, keep: Retention
     ) -> None:
         self._storage = storage
         self._gateway = gateway
         self._clock = clock
         self._settlement = settlement
-        self._keep_unpaid = keep_unpaid
+        self._keep = keep
+        self._long_term_at: datetime | None = None
 
-    async def run(self) -> Pruned:
-        """Delete old rows, a bounded number per transaction and run."""
-        now = await self._clock.now()
+    async def run(self, *, is_asked_for: bool = False) -> Pruned:
+        """Delete old rows, a bounded number per transaction and run.
+
+        Args:
+            is_asked_for: by a person: events and steps are looked at now, and not only once an hour.
+        """
+        now, keep = await self._clock.now(), self._keep
+        events, steps = await self._long_term(now) if is_asked_for or self._is_long_term_due(now) else (0, 0)
         pruned = Pruned(
-            answers=await self._all(lambda uow: uow.pruning.answers(now - KEEP_ANSWERS, BATCH)),
+            answers=await self._all(lambda uow: uow.pruning.answers(now - keep.answers, BATCH)),
             refused_callbacks=await self._all(
-                lambda uow: uow.pruning.refused_callbacks(now - KEEP_REFUSED_CALLBACKS, BATCH)
+                lambda uow: uow.pruning.refused_callbacks(now - keep.refused_callbacks, BATCH)
             ),
-            tokens=await self._all(lambda uow: uow.pruning.tokens(now - KEEP_ENDED_TOKENS, BATCH)),
-            unpaid_registrations=await self._registrations(now - self._keep_unpaid),
-            mails=await self._all(lambda uow: uow.pruning.mails(now - KEEP_MAILS, BATCH)),
-            webhooks=await self._all(lambda uow: uow.pruning.deliveries(now - KEEP_WEBHOOKS, BATCH)),
+            tokens=await self._all(lambda uow: uow.pruning.tokens(now - keep.tokens, BATCH)),
+            unpaid_registrations=await self._registrations(now - keep.unpaid),
+            mails=await self._all(lambda uow: uow.pruning.mails(now - keep.mails, BATCH)),
+            webhooks=await self._all(lambda uow: uow.pruning.deliveries(now - keep.webhooks, BATCH)),
+            events=events,
+            steps=steps,
         )
         if any(astuple(pruned)):
             log.info("rows.pruned", **asdict(pruned))
         return pruned
+
+    def _is_long_term_due(self, now: datetime) -> bool:
+        return self._long_term_at is None or now - self._long_term_at >= LONG_TERM_EVERY
+
+    async def _long_term(self, now: datetime) -> tuple[int, int]:
+        """What is kept for months: partitions ahead are made, old events and steps are deleted."""
+        self._long_term_at = now
+        await self._storage.transact(lambda uow: uow.pruning.make_partitions(now))
+        heartbeats = await self._storage.read(lambda uow: uow.chores.heartbeats())
+        delivers = any(one.chore is Chore.DELIVERY for one in heartbeats)
+        before = now - self._keep.events
+        events = await self._all(lambda uow: uow.pruning.events(before, BATCH, are_delivered=delivers))
+        return events, await self._all(lambda uow: uow.pruning.steps(now - self._keep.steps, BATCH))
 
     async def _registrations(self, before: datetime) -> int:
         """Delete unpaid registrations, each once the bank's receipt confirms that nothing was paid."""

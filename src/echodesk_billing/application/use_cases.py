@@ -32,6 +32,7 @@ from echodesk_billing.ports.access import Access
 from echodesk_billing.ports.clock import Clock
 from echodesk_billing.ports.gateway import Gateway
 from echodesk_billing.ports.storage import Storage
+from echodesk_billing.ports.tracing import Tracing
 from echodesk_billing.ports.vault import Vault
 
 
@@ -68,6 +69,7 @@ class UseCases:
     views: Views
     vault: Vault
     storage: Storage
+    tracing: Tracing
     gateway: Gateway
     clock: Clock
     api_domain: str

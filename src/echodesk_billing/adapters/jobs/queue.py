@@ -46,9 +46,10 @@ def build_app(database_url: str, background_tasks: BackgroundTasks | None = None
 
 def _add_tasks(app: App, background_tasks: BackgroundTasks) -> None:
     @app.task(name=TEND, queue=QUEUE)
-    async def tend(tenants: list[str]) -> None:
-        for tenant_id in tenants:
-            await background_tasks.tend_safely(tenant_id)
+    async def tend(tenants: list[str], trace: str = "") -> None:
+        with background_tasks.tracing.resumed(trace):
+            for tenant_id in tenants:
+                await background_tasks.tend_safely(tenant_id)
 
     def periodically(seconds: int, name: str, chore: Callable[[], Awaitable[object]]) -> None:
         async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate hands it over
@@ -82,13 +83,18 @@ async def _is_prepared(app: App) -> bool:
 
 @asynccontextmanager
 async def working(
-    database_url: str, background_tasks: BackgroundTasks, look_every_seconds: float, schema: str = ""
+    database_url: str,
+    background_tasks: BackgroundTasks,
+    look_every_seconds: float,
+    schema: str = "",
+    on_waiting: Callable[[int], object] = lambda _: None,
 ) -> AsyncIterator[None]:
     """Work while the block runs: find what is due, run jobs, take over those of workers that died.
 
     Args:
         look_every_seconds: how often the domain tables are searched for due work.
         schema: of the queue's tables; the connection's own where empty.
+        on_waiting: is told how many jobs wait, each time it is looked.
 
     Raises:
         StorageUnavailable: the queue has no tables yet.
@@ -99,7 +105,9 @@ async def working(
 
         async def enqueue() -> None:
             waiting = await app.job_manager.list_queues_async(queue=QUEUE, task=TEND)
-            if sum(queue["todo"] for queue in waiting) < ENOUGH_WAITING:
+            jobs = sum(queue["todo"] for queue in waiting)
+            on_waiting(jobs)
+            if jobs < ENOUGH_WAITING:
                 await background_tasks.enqueue_due()
 
         async def recover() -> None:

@@ -22,6 +22,7 @@ from echodesk_billing.application.statistics import BusinessFigures
 from echodesk_billing.application.watching import Watch
 from echodesk_billing.application.webhook_delivery import SendWebhooks
 from echodesk_billing.domain.notifications.heartbeat import Chore
+from echodesk_billing.ports.tracing import NoTracing, Tracing
 
 log = structlog.get_logger()
 
@@ -54,7 +55,9 @@ class BackgroundTasks:
         watch: Watch,
         concurrency: int,
         bank_calls_per_second: float,
+        tracing: Tracing | None = None,
     ) -> None:
+        self.tracing = tracing or NoTracing()
         self._renew = renew
         self._reconcile = reconcile
         self._relay = relay
@@ -77,7 +80,8 @@ class BackgroundTasks:
             burst = max(1.0, self._rate / 10)
             self._pace = AsyncLimiter(burst, burst / self._rate)
         await self._pace.acquire()
-        return await self._renew.tend(tenant_id)
+        with self.tracing.span("job tend"):
+            return await self._renew.tend(tenant_id)
 
     async def renew_due(self) -> AsyncIterator[Renewed]:
         """Process all due subscriptions, several at a time."""
@@ -165,7 +169,8 @@ class BackgroundTasks:
     async def _minded(self, chore: Chore) -> AsyncIterator[None]:
         """Keep the heartbeat of a chore."""
         try:
-            yield
+            with self.tracing.span(f"chore {chore}"):
+                yield
         except Exception as error:
             with contextlib.suppress(Exception):  # the first error is the one to see
                 await self._watch.beat(chore, f"{type(error).__name__}: {error}")

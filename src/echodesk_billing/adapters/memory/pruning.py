@@ -45,6 +45,34 @@ class MemoryPruning:
         self._memory.deliveries[:] = [one for one in self._memory.deliveries if one not in old]
         return len(old)
 
+    def events(self, before: datetime, limit: int, *, are_delivered: bool) -> int:
+        sent = self._memory.outbox
+        last = max((one.counted for one in sent), default=0)
+        old = [
+            one
+            for one in sent
+            if one.event.at < before
+            and one.announced
+            and 0 < one.counted < last
+            and (one.delivered or not are_delivered)
+            and any(one.event.tenant_id == other.event.tenant_id and other.counted > one.counted for other in sent)
+        ][:limit]
+        self._memory.outbox = [one for one in sent if one not in old]
+        return len(old)
+
+    def steps(self, before: datetime, limit: int) -> int:
+        deleted = 0
+        for order_id, steps in self._memory.history.items():
+            order = self._memory.orders.get(order_id)
+            if order is None or not order.is_settled or order.check_at is not None or order.attention:
+                continue
+            kept = [step for step in steps if step.at >= before]
+            deleted += len(steps) - len(kept)
+            self._memory.history[order_id] = kept
+        return min(deleted, limit)
+
+    def make_partitions(self, now: datetime) -> None: ...
+
     def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
         old = [
             one

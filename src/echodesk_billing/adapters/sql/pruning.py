@@ -10,6 +10,9 @@ from sqlalchemy import (
     Select,
     Table,
     delete,
+    exists,
+    func,
+    or_,
     select,
     tuple_,
 )
@@ -19,6 +22,7 @@ from echodesk_billing.adapters.sql.inbox import REFUSED, inbox
 from echodesk_billing.adapters.sql.mails import mails
 from echodesk_billing.adapters.sql.orders import order_steps, orders
 from echodesk_billing.adapters.sql.outbox import outbox
+from echodesk_billing.adapters.sql.partitions import drop_months, make_months
 from echodesk_billing.adapters.sql.registrations import registrations, to_registration
 from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.adapters.sql.tokens import tokens
@@ -62,6 +66,40 @@ class SqlPruning:
         """By the partial index ix_webhook_deliveries_ended."""
         old = select(deliveries.c.number).where(deliveries.c.ended_at < before)
         return self._delete(deliveries, old.order_by(deliveries.c.ended_at).limit(limit))
+
+    def events(self, before: datetime, limit: int, *, are_delivered: bool) -> int:
+        """By the primary key: ids begin with milliseconds."""
+        newer = outbox.alias("newer")
+        is_newest = ~exists().where(newer.c.tenant_id == outbox.c.tenant_id, newer.c.position > outbox.c.position)
+        last_counted = select(func.max(outbox.c.counted)).scalar_subquery()
+        old = (
+            select(outbox.c.id)
+            .where(outbox.c.id < f"{int(before.timestamp() * 1000):012x}", outbox.c.announced)
+            .where(outbox.c.counted < last_counted)
+            .where(or_(outbox.c.position.is_(None), ~is_newest))
+        )
+        if are_delivered:
+            old = old.where(outbox.c.delivered_at.is_not(None))
+        return self._delete(outbox, old.order_by(outbox.c.id).limit(limit))
+
+    def steps(self, before: datetime, limit: int) -> int:
+        """On PostgreSQL by dropping partitions; on SQLite by the primary key, as ids grow with time."""
+        if self._session.is_postgres:
+            return drop_months(self._session, order_steps.name, before)
+        first = select(order_steps).order_by(order_steps.c.id).limit(limit).subquery()
+        unsettled = or_(
+            orders.c.state.in_([OrderState.CREATED, OrderState.PROCESSING, OrderState.BLOCKED]),
+            orders.c.check_at.is_not(None),
+            orders.c.needs_attention,
+        )
+        is_unsettled = exists().where(orders.c.id == first.c.order_id, unsettled)
+        ids = list(self._session.execute(select(first.c.id).where(first.c.at < before, ~is_unsettled)).scalars())
+        return self._session.execute(delete(order_steps).where(order_steps.c.id.in_(ids))).rowcount if ids else 0
+
+    def make_partitions(self, now: datetime) -> None:
+        """Only on PostgreSQL."""
+        if self._session.is_postgres:
+            make_months(self._session, now)
 
     def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
         """By the partial index ix_registrations_pending."""

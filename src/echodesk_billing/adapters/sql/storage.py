@@ -257,6 +257,11 @@ class PostgresStorage:
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             return str(_unavailable(error))
 
+    def connections(self, state: str) -> int:
+        """How many connections of this process are `used`, or the `size` of its pool."""
+        pool = self._engine.sync_engine.pool
+        return int(getattr(pool, "checkedout" if state == "used" else "size")())
+
     async def close(self) -> None:
         """Close the connections, within a time limit."""
         with contextlib.suppress(TimeoutError, SQLAlchemyError, OSError):

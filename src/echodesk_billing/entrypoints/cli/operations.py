@@ -215,7 +215,7 @@ def prune(as_json: AsJson = False) -> None:
     """Delete obsolete data: old responses, rejected callbacks, expired tokens, unpaid registrations."""
 
     async def work(container: Container, _settings: Settings) -> None:
-        pruned = await container.prune().run()
+        pruned = await container.prune().run(is_asked_for=True)
 
         def table() -> Table:
             table = table_of("what", "deleted")

@@ -80,8 +80,13 @@ class Contract:
         asked = request.header("X-Request-ID")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            self._uses.tracing.span(request.method) as span,
+        ):
             response, path = await self._answer(request)
+            span.rename(f"{request.method} {path}")
+            span.note("http.response.status_code", int(response.status))
             seconds = time.perf_counter() - started
             metrics.observe(request.method, path, response.status, seconds)
             log.info(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from aiohttp import web
 
@@ -11,23 +13,59 @@ from echodesk_billing.entrypoints.http.limits import BODY_LIMIT, too_large
 from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.entrypoints.http.problems import Refused
 
+Network = IPv4Network | IPv6Network
 
-def build_app(contract: Contract) -> web.Application:
-    """An aiohttp application of the contract."""
+
+def build_app(contract: Contract, only: Sequence[str] = (), proxies: Sequence[Network] = ()) -> web.Application:
+    """An aiohttp application of the contract.
+
+    Args:
+        only: the paths that are served; all where empty.
+        proxies: networks of reverse proxies, whose `X-Forwarded-For` is believed.
+    """
 
     async def serve(request: web.Request) -> web.Response:
-        return _rendered(await contract.handle(_read(request)))
+        return _rendered(await contract.handle(_read(request, proxies)))
 
     async def stop(_app: web.Application) -> None:
         contract.stop()
 
     app = web.Application(client_max_size=BODY_LIMIT)
-    app.router.add_route("*", "/{path:.*}", serve)
+    for path in only or ("/{path:.*}",):
+        app.router.add_route("*", path, serve)
     app.on_shutdown.append(stop)
     return app
 
 
-def _read(request: web.Request) -> Request:
+def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+    """The address of the client: of the nearest hop that is no proxy of ours.
+
+    Args:
+        peer: who has connected.
+        forwarded: the `X-Forwarded-For` header, to which each proxy adds whom it was called by.
+        proxies: networks of proxies that are believed.
+    """
+    address = peer
+    for hop in (one.strip() for one in reversed(forwarded.split(","))):
+        if not _is_within(address, proxies) or not _is_address(hop):
+            break
+        address = hop
+    return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_within(text: str, networks: Sequence[Network]) -> bool:
+    return _is_address(text) and any(ip_address(text) in network for network in networks)
+
+
+def _read(request: web.Request, proxies: Sequence[Network]) -> Request:
     def is_gone() -> bool:
         return request.transport is None or request.transport.is_closing()
 
@@ -46,7 +84,7 @@ def _read(request: web.Request) -> Request:
         target=request.path_qs,
         headers=request.headers,
         host=request.host,
-        remote=request.remote or "",
+        remote=client_address(request.remote or "", ",".join(request.headers.getall("X-Forwarded-For", [])), proxies),
         has_body=request.can_read_body,
         receive=receive,
         is_gone=is_gone,

@@ -19,6 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
 from echodesk_billing.adapters.jobs.loop import every
+from echodesk_billing.adapters.telemetry.metrics import JOBS_WAITING
 from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.console.pages import pages as console_pages
 from echodesk_billing.entrypoints.contract import contract
@@ -29,6 +30,7 @@ from echodesk_billing.setting_values import InvalidSettings
 from echodesk_billing.settings import Settings
 
 FINISH_WITHIN_SECONDS = 8.0
+OBSERVED = ("/healthz", "/readyz", "/metrics")
 WATCH_EVERY_SECONDS = 5.0
 IDLE_SECONDS = 75.0  # also how long the headers of a first request may take; longer than proxies keep connections
 log = structlog.get_logger()
@@ -41,7 +43,8 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
     Args:
         more_pages: further pages of the demo.
     """
-    app = build_app(contract(container.use_cases(), settings, [*console_pages(), *more_pages]))
+    whole = contract(container.use_cases(), settings, [*console_pages(), *more_pages])
+    app = build_app(whole, proxies=settings.proxies())
     server_logger.addFilter(_without_what_cannot_be_read)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH_WITHIN_SECONDS, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
@@ -92,18 +95,45 @@ async def working(container: Container, settings: Settings) -> AsyncIterator[Non
     Raises:
         StorageUnavailable: PostgreSQL without the extra, or without the queue's tables.
     """
-    seconds = settings.work_every_seconds or 1.0
-    if not settings.is_sqlite:
-        async with _queue().working(
-            settings.database_url, container.background_tasks(), seconds, settings.database_schema
-        ):
+    async with _health(container, settings):
+        if settings.is_sqlite:
+            async with _working_alone(container, settings):
+                yield
+            return
+        tasks, seconds = container.background_tasks(), settings.work_every_seconds or 1.0
+        async with _queue().working(settings.database_url, tasks, seconds, settings.database_schema, JOBS_WAITING.set):
             yield
-        return
+
+
+@asynccontextmanager
+async def _working_alone(container: Container, settings: Settings) -> AsyncIterator[None]:
+    seconds = settings.work_every_seconds or 1.0
     tasks = [asyncio.create_task(job) for job in _local_jobs(container, settings, seconds)]
     try:
         yield
     finally:
         await _end(tasks)
+
+
+@asynccontextmanager
+async def _health(container: Container, settings: Settings) -> AsyncIterator[None]:
+    """`/healthz`, `/readyz` and `/metrics` of a worker, on a port of its own where one is set."""
+    if not settings.work_port:
+        yield
+        return
+    app = build_app(contract(container.use_cases(), settings), only=OBSERVED)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.work_port).start()
+    except OSError as error:
+        await runner.cleanup()
+        where = f"BILLING_WORK_PORT is {settings.work_port}"
+        raise InvalidSettings(f"{where}: cannot listen on it: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        await runner.cleanup()
 
 
 async def prepare_queue(settings: Settings) -> bool:

@@ -32,6 +32,27 @@ class Pruning(Protocol):
         """Delete webhook deliveries that ended before this; returns how many."""
         ...
 
+    def events(self, before: datetime, limit: int, *, are_delivered: bool) -> int:
+        """Delete events recorded before this that are counted and announced; returns how many.
+
+        The newest of each feed stays, so that positions go on from it.
+
+        Args:
+            are_delivered: somebody takes events: those that were not delivered stay.
+        """
+        ...
+
+    def steps(self, before: datetime, limit: int) -> int:
+        """Delete steps of settled orders noted before this; returns how many, or about how many.
+
+        Where the table is partitioned, whole months at once.
+        """
+        ...
+
+    def make_partitions(self, now: datetime) -> None:
+        """Make the partitions of the months ahead, where tables are partitioned."""
+        ...
+
     def unpaid_registrations(self, before: datetime, after: datetime, limit: int) -> Sequence[Registration]:
         """Registrations that expired unpaid before this and whose orders were rejected before it; oldest first.
 

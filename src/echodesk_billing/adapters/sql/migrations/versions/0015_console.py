@@ -22,6 +22,9 @@ def upgrade() -> None:
     op.add_column("outbox", sa.Column("actor", sa.String(200), nullable=False, server_default=""))
     if is_postgres():  # only the catalogue of the database changes, no row
         op.alter_column("statistics", "month", type_=sa.String(10), existing_type=sa.String(7), existing_nullable=False)
+    else:
+        with op.batch_alter_table("statistics") as table:
+            table.alter_column("month", type_=sa.String(10), existing_type=sa.String(7), existing_nullable=False)
     create_index("ix_outbox_acts", "outbox", ["id"], "actor <> ''")
     create_index("ix_outbox_actor", "outbox", ["actor", "id"], "actor <> ''")
     create_index("ix_orders_state", "orders", ["state", "created_at", "id"])

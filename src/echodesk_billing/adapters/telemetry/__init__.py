@@ -1,0 +1,1 @@
+"""Telemetry: metrics of what was committed and called, and traces."""
