@@ -79,9 +79,9 @@ async def many_orders(database_url: str, number: int) -> Sequence[Waiting]:
         "updated_at": "t.created_at - n * interval '1 second'",
         "check_at": "t.check_at + n * interval '1 second'",
     }
-    await _copy(database_url, orders_table.name, {**order_values(order), "version": 1}, changed, number)
+    await copy_rows(database_url, orders_table.name, {**order_values(order), "version": 1}, changed, number)
     tenant = {"tenant_id": changed["tenant_id"]}
-    await _copy(database_url, subscriptions.name, subscription_values(subscription), tenant, number)
+    await copy_rows(database_url, subscriptions.name, subscription_values(subscription), tenant, number)
     return [_names(prefix, one) for one in range(number)]
 
 
@@ -99,7 +99,7 @@ async def many_due(database_url: str, number: int, *, one_in: int) -> None:
         "tenant_id": f"'due-{secrets.token_hex(4)}-' || n",
         "due_at": f"t.due_at + CASE n % {one_in} WHEN 0 THEN interval '-1 second' ELSE interval '20 days' END",
     }
-    await _copy(database_url, subscriptions.name, subscription_values(running), changed, number)
+    await copy_rows(database_url, subscriptions.name, subscription_values(running), changed, number)
 
 
 async def many_renewals(database_url: str, number: int) -> None:
@@ -115,7 +115,7 @@ async def many_renewals(database_url: str, number: int) -> None:
         due_at=now,
     )
     tenant = {"tenant_id": f"'t-{prefix}-' || n"}
-    await _copy(database_url, subscriptions.name, subscription_values(running), tenant, number)
+    await copy_rows(database_url, subscriptions.name, subscription_values(running), tenant, number)
     card = {
         "order_id": f"PARENT-{prefix}",
         "bank_order_id": BANK_ID,
@@ -130,10 +130,12 @@ async def many_renewals(database_url: str, number: int) -> None:
         "state": "active",
     }
     changed = {**tenant, "order_id": f"'P-{prefix}-' || n", "bank_order_id": f"'parent-{prefix}-' || n"}
-    await _copy(database_url, cards.name, {"tenant_id": "x", **card}, changed, number)
+    await copy_rows(database_url, cards.name, {"tenant_id": "x", **card}, changed, number)
 
 
-async def _copy(database_url: str, table: str, row: Mapping[str, Any], changed: Mapping[str, str], number: int) -> None:
+async def copy_rows(
+    database_url: str, table: str, row: Mapping[str, Any], changed: Mapping[str, str], number: int
+) -> None:
     """Insert a row so many times, with what is changed as SQL of the number `n` and the row `t`."""
     names = ", ".join(f'"{name}"' for name in row)
     values = ", ".join(changed.get(name, f't."{name}"') for name in row)

@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks.figures import Figure, bars, markdown
 from benchmarks.machine import machine
 
-MEASUREMENTS = ("domain", "footprint", "callbacks", "calls", "renewals", "growth", "overload")
+MEASUREMENTS = ("domain", "footprint", "callbacks", "calls", "renewals", "growth", "lists", "overload")
 
 
 def main() -> int:
