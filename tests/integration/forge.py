@@ -83,6 +83,7 @@ def serve() -> None:
                 continue
             read = os.read(0, 1 << 20)
             if not read:
+                signal.set_wakeup_fd(-1)
                 for pid in alive:
                     os.kill(pid, signal.SIGKILL)
                 return
