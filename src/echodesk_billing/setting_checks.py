@@ -16,14 +16,17 @@ from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.domain.errors import InvalidArgument, InvalidMoney
 from echodesk_billing.domain.money import Money, positive
 from echodesk_billing.domain.notifications.mail import MailKind
-from echodesk_billing.setting_values import InvalidSettings, durations, is_local, scheme_and_host
+from echodesk_billing.setting_values import InvalidSettings, durations, is_local, is_nearby, scheme_and_host
 
 if TYPE_CHECKING:
     from echodesk_billing.settings import Settings
 
 
-def check_address(name: str, value: str) -> None:
+def check_address(name: str, value: str, *, local_bank: bool = False) -> None:
     """Check that a variable is an https:// address, or a plain one of this machine.
+
+    Args:
+        local_bank: the bank is simulated here or in a container beside: then plain http reaches such containers too.
 
     Raises:
         InvalidSettings: it is not.
@@ -31,7 +34,7 @@ def check_address(name: str, value: str) -> None:
     scheme, host = scheme_and_host(value)
     if scheme not in ("http", "https") or not host:
         raise InvalidSettings(f"{name} is {value!r}: it must be an https:// address")
-    if scheme == "http" and not is_local(value):
+    if scheme == "http" and not (is_local(value) or (local_bank and is_nearby(value))):
         raise InvalidSettings(f"{name} is {value!r}: plain http is for this machine only, use https://")
 
 
@@ -76,7 +79,7 @@ def check_values(settings: Settings, *, local_bank: bool) -> None:
         except ValueError:
             raise InvalidSettings(f"{name} is {value!r}: it must be like 300/minute") from None
     if settings.clock_url:
-        check_address("BILLING_CLOCK_URL", settings.clock_url)
+        check_address("BILLING_CLOCK_URL", settings.clock_url, local_bank=local_bank)
         if not local_bank:
             raise InvalidSettings(
                 "BILLING_CLOCK_URL is set while BOG_API_BASE_URL is not on this machine: "

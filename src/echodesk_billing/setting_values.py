@@ -63,6 +63,12 @@ def is_local(address: str) -> bool:
     )
 
 
+def is_nearby(address: str) -> bool:
+    """Whether an address is of this machine, or of its own network: a name without a dot, such as a container's."""
+    _, host = scheme_and_host(address)
+    return is_local(address) or re.fullmatch(r"[a-z][a-z0-9-]*", host) is not None
+
+
 def scheme_and_host(address: str) -> tuple[str, str]:
     """Both empty where it is not a URL."""
     try:

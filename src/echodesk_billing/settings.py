@@ -25,7 +25,7 @@ from echodesk_billing.domain.accounting.invoice import Party, Seller
 from echodesk_billing.domain.notifications.mail import MailKind
 from echodesk_billing.domain.orders.return_pages import ReturnPages
 from echodesk_billing.setting_checks import check_address, check_values
-from echodesk_billing.setting_values import InvalidSettings, durations, is_local, origin, parts, with_scheme
+from echodesk_billing.setting_values import InvalidSettings, durations, is_nearby, origin, parts, with_scheme
 
 PRODUCTION_AUTH_URL = "https://oauth2.bog.ge/auth/realms/bog/protocol/openid-connect/token"
 PRODUCTION_API_BASE_URL = "https://api.bog.ge/payments/v1"
@@ -312,7 +312,7 @@ def _checked(settings: Settings) -> Settings:
     if bool(settings.client_id) != bool(settings.client_secret):
         missing = "BOG_CLIENT_SECRET" if settings.client_id else "BOG_CLIENT_ID"
         raise InvalidSettings(f"{missing} is missing: BOG_CLIENT_ID and BOG_CLIENT_SECRET go together")
-    local_bank = is_local(settings.api_base_url)
+    local_bank = is_nearby(settings.api_base_url)
     here = f"http://127.0.0.1:{settings.port}"
     domain = with_scheme(settings.api_domain).rstrip("/")
     frontend = with_scheme(settings.frontend_url).rstrip("/")
@@ -334,7 +334,7 @@ def _checked(settings: Settings) -> Settings:
         ("API_DOMAIN", settings.api_domain),
         ("FRONTEND_URL", settings.frontend_url),
     ):
-        check_address(name, value)
+        check_address(name, value, local_bank=local_bank)
     if not settings.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise InvalidSettings(
             f"DATABASE_URL is {hide_password(settings.database_url)!r}: it must begin with sqlite:/// or postgresql://"

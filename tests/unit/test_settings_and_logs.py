@@ -34,6 +34,19 @@ def test_plain_http_is_for_this_machine_and_its_names() -> None:
             load_settings({"API_DOMAIN": f"http://{host}"})
 
 
+def test_a_simulated_bank_in_a_container_beside_is_reached_by_plain_http() -> None:
+    beside = {
+        "BOG_AUTH_URL": "http://bank:8081/token",
+        "BOG_API_BASE_URL": "http://bank:8081/payments/v1",
+        "BILLING_CLOCK_URL": "http://bank:8081/sandbox/clock",
+        "API_DOMAIN": "http://service:8080",
+    }
+    assert load_settings(beside).api_domain == "http://service:8080"
+    for name in ("BOG_AUTH_URL", "BOG_API_BASE_URL", "BILLING_CLOCK_URL", "API_DOMAIN"):
+        with pytest.raises(InvalidSettings):
+            load_settings({**beside, name: "http://bank.example/x"})
+
+
 def test_https_is_added_to_the_public_address() -> None:
     assert load_settings(PRODUCTION).callback_url == "https://api.echodesk.ge/api/payments/webhook/"
 
