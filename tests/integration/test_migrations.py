@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -181,3 +183,48 @@ async def test_postgresql_has_a_schema_of_our_own_and_says_where_older_tables_ar
 def test_the_name_of_a_schema_is_checked(name: str) -> None:
     with pytest.raises(InvalidSettings, match="BILLING_DATABASE_SCHEMA"):
         load_settings({"BILLING_DATABASE_SCHEMA": name or "-"})
+
+
+def test_migrations_since_0015_lock_nothing_for_long() -> None:
+    """Indexes are made by `online.create_index`, and nothing rewrites a table on PostgreSQL."""
+    folder = Path(migrations.__file__).parent / "versions"
+    for file in sorted(folder.glob("*.py")):
+        text = file.read_text()
+        if file.name < "0015":
+            continue
+        assert "op.create_index(" not in text, f"{file.name}: use online.create_index"
+        assert "op.drop_index(" not in text, f"{file.name}: use online.drop_index"
+        added = re.findall(r"op\.add_column\((.*)\)", text)
+        assert all("nullable=True" in one or "server_default" in one for one in added), f"{file.name}: old code inserts"
+        up = text.partition("def downgrade")[0]
+        for made in re.findall(r"CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY)[^\"]*ON (\{?\w+\}?)", up):
+            assert f"CREATE TABLE {made} (LIKE" in up, f"{file.name}: an index on a table that is not new"
+        for constraint in re.findall(r"ADD CONSTRAINT [^\"]*CHECK[^\"]*", up):
+            assert "NOT VALID" in constraint, f"{file.name}: a constraint that is checked under a lock"
+
+
+async def test_a_migration_gives_up_a_lock_it_does_not_get_and_comes_again(
+    new_database: Callable[[], Awaitable[str]],
+) -> None:
+    url = await new_database()
+    storage = open_storage(url, RandomIds())
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
+    async with engine.connect() as connection:
+        await connection.run_sync(lambda sync: running.command.upgrade(running.config(sync), "0014"))
+        await connection.commit()
+    async with engine.connect() as holder:
+        await holder.execute(text("SELECT count(*) FROM outbox"))  # a long report holds its lock
+        migrating = asyncio.create_task(storage.migrate())
+        async with engine.connect() as other:
+            for _ in range(8):  # others are served meanwhile, behind the migration too
+                async with asyncio.timeout(4):
+                    await other.execute(text("INSERT INTO leases (name, owner, until) VALUES ('x', 'x', now())"))
+                    await other.execute(text("SELECT count(*) FROM outbox"))
+                    await other.rollback()
+                await asyncio.sleep(0.4)
+        assert not migrating.done()
+        await holder.rollback()
+    assert await asyncio.wait_for(migrating, 30) == ["0015", "0016"]
+    assert await storage.problem() is None
+    await engine.dispose()
+    await storage.close()

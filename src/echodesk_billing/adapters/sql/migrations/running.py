@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import await_only
 
 from echodesk_billing.adapters.sql.migrations import current
 
@@ -50,6 +51,6 @@ def _apply(chosen: Config, connection: Connection, revision: str) -> None:
             connection.rollback()
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or tries == MOST_TRIES:
                 raise
-            time.sleep(PAUSE_SECONDS)
+            await_only(asyncio.sleep(PAUSE_SECONDS))
         else:
             return
