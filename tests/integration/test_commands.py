@@ -331,7 +331,8 @@ async def test_tokens_expire_by_default_and_old_rows_are_pruned_by_command(servi
     listed = json.loads((await service.command("token", "list", "--tenant", tenant, "--json"))[1])
     assert sorted(one["expires_at"] is None for one in listed) == [False, True]
     pruned = json.loads((await service.command("prune", "--json"))[1])
-    assert set(pruned) == {"answers", "refused_callbacks", "tokens", "unpaid_registrations", "mails", "webhooks"}
+    kept = {"answers", "refused_callbacks", "tokens", "unpaid_registrations", "mails", "webhooks", "events", "steps"}
+    assert set(pruned) == kept
     assert json.loads((await service.command("status", "--json"))[1])["never_due"] == []
 
 

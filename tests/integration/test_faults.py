@@ -91,7 +91,7 @@ class Scene:
 
     def look_for_the_bank_at(self, address: str) -> None:
         """Let the client call another address: one where nobody listens, or one that speaks no TLS."""
-        gateway = self.billing._container.gateway()
+        gateway = self.billing._container.bank()
         gateway._access = evolve(gateway._access, api_base_url=f"{address}/payments/v1")
 
     async def sold(self, **more: Any) -> Order:

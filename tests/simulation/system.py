@@ -30,7 +30,7 @@ from echodesk_billing.application.operator_acts import OperatorActs
 from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.preauthorisation import Preauthorisation
-from echodesk_billing.application.pruning import Prune
+from echodesk_billing.application.pruning import Prune, Retention
 from echodesk_billing.application.reconciliation import Reconcile
 from echodesk_billing.application.refunds import RefundPayment
 from echodesk_billing.application.registration import Register
@@ -230,7 +230,7 @@ class Process:
         transfer_parts = (order_factory, settlement, SHOP, PdfPrinter([], ZONE), SELLER, ZONE)
         self.transfers = BankTransfers(connection, clock, *transfer_parts)
         self.settlement = settlement
-        self.prune = Prune(*parts, settlement, timedelta(days=7))
+        self.prune = Prune(*parts, settlement, Retention())
         vault = FernetVault([KEY])
         self.views = Views(connection, clock, NoUsage(), PdfPrinter([], ZONE), vault)
         self.customers = Customers(connection, clock)

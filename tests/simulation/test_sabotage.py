@@ -192,7 +192,7 @@ def _unwanted(patch: Patch) -> None:
     patch.setattr(settlement, "_forget_card", lambda *_: [])
 
 
-@sabotage("a charge is asked for again after its card was removed", "11", 1370)
+@sabotage("a charge is asked for again after its card was removed", "11", 400)
 def _removed(patch: Patch) -> None:
     async def nothing(*_: Any) -> None: ...
 
