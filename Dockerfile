@@ -2,13 +2,15 @@
 # Pin the base by its digest before you build for production: docs/deploying.md says how.
 FROM python:3.12.8-slim-bookworm AS build
 WORKDIR /build
-COPY requirements/container.txt requirements/container.txt
-RUN python -m venv /opt/billing \
-    && /opt/billing/bin/python -m pip install --no-cache-dir --no-compile --disable-pip-version-check --require-hashes -r requirements/container.txt
+COPY requirements/uv.txt requirements/container.txt requirements/
+RUN python -m venv /opt/uv \
+    && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/uv.txt \
+    && /opt/uv/bin/uv venv --python python /opt/billing \
+    && /opt/uv/bin/uv pip install --no-cache --python /opt/billing/bin/python --require-hashes -r requirements/container.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
-RUN /opt/billing/bin/python -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-deps --no-build-isolation . \
-    && /opt/billing/bin/python -m compileall -q /opt/billing/lib
+RUN /opt/uv/bin/uv pip install --no-cache --python /opt/billing/bin/python --no-deps --no-build-isolation . \
+    && /opt/billing/bin/python -m compileall -q -j 0 /opt/billing/lib
 COPY ops/container/healthcheck.py /opt/billing/healthcheck.py
 
 FROM python:3.12.8-slim-bookworm AS run

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 SOURCES := src tests docs benchmarks
 SEEDS ?= 20000
 
@@ -72,6 +73,8 @@ lock: $(VENV)/dev.stamp ## choose versions anew and pin them with hashes
 	$(subst --all-extras,$(CONTAINER_EXTRAS),$(COMPILE)) -c requirements/dev.txt -o requirements/container.txt
 	$(COMPILE) -c requirements/dev.txt --group bench -o requirements/bench.txt
 	$(COMPILE) -c requirements/dev.txt --group mutants -o requirements/mutants.txt
+	grep ^uv== requirements/dev.txt | cut -d' ' -f1 | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
+	  --python-version 3.11 --custom-compile-command "make lock" - -o requirements/uv.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
 	  --custom-compile-command "make lock" --group pyproject.toml:client -o requirements/client.txt
 
@@ -84,8 +87,9 @@ $(BIN)/python:
 	  || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(BIN)/python
+# uv installs in seconds what takes pip a minute; where it has no wheel, pip does it.
+$(VENV)/%.stamp: requirements/%.txt requirements/uv.txt pyproject.toml | $(BIN)/python
 	@echo "installing what is needed into $(VENV)"
-	@$(PIP) --require-hashes -r $<
+	@{ $(PIP) --require-hashes -r requirements/uv.txt && $(UV) --require-hashes -r $<; } || $(PIP) --require-hashes -r $<
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@

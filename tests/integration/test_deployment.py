@@ -20,7 +20,7 @@ from echodesk_billing.adapters.telemetry import metrics
 from tests.integration.parts import ROOT, clean_environment
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
-PATHS = {"/opt/billing": "opt/billing", "/build": "build"}
+PATHS = {"/opt/billing": "opt/billing", "/opt/uv": "opt/uv", "/build": "build"}
 
 
 def exposed() -> set[str]:

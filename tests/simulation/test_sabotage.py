@@ -85,7 +85,7 @@ def _key(patch: Patch) -> None:
     patch.setattr(SimulatedBank, "create_order", forgetful)
 
 
-@sabotage("a refund gets a new key for every attempt", "1 7", 90)
+@sabotage("a refund gets a new key for every attempt", "1 7", 280)
 def _refund_key(patch: Patch) -> None:
     send = SimulatedBank.refund
 
@@ -127,7 +127,7 @@ def _give_back(patch: Patch) -> None:
     patch.setattr(payments, "give_back", lambda *_: [])
 
 
-@sabotage("a refusal after an attempt in doubt is believed", "1 3 7", 390)
+@sabotage("a refusal after an attempt in doubt is believed", "1 3 7", 325)
 def _refusal(patch: Patch) -> None:
     patch.setattr(Attempt, "is_settled_by_refusal", lambda *_: True)
 
