@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 SOURCES := src tests docs benchmarks
 SEEDS ?= 20000
 
@@ -92,4 +92,5 @@ $(VENV)/%.stamp: requirements/%.txt requirements/uv.txt pyproject.toml | $(BIN)/
 	@echo "installing what is needed into $(VENV)"
 	@{ $(PIP) --require-hashes -r requirements/uv.txt && $(UV) --require-hashes -r $<; } || $(PIP) --require-hashes -r $<
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src tests
 	@touch $@
