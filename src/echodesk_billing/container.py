@@ -53,7 +53,7 @@ from echodesk_billing.application.order_factory import OrderFactory
 from echodesk_billing.application.order_submission import OrderSubmission
 from echodesk_billing.application.pay_links import PayLinks
 from echodesk_billing.application.payment_requests import PaymentRequestBuilder
-from echodesk_billing.application.personal_data import PersonalDataOf
+from echodesk_billing.application.personal_data import ManagePersonalData
 from echodesk_billing.application.portal import Portal
 from echodesk_billing.application.preauthorisation import Preauthorisation
 from echodesk_billing.application.pruning import Prune, Retention
@@ -186,7 +186,7 @@ class Container(containers.DeclarativeContainer):
     refunds = providers.Singleton(RefundPayment, storage, gateway, clock, ids, settlement)
     preauthorisation = providers.Singleton(Preauthorisation, storage, gateway, settlement)
     cards = providers.Singleton(SavedCards, storage, gateway, clock, order_factory, submission, requests, checkout)
-    personal_data = providers.Singleton(PersonalDataOf, storage, clock, cards)
+    personal_data = providers.Singleton(ManagePersonalData, storage, clock, cards)
     charging = providers.Singleton(
         ChargeSavedCard, storage, gateway, clock, order_factory, submission, requests, policy
     )

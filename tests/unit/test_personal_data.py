@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from echodesk_billing.application.errors import CustomerNotFound
-from echodesk_billing.application.personal_data import PersonalDataOf
+from echodesk_billing.application.personal_data import ManagePersonalData
 from echodesk_billing.domain.catalogue.pricing import Selection
 from echodesk_billing.domain.customers.erasure import ERASED_EMAIL
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.errors import ChangeRefused, InvalidSelection
 from echodesk_billing.domain.events import CustomerErased, TenantRegistered
+from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.ports.storage import UnitOfWork
 from tests.builders import principal
 from tests.unit.conftest import World
@@ -18,8 +19,8 @@ from tests.unit.conftest import World
 OPERATOR = principal("operators")
 
 
-def personal_data(world: World) -> PersonalDataOf:
-    return PersonalDataOf(world.storage, world.clock, world.cards)
+def personal_data(world: World) -> ManagePersonalData:
+    return ManagePersonalData(world.storage, world.clock, world.cards)
 
 
 async def test_a_running_subscription_is_not_erased(world: World) -> None:
@@ -94,3 +95,14 @@ async def test_strangers_and_missing_reasons_are_refused(world: World) -> None:
         await personal_data(world).export(OPERATOR, "nobody")
     with pytest.raises(InvalidSelection, match="reason"):
         await personal_data(world).erase(OPERATOR, "nobody", "  ")
+
+
+async def test_somebody_who_only_tried_to_pay_is_erased_too(world: World) -> None:
+    order = await world.buy()
+    world.bank.pay(order, status=BankStatus.REJECTED, code="107")
+    await world.hear(order)
+    for _ in range(2):
+        await personal_data(world).erase(OPERATOR, "acme", "they asked")
+    assert (await world.order(order.id)).request.tenant_name == ""
+    told = [one for one in await world.events() if isinstance(one, CustomerErased)]
+    assert [(one.reason, one.by) for one in told] == [("they asked", OPERATOR.name)]

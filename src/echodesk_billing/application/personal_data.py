@@ -24,7 +24,7 @@ from echodesk_billing.domain.customers.erasure import (
 )
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.errors import InvalidSelection
-from echodesk_billing.domain.events import Event
+from echodesk_billing.domain.events import CustomerErased, Event
 from echodesk_billing.domain.notifications.mail import Mail
 from echodesk_billing.domain.orders.history import Step
 from echodesk_billing.domain.orders.order import Order
@@ -87,7 +87,7 @@ class Erased:
     rows: int
 
 
-class PersonalDataOf:
+class ManagePersonalData:
     """Exports and erases the personal data of a customer."""
 
     def __init__(self, storage: Storage, clock: Clock, cards: SavedCards) -> None:
@@ -133,7 +133,8 @@ class PersonalDataOf:
         for card in cards:
             if card.state is CardState.ACTIVE:
                 await self._cards.forget(by.acting_for(tenant_id), card.id)
-        erased = await self._erase_rows(by, tenant_id, reason.strip())
+        is_named = any(order.request.tenant_name for order in orders)
+        erased = await self._erase_rows(by, tenant_id, reason.strip(), is_named=is_named)
         changed = 0
         for start in range(0, len(orders), BATCH):
             ids = [order.id for order in orders[start : start + BATCH]]
@@ -141,7 +142,7 @@ class PersonalDataOf:
         log.info("customer.erased", tenant_id=tenant_id, orders=changed, by=by.name)
         return Erased(tenant_id=tenant_id, orders=changed, cards=erased[0], registrations=erased[1], rows=erased[2])
 
-    async def _erase_rows(self, by: Principal, tenant_id: str, reason: str) -> tuple[int, int, int]:
+    async def _erase_rows(self, by: Principal, tenant_id: str, reason: str, *, is_named: bool) -> tuple[int, int, int]:
         now = await self._clock.now()
 
         def work(uow: UnitOfWork) -> tuple[int, int, int]:
@@ -153,6 +154,8 @@ class PersonalDataOf:
             if customer is not None and (events := erase_customer(customer, reason, now)):
                 uow.customers.save(customer)
                 uow.outbox.add(events, by.name)
+            elif customer is None and is_named:  # it tried to pay, and never did
+                uow.outbox.add([CustomerErased(tenant_id=tenant_id, at=now, reason=reason)], by.name)
             cards = [card for card in _cards(uow, tenant_id) if erase_card(card)]
             for card in cards:
                 uow.cards.save(card)
