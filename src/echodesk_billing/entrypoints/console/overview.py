@@ -37,7 +37,7 @@ async def home(visit: Visit) -> Response:
     return visit.render(
         "home.html",
         desk=desk,
-        curves=[_curves(one, visit.words) for one in desk.business],
+        curves=[_curves(one, visit) for one in desk.business],
         days=_days(desk.days, visit.words),
         late=_late(desk),
         unknown_outcome=unknown_outcome,
@@ -63,7 +63,8 @@ def _late(desk: Desk) -> list[tuple[str, datetime | None, str]]:
     ]
 
 
-def _curves(one: Business, said: dict[str, str]) -> Curves:
+def _curves(one: Business, visit: Visit) -> Curves:
+    said = visit.words
     months = one.months[-MONTHS:]
     return Curves(
         business=one,
@@ -78,7 +79,7 @@ def _curves(one: Business, said: dict[str, str]) -> Curves:
         codes=[
             (
                 each.code,
-                response_code(each.code).meaning if each.code.isdigit() else "",
+                _meaning(each.code, visit.language),
                 each.declined,
                 each.recovered,
                 round(100 * each.rate),
@@ -86,6 +87,13 @@ def _curves(one: Business, said: dict[str, str]) -> Curves:
             for each in sorted(one.collections, key=lambda each: -each.declined)[:8]
         ],
     )
+
+
+def _meaning(code: str, language: str) -> str:
+    if not code.isdigit():
+        return ""
+    known = response_code(code)
+    return known.georgian if language == "ka" else known.meaning
 
 
 def _days(days: Sequence[Outcomes], said: dict[str, str]) -> Markup:
