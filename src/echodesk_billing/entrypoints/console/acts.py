@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 from echodesk_billing.entrypoints.console.act import Act
 from echodesk_billing.entrypoints.console.customer_acts import CUSTOMER_ACTS
 from echodesk_billing.entrypoints.console.order_acts import ORDER_ACTS
-from echodesk_billing.entrypoints.console.rendering import go
 from echodesk_billing.entrypoints.console.sessions import HOME
 from echodesk_billing.entrypoints.console.visit import Form, Visit, address, form, page
 from echodesk_billing.entrypoints.console.webhook_acts import WEBHOOK_ACTS
+from echodesk_billing.entrypoints.http import html
 from echodesk_billing.entrypoints.http.calls import Page
 from echodesk_billing.entrypoints.http.message import Response
 
@@ -65,7 +65,7 @@ def _doing(act: Act, key: str) -> Callable[[Visit, Form], Awaitable[Response]]:
     async def do(visit: Visit, sent: Form) -> Response:
         subject = visit.request.parameters[key]
         await act.run(visit, subject, sent, _uuid(sent.get("key", "")))
-        return go(f"{address(act.kind, subject)}?said=done")
+        return html.go(f"{address(act.kind, subject)}?said=done")
 
     return do
 

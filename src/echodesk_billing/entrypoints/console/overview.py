@@ -13,8 +13,8 @@ from echodesk_billing.domain.accounting.statistics import Business, Outcomes
 from echodesk_billing.domain.orders.attention import unknown_outcome
 from echodesk_billing.domain.orders.response_codes import response_code
 from echodesk_billing.entrypoints.console.charts import Bar, Part, bars, line
-from echodesk_billing.entrypoints.console.rendering import go
 from echodesk_billing.entrypoints.console.visit import Visit, address
+from echodesk_billing.entrypoints.http import html
 from echodesk_billing.entrypoints.http.message import Response
 
 LATE = timedelta(minutes=5)
@@ -48,9 +48,9 @@ async def search(visit: Visit) -> Response:
     """`GET /console/search?q=`: to the order, or to the only customer; otherwise what was found."""
     found = await visit.uses.operator_views.search(visit.asked("q"))
     if found.order_id:
-        return go(address("orders", found.order_id))
+        return html.go(address("orders", found.order_id))
     if len(found.customers) == 1:
-        return go(address("customers", found.customers[0].tenant_id))
+        return html.go(address("customers", found.customers[0].tenant_id))
     return visit.render("search.html", found=found.customers)
 
 

@@ -6,9 +6,10 @@ from http import HTTPStatus
 
 from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.entrypoints.console import acts, customers, lists, orders, overview, rendering, sessions
-from echodesk_billing.entrypoints.console.rendering import STYLE, go
+from echodesk_billing.entrypoints.console.rendering import STYLE
 from echodesk_billing.entrypoints.console.sessions import HOME
 from echodesk_billing.entrypoints.console.visit import Form, Visit, form, page
+from echodesk_billing.entrypoints.http import html
 from echodesk_billing.entrypoints.http.calls import Page
 from echodesk_billing.entrypoints.http.contract import redirect
 from echodesk_billing.entrypoints.http.forms import fields
@@ -37,13 +38,13 @@ async def _login(request: Request, uses: UseCases) -> Response:
     cookie = await sessions.opened((await fields(request)).get("token", "").strip(), uses)
     if cookie is None:
         return rendering.render(request, uses, "login.html", HTTPStatus.FORBIDDEN, wrong=True)
-    answer = go(HOME)
+    answer = html.go(HOME)
     answer.cookies.append(cookie)
     return answer
 
 
 async def _logout(visit: Visit, _sent: Form) -> Response:
     await visit.uses.tokens.end(visit.session.secret)
-    answer = go(HOME)
+    answer = html.go(HOME)
     answer.cookies.append(sessions.closing_cookie())
     return answer

@@ -14,13 +14,11 @@ from markupsafe import Markup
 from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.entrypoints.console.sessions import HOME, can_write
 from echodesk_billing.entrypoints.console.words import LANGUAGES, words
+from echodesk_billing.entrypoints.http import html
 from echodesk_billing.entrypoints.http.forms import Session, cookie
-from echodesk_billing.entrypoints.http.message import Request, Response, see_other
+from echodesk_billing.entrypoints.http.message import Request, Response
 
 STYLE = f"{HOME}style.css"
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 LANGUAGE_COOKIE = "billing_console_language"
 YEAR_SECONDS = 366 * 24 * 3600
 SECTIONS = (
@@ -85,12 +83,7 @@ def render(
         "searched": request.query.get("q", "") if request.path == f"{HOME}search" else "",
     }
     body = _templates.get_template(template).render({**shown, **values})
-    answer = Response(
-        status=status,
-        body=body.encode(),
-        content_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": POLICY, "Content-Language": language},
-    )
+    answer = html.page(body, language, status)
     if request.query.get("language") == language:
         is_secure = uses.api_domain.startswith("https:")
         answer.cookies.append(
@@ -117,17 +110,6 @@ def message(
     return render(request, uses, "message.html", status, session=session, title=said[title], text=said.get(text, text))
 
 
-def go(where: str) -> Response:
-    """A redirect within the console."""
-    answer = see_other(where)
-    answer.headers["Content-Security-Policy"] = POLICY
-    return answer
-
-
 async def style(_request: Request, _uses: UseCases) -> Response:
     """The style sheet."""
-    return Response(
-        body=_STYLE_SHEET,
-        content_type="text/css; charset=utf-8",
-        headers={"Cache-Control": "public, max-age=3600", "Content-Security-Policy": POLICY},
-    )
+    return html.style_sheet(_STYLE_SHEET)

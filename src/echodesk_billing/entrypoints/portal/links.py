@@ -11,10 +11,10 @@ from echodesk_billing.application.links import UNSUBSCRIBE
 from echodesk_billing.application.pay_links import Debt
 from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.entrypoints.http import html
 from echodesk_billing.entrypoints.http.calls import Page
-from echodesk_billing.entrypoints.http.message import Request, Response, see_other
+from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.entrypoints.portal import rendering, sessions
-from echodesk_billing.entrypoints.portal.rendering import POLICY
 from echodesk_billing.entrypoints.portal.sessions import HOME
 
 _Handler = Callable[[Request, UseCases], Awaitable[Response]]
@@ -46,8 +46,7 @@ def _safely(handler: _Handler) -> _Handler:
 async def _enter(request: Request, uses: UseCases) -> Response:
     """Open a session, and leave the link's address."""
     secret, _ = await uses.portal.enter(request.parameters["link"])
-    answer = see_other(HOME)
-    answer.headers["Content-Security-Policy"] = POLICY
+    answer = html.go(HOME)
     answer.cookies.append(sessions.opening_cookie(secret, uses))
     return answer
 

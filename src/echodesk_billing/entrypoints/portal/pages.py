@@ -18,13 +18,14 @@ from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.return_pages import Returning
 from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
+from echodesk_billing.entrypoints.http import html
 from echodesk_billing.entrypoints.http.calls import Page, whole_number
 from echodesk_billing.entrypoints.http.contract import redirect
 from echodesk_billing.entrypoints.http.forms import Session, fields
-from echodesk_billing.entrypoints.http.message import Request, Response, see_other
+from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.entrypoints.http.problems import Refused
 from echodesk_billing.entrypoints.portal import links, rendering, sessions
-from echodesk_billing.entrypoints.portal.rendering import POLICY, STYLE
+from echodesk_billing.entrypoints.portal.rendering import STYLE
 from echodesk_billing.entrypoints.portal.sessions import HOME
 
 _S = SubscriptionState
@@ -311,9 +312,7 @@ def _key(form: _Form) -> str | None:
 
 
 def _done(where: str, said: str) -> Response:
-    answer = see_other(f"{where}?{urlencode({'said': said})}")
-    answer.headers["Content-Security-Policy"] = POLICY
-    return answer
+    return html.go(f"{where}?{urlencode({'said': said})}")
 
 
 def _file(name: str, pdf: bytes) -> Response:

@@ -13,7 +13,7 @@ from echodesk_billing.application.use_cases import UseCases
 from echodesk_billing.domain.customers.wording import day
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.orders.order import Order
-from echodesk_billing.entrypoints.http import georgian, problems
+from echodesk_billing.entrypoints.http import georgian, html, problems
 from echodesk_billing.entrypoints.http.forms import Session
 from echodesk_billing.entrypoints.http.message import Request, Response
 from echodesk_billing.entrypoints.http.problems import Refused
@@ -22,9 +22,6 @@ from echodesk_billing.entrypoints.portal.sessions import HOME
 from echodesk_billing.entrypoints.portal.words import LANGUAGES, words
 
 STYLE = f"{HOME}style.css"
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _templates = jinja2.Environment(
     loader=jinja2.PackageLoader("echodesk_billing.entrypoints.portal"),
     autoescape=True,
@@ -62,12 +59,7 @@ def render(
     body = _templates.get_template(template).render(
         {"session": session, "language": language, "w": words(language), "path": request.path, "day": the_day, **values}
     )
-    answer = Response(
-        status=status,
-        body=body.encode(),
-        content_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": POLICY, "Content-Language": language},
-    )
+    answer = html.page(body, language, status)
     if request.query.get("language") == language:
         answer.cookies.append(sessions.language_cookie(language, uses))
     return answer
@@ -140,8 +132,4 @@ def to_bank(request: Request, uses: UseCases, order: Order, *, language: str, se
 
 async def style(_request: Request, _uses: UseCases) -> Response:
     """The style sheet."""
-    return Response(
-        body=_STYLE_SHEET,
-        content_type="text/css; charset=utf-8",
-        headers={"Cache-Control": "public, max-age=3600", "Content-Security-Policy": POLICY},
-    )
+    return html.style_sheet(_STYLE_SHEET)
