@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from echodesk_billing.adapters.handlers import Handler
-from echodesk_billing.adapters.jobs.loop import keep
+from echodesk_billing.adapters.jobs.loop import end, keep
 from echodesk_billing.container import open_ready_container
 from echodesk_billing.domain.errors import BillingError, InvalidArgument
 from echodesk_billing.domain.events import Event
@@ -124,9 +124,7 @@ class Billing(
 
     async def _finish_delivery(self, delivery: asyncio.Task[None]) -> None:
         """Deliver the events of the last calls, within a time limit, and stop."""
-        delivery.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await delivery
+        await end([delivery])
         with contextlib.suppress(TimeoutError, BillingError):
             async with asyncio.timeout(LAST_DELIVERY_SECONDS):
                 await self._container.relay().run()

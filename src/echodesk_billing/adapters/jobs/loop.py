@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NoReturn
 
 import structlog
 
@@ -13,6 +13,7 @@ log = structlog.get_logger()
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 LONGEST_JOB_SECONDS = 15 * 60.0
+CANCEL_AGAIN_SECONDS = 0.5
 
 
 async def every(seconds: float, job: Callable[[], Awaitable[object]], name: str) -> NoReturn:
@@ -56,3 +57,19 @@ async def keep(name: str, run: Callable[[], Awaitable[object]]) -> NoReturn:
         log.error("task.ended", task=name, reason=reason, starts_again_in_seconds=pause)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]], again_seconds: float = CANCEL_AGAIN_SECONDS) -> None:
+    """Cancel tasks until all have ended.
+
+    Once is not enough: before Python 3.12, `asyncio.wait_for`, which libraries use, loses a cancellation that arrives
+    together with its result.
+
+    Args:
+        again_seconds: how long a task may take to end before it is cancelled again.
+    """
+    waiting = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=again_seconds)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
 from procrastinate import App, PsycopgConnector
 
-from echodesk_billing.adapters.jobs.loop import every, keep
+from echodesk_billing.adapters.jobs.loop import end, every, keep
 from echodesk_billing.adapters.jobs.tasks import BackgroundTasks
 from echodesk_billing.application.renewals import TEND
 from echodesk_billing.ports.storage import StorageUnavailable
@@ -133,8 +132,4 @@ async def working(
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await end(tasks, again_seconds=FINISH_WITHIN_SECONDS + 1)  # the jobs in hand are finished first

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import logging
 import signal
@@ -18,7 +17,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
-from echodesk_billing.adapters.jobs.loop import every
+from echodesk_billing.adapters.jobs.loop import end, every
 from echodesk_billing.adapters.telemetry.metrics import JOBS_WAITING
 from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.console.pages import pages as console_pages
@@ -61,7 +60,7 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
         yield f"http://{settings.host}:{port}"
     finally:
         await runner.cleanup()
-        await _end(background)
+        await end(background)
 
 
 def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, None]]:
@@ -112,7 +111,7 @@ async def _working_alone(container: Container, settings: Settings) -> AsyncItera
     try:
         yield
     finally:
-        await _end(tasks)
+        await end(tasks)
 
 
 @asynccontextmanager
@@ -148,14 +147,6 @@ def _queue() -> ModuleType:
         return importlib.import_module("echodesk_billing.adapters.jobs.queue")
     except ImportError:
         raise StorageUnavailable("Workers need the extra: pip install echodesk-billing[worker]") from None
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def until_stopped() -> None:
