@@ -10,7 +10,7 @@ from benchmarks.figures import Figure
 from benchmarks.machine import Machine
 from benchmarks.many import many_of_everything
 from echodesk_billing.adapters.ids import RandomIds
-from echodesk_billing.adapters.sql.storage import PostgresStorage
+from echodesk_billing.adapters.sql.postgres import PostgresStorage
 
 FEW, MANY = 10_000, 1_000_000
 BOUND = 1000

@@ -26,7 +26,7 @@ from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql.partitions import month_after
-from echodesk_billing.adapters.sql.storage import PostgresStorage
+from echodesk_billing.adapters.sql.postgres import PostgresStorage
 from echodesk_billing.container import open_container
 
 STEPS_PER_ORDER = 5

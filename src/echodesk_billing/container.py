@@ -21,7 +21,8 @@ from echodesk_billing.adapters.jobs.tasks import BackgroundTasks
 from echodesk_billing.adapters.mail.smtp import SmtpMailer
 from echodesk_billing.adapters.mail.templates import MailTemplates
 from echodesk_billing.adapters.pdf import PdfPrinter
-from echodesk_billing.adapters.sql.storage import SqliteStorage, open_storage
+from echodesk_billing.adapters.sql.sqlite import SqliteStorage
+from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.adapters.telemetry.gateway import observed_gateway
 from echodesk_billing.adapters.telemetry.storage import observed_storage
 from echodesk_billing.adapters.telemetry.tracing import OtelTracing, start_tracing, traced

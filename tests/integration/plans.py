@@ -11,7 +11,7 @@ import asyncpg
 from attrs import Factory, define
 from sqlalchemy import event
 
-from echodesk_billing.adapters.sql.storage import PostgresStorage
+from echodesk_billing.adapters.sql.postgres import PostgresStorage
 from echodesk_billing.adapters.usage import NoUsage
 from echodesk_billing.adapters.vault import FernetVault
 from echodesk_billing.application.lists import Lists

@@ -8,7 +8,7 @@ import asyncpg
 from benchmarks.many import many_of_everything
 
 from echodesk_billing.adapters.ids import RandomIds
-from echodesk_billing.adapters.sql.storage import PostgresStorage
+from echodesk_billing.adapters.sql.postgres import PostgresStorage
 from tests.fake_bank import FakeClock
 from tests.integration.plans import plans, reads
 

@@ -11,7 +11,7 @@ import pytest
 
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.sql.partitions import month_after
-from echodesk_billing.adapters.sql.storage import PostgresStorage
+from echodesk_billing.adapters.sql.postgres import PostgresStorage
 from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.application.pruning import Prune, Retention
 from echodesk_billing.domain.events import Event

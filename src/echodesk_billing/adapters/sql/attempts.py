@@ -1,0 +1,56 @@
+"""Transactions on either database: which failures are repeated, and what the others are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import stamina
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
+from echodesk_billing.adapters.sql.unit_of_work import SqlUnitOfWork
+from echodesk_billing.domain.errors import BillingError
+from echodesk_billing.ports.ids import Ids
+from echodesk_billing.ports.storage import StorageUnavailable, UnitOfWork
+
+T = TypeVar("T")
+
+_DEADLOCK = "40P01"
+_SERIALISATION_FAILURE = "40001"
+_ATTEMPTS = 5
+
+
+class ConnectionLost(BillingError):
+    """The connection broke before the commit, as pooled connections do after a database restart."""
+
+
+def _worth_repeating(error: Exception) -> bool:
+    """Whether the transaction failed for a transient reason: deadlock, conflict, busy file, stale connection."""
+    if isinstance(error, ConcurrentChange | ConnectionLost):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    return code in (_DEADLOCK, _SERIALISATION_FAILURE) or "database is locked" in str(error.orig)
+
+
+def attempts() -> Any:
+    """Attempts of a transaction, the next one only after a transient failure."""
+    return stamina.retry_context(on=_worth_repeating, attempts=_ATTEMPTS, wait_initial=0.01, wait_max=0.5, timeout=10)
+
+
+def run(work: Callable[[UnitOfWork], T], connection: Connection, ids: Ids) -> T:
+    """Run `work` in the transaction of a connection, and write what it wrote."""
+    session = Session(connection)
+    result = work(SqlUnitOfWork(session, ids))
+    session.flush()
+    return result
+
+
+def unavailable(error: Exception) -> StorageUnavailable:
+    """The error of the port for an error of the database."""
+    cause = getattr(error, "orig", None) or error
+    said = str(cause).strip().partition("\n")[0] or "no answer in time"
+    return StorageUnavailable(f"The database rejected the operation: {type(cause).__name__}: {said}")
