@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -43,29 +44,38 @@ class Plan:
     scans: list[str] = Factory(list)
 
 
-@contextmanager
-def sent(storage: PostgresStorage) -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
-    """The statements that a storage sends while the block runs."""
+@asynccontextmanager
+async def sent(storage: PostgresStorage) -> AsyncIterator[list[tuple[str, tuple[Any, ...]]]]:
+    """The statements that a storage sends while the block runs, as asyncpg sees them."""
     found: list[tuple[str, tuple[Any, ...]]] = []
+    listening: set[Any] = set()
 
-    def note(_connection: object, _cursor: object, statement: str, parameters: tuple[Any, ...], *_: object) -> None:
-        if statement.startswith("SELECT"):
-            found.append((statement, parameters))
+    def note(query: Any) -> None:
+        found.append((query.query, query.args))
+
+    def listen(connection: Any, *_: object) -> None:
+        listening.add(connection.driver_connection)
+        connection.driver_connection.add_query_logger(note)
 
     engine = storage._engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "checkout", listen)
     try:
         yield found
+        await asyncio.sleep(0)  # asyncpg tells of a query in the next turn of the loop
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "checkout", listen)
+        for connection in listening:
+            connection.remove_query_logger(note)
 
 
 async def plans(connection: asyncpg.Connection, storage: PostgresStorage, read: Read) -> list[Plan]:
     """How PostgreSQL runs the statements of a read."""
-    with sent(storage) as statements:
+    async with sent(storage) as statements:
         await read()
     found = []
     for statement, parameters in statements:
+        if not statement.startswith(("SELECT", "WITH")):
+            continue  # settings of a new connection
         told = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *parameters)
         root = json.loads(told)[0]["Plan"]
         buffers = root["Shared Hit Blocks"] + root["Shared Read Blocks"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
 
 from echodesk_billing import SaveCard
+from echodesk_billing.adapters.sql import writing
 from echodesk_billing.adapters.sql.inbox import SqlInbox
+from echodesk_billing.adapters.sql.optimistic import OptimisticSession
 from echodesk_billing.adapters.sql.orders import SqlOrders, order_values, orders
 from echodesk_billing.adapters.sql.subscriptions import (
     SqlSubscriptions,
@@ -107,11 +110,58 @@ async def test_without_row_lock_and_version_a_payment_has_its_effect_twice_and_t
     """Behind both stands the one invoice an order may have: the second effect fails as a whole."""
     without_row_locks(monkeypatch)
     without_versions(monkeypatch)
-    await world.storage.transact(
-        lambda uow: uow.orders._session.execute(  # type: ignore[attr-defined]
-            text("ALTER TABLE invoices DROP CONSTRAINT uq_invoices_order_id")
-        )
-    )
+    await without_unique_invoices(world)
+    order, found = await paid_at_once(world)
+    assert applied(found) > 1
+    assert len(await world.views.invoices(_who(order))) > 1
+
+
+def without_guards(patch: Patch) -> None:
+    """The one statement of a unit of work writes, whether it finds the rows that it updates or not."""
+    patch.setattr(writing, "_guards", lambda _: "")
+    writing._together.cache_clear()
+
+
+async def without_unique_invoices(world: World) -> None:
+    unique = text("ALTER TABLE invoices DROP CONSTRAINT uq_invoices_order_id")
+    await world.storage.transact(lambda uow: uow.orders._session.execute(unique))  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def all_have_read(monkeypatch: Patch) -> Iterator[None]:
+    """Everybody has read before anybody writes."""
+    read = OptimisticSession.lock
+
+    def lock(self: Any, statement: Any, **values: Any) -> Any:
+        found = read(self, statement, **values)
+        self._connection.execute(text("SELECT pg_sleep(0.1)"))
+        return found
+
+    monkeypatch.setattr(OptimisticSession, "lock", lock)
+    yield
+    writing._together.cache_clear()
+
+
+@pytest.mark.usefixtures("all_have_read")
+async def test_the_guard_of_the_statement_alone_protects(world: World) -> None:
+    await without_unique_invoices(world)
+    order, found = await paid_at_once(world)
+    assert (applied(found), len(await world.views.invoices(_who(order)))) == (1, 1)
+
+
+@pytest.mark.usefixtures("all_have_read")
+async def test_without_the_guard_the_one_invoice_of_an_order_protects(world: World, monkeypatch: Patch) -> None:
+    without_guards(monkeypatch)
+    order, found = await paid_at_once(world)
+    assert (applied(found), len(await world.views.invoices(_who(order)))) == (1, 1)
+
+
+@pytest.mark.usefixtures("all_have_read")
+async def test_without_guard_and_unique_key_there_are_two_invoices_and_that_is_noticed(
+    world: World, monkeypatch: Patch
+) -> None:
+    without_guards(monkeypatch)
+    await without_unique_invoices(world)
     order, found = await paid_at_once(world)
     assert applied(found) > 1
     assert len(await world.views.invoices(_who(order))) > 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import event
 
+from echodesk_billing.adapters.sql.postgres import PostgresStorage
 from echodesk_billing.domain.orders.lifecycle import OrderState
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.ports.storage import InboxEntry, Storage, UnitOfWork
 from tests.builders import NOW, an_order, gel, report
+from tests.integration.plans import sent
 from tests.unit.conftest import World
 
 ODD = "\"quoted\" 'single' :name %s \\ ${} <b> ქართული 🎉\n\t"
@@ -55,15 +56,14 @@ async def test_any_text_and_the_largest_amounts_come_back(storage: Storage) -> N
     assert list(history) == steps
 
 
-async def test_a_payment_costs_three_statements_on_postgres(world: World) -> None:
-    """Order and subscription, the invoice's number, and all that is written."""
+async def test_a_payment_costs_two_statements_on_postgres(world: World) -> None:
+    """Order, subscription and customer; and all that is written, with the invoice's number."""
     order = await world.buy()
     world.bank.pay(order)
     receipt = await world.bank.receipt((await world.order(order.id)).bank_order_id or "")
     callback = InboxEntry(digest="d" * 64, verdict="valid", outcome="applied", at=NOW)
-    statements: list[str] = []
-    engine = world.storage._engine.sync_engine  # type: ignore[attr-defined]
-    event.listen(engine, "before_cursor_execute", lambda *context: statements.append(context[2]))
-    await world.settlement.apply(receipt, callback)
-    assert [one.split("(")[0].split()[0] for one in statements] == ["WITH", "INSERT", "WITH"]
+    assert isinstance(world.storage, PostgresStorage)
+    async with sent(world.storage) as statements:
+        await world.settlement.apply(receipt, callback)
+    assert [sql.split("(")[0] for sql, _ in statements] == ["WITH found AS \n", "WITH taken AS "]
     assert (await world.order(order.id)).state is OrderState.COMPLETED

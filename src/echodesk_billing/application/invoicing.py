@@ -55,7 +55,7 @@ class Invoicing:
             paid.captured,
             paid.at,
             series=series,
-            serial=uow.books.next_serial(series),
+            serial=uow.books.serial_when_stored(series),
             buyer=buyer,
             seller=self.seller,
             period=period,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import functools
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -37,6 +38,7 @@ def start_of_day(day: date, time_zone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
 
 
+@functools.lru_cache(maxsize=1024)
 def months_after(anchor: datetime, months: int, time_zone: str) -> datetime:
     """The time `months` calendar months after `anchor`, at the same wall-clock time in `time_zone`.
 

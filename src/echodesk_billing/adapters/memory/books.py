@@ -54,6 +54,10 @@ class MemoryBooks:
         self._memory.serials[series] = self._memory.serials.get(series, 0) + 1
         return self._memory.serials[series]
 
+    def serial_when_stored(self, series: str) -> int:
+        """The next number at once."""
+        return self.next_serial(series)
+
     def issue(self, invoice: Invoice) -> None:
         self._memory.invoices.append(evolve(invoice, id=len(self._memory.invoices) + 1))
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import stamina
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
@@ -26,24 +25,29 @@ class ConnectionLost(BillingError):
     """The connection broke before the commit, as pooled connections do after a database restart."""
 
 
-def _worth_repeating(error: Exception) -> bool:
+def sqlstate(error: Exception) -> str:
+    """The code of an error of PostgreSQL, raised by asyncpg or by SQLAlchemy; empty for others."""
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+
+
+def is_transient(error: Exception) -> bool:
     """Whether the transaction failed for a transient reason: deadlock, conflict, busy file, stale connection."""
     if isinstance(error, ConcurrentChange | ConnectionLost):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-    return code in (_DEADLOCK, _SERIALISATION_FAILURE) or "database is locked" in str(error.orig)
+    return sqlstate(error) in (_DEADLOCK, _SERIALISATION_FAILURE) or _is_busy(error)
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and "database is locked" in str(error.orig)
 
 
 def attempts() -> Any:
     """Attempts of a transaction, the next one only after a transient failure."""
-    return stamina.retry_context(on=_worth_repeating, attempts=_ATTEMPTS, wait_initial=0.01, wait_max=0.5, timeout=10)
+    return stamina.retry_context(on=is_transient, attempts=_ATTEMPTS, wait_initial=0.01, wait_max=0.5, timeout=10)
 
 
-def run(work: Callable[[UnitOfWork], T], connection: Connection, ids: Ids) -> T:
-    """Run `work` in the transaction of a connection, and write what it wrote."""
-    session = Session(connection)
+def run(work: Callable[[UnitOfWork], T], session: Session, ids: Ids) -> T:
+    """Run `work` with a session, and write what it wrote."""
     result = work(SqlUnitOfWork(session, ids))
     session.flush()
     return result

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
-    Executable,
     Index,
     Integer,
     Row,
@@ -28,7 +27,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, newest, value
 from echodesk_billing.adapters.sql.session import Session
-from echodesk_billing.domain.accounting.invoice import CreditNote, Invoice, InvoiceDetails
+from echodesk_billing.adapters.sql.statement import Statement
+from echodesk_billing.domain.accounting.invoice import UNNUMBERED, CreditNote, Invoice, InvoiceDetails
 from echodesk_billing.domain.accounting.journal import Entry, EntryKind
 from echodesk_billing.domain.money import Currency, Money
 
@@ -205,11 +205,11 @@ def to_credit_note(row: Row[Any]) -> CreditNote:
 
 
 @functools.cache
-def _take_serial(*, is_postgres: bool) -> Executable:
+def _take_serial(*, is_postgres: bool) -> Statement:
     table, insert = serials, postgresql.insert if is_postgres else sqlite.insert
     taken = insert(table).values(series=bindparam("series"), last=1)
     taken = taken.on_conflict_do_update(index_elements=[table.c.series], set_={"last": table.c.last + 1})
-    return taken.returning(table.c.last)
+    return Statement(taken.returning(table.c.last))
 
 
 class SqlBooks:
@@ -269,11 +269,16 @@ class SqlBooks:
     def next_serial(self, series: str) -> int:
         """One statement by primary key; the row stays locked until the transaction ends, so there is no gap."""
         take = _take_serial(is_postgres=self._session.is_postgres)
-        return int(self._session.execute(take, {"series": series}, apart=True).scalar_one())
+        return int(self._session.all(take, series=series)[0].last)
+
+    def serial_when_stored(self, series: str) -> int:
+        """Without a transaction, the statement that writes the invoice takes the number; see `next_serial` else."""
+        return UNNUMBERED if self._session.counts_at_the_end(series) else self.next_serial(series)
 
     def issue(self, invoice: Invoice) -> None:
         """Insert."""
-        self._session.insert(invoices, [invoice_values(invoice)])
+        numbered = "serial" if invoice.serial == UNNUMBERED else ""
+        self._session.insert(invoices, [invoice_values(invoice)], numbered=numbered)
 
     def invoices_between(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Invoice]:
         """Reads the table by primary key: for reports, not for requests."""

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, metadata
 from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.statement import Statement
 from echodesk_billing.domain.customers.card import Card, CardState
 from echodesk_billing.domain.money import Currency, Money
 from echodesk_billing.domain.orders.payment_request import SaveCard
@@ -114,7 +115,7 @@ def to_card(row: Row[Any]) -> Card:
     )
 
 
-_ACTIVE_CARDS = (
+_ACTIVE_CARDS = Statement(
     select(cards)
     .where(cards.c.tenant_id == bindparam("of_tenant"), cards.c.state == CardState.ACTIVE.value)
     .order_by(cards.c.is_default.desc(), cards.c.id.desc())
@@ -169,7 +170,7 @@ class SqlCards:
 
     def active_of(self, tenant_id: str) -> Sequence[Card]:
         """By the index on tenant_id."""
-        return [to_card(row) for row in self._session.execute(_ACTIVE_CARDS, {"of_tenant": tenant_id})]
+        return [to_card(row) for row in self._session.all(_ACTIVE_CARDS, of_tenant=tenant_id)]
 
     def listed(self, tenant_id: str | None, before: int, limit: int) -> Sequence[Card]:
         """By primary key, or by the index on tenant_id."""

@@ -16,6 +16,7 @@ from sqlalchemy import (
 
 from echodesk_billing.adapters.sql.schema import UtcDateTime, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.statement import Statement
 from echodesk_billing.domain.catalogue.catalogue import Catalogue
 
 catalogues = Table(
@@ -38,6 +39,9 @@ def to_catalogue(row: Row[Any]) -> Catalogue:
     return value(row.document, Catalogue)
 
 
+_CURRENT = Statement(select(catalogues).order_by(catalogues.c.version.desc()).limit(1))
+
+
 class SqlCatalogues:
     """Versions of the catalogue."""
 
@@ -46,8 +50,7 @@ class SqlCatalogues:
 
     def current(self) -> Catalogue:
         """By primary key, the last."""
-        query = select(catalogues).order_by(catalogues.c.version.desc()).limit(1)
-        row = self._session.execute(query).first()
+        row = self._session.first(_CURRENT)
         return Catalogue() if row is None else to_catalogue(row)
 
     def add(self, catalogue: Catalogue, at: datetime, by: str) -> None:

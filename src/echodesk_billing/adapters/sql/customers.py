@@ -18,6 +18,7 @@ from echodesk_billing.adapters.sql.schema import (
     value,
 )
 from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.statement import Statement
 from echodesk_billing.domain.customers.customer import BillingProfile, Customer
 
 customers = Table(
@@ -72,10 +73,11 @@ def to_customer(row: Row[Any]) -> Customer:
     )
 
 
-_CUSTOMER = select(customers).where(customers.c.tenant_id == bindparam("of_tenant"))
+_OF_TENANT = select(customers).where(customers.c.tenant_id == bindparam("of_tenant"))
 
+_CUSTOMER = Statement(_OF_TENANT)
 
-_LOCK_CUSTOMER = _CUSTOMER.with_for_update()
+_LOCK_CUSTOMER = Statement(_OF_TENANT.with_for_update())
 
 
 class SqlCustomers:
@@ -92,13 +94,13 @@ class SqlCustomers:
     def get(self, tenant_id: str) -> Customer | None:
         """By primary key. A row that was loaded before, or together with an order, is reused."""
         if tenant_id not in self._loaded:
-            self._loaded[tenant_id] = self._session.execute(_CUSTOMER, {"of_tenant": tenant_id}).first()
+            self._loaded[tenant_id] = self._session.first(_CUSTOMER, of_tenant=tenant_id)
         row = self._loaded[tenant_id]
         return None if row is None else to_customer(row)
 
     def lock(self, tenant_id: str) -> Customer | None:
         """By primary key; the row is locked."""
-        row = self._session.execute(_LOCK_CUSTOMER, {"of_tenant": tenant_id}).first()
+        row = self._session.first(_LOCK_CUSTOMER, of_tenant=tenant_id)
         return None if row is None else to_customer(row)
 
     def of_subdomain(self, subdomain: str) -> Customer | None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     text,
     true,
@@ -31,6 +32,7 @@ from sqlalchemy import (
 from echodesk_billing.adapters.sql.customers import customers
 from echodesk_billing.adapters.sql.schema import Serial, UtcDateTime, Values, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.statement import Locking, Statement
 from echodesk_billing.adapters.sql.subscriptions import subscriptions
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.money import Currency, Money
@@ -211,20 +213,25 @@ def to_step(row: Row[Any]) -> Step:
 _ORDER = tuple(select(orders).where(column == bindparam("id")) for column in (orders.c.id, orders.c.bank_order_id))
 
 
-_ORDER_OF_TENANT = tuple(query.where(orders.c.tenant_id == bindparam("of_tenant")) for query in _ORDER)
+_GET_ORDER = tuple(Statement(query) for query in _ORDER)
+
+_ORDER_OF_TENANT = tuple(Statement(query.where(orders.c.tenant_id == bindparam("of_tenant"))) for query in _ORDER)
 
 
-def _with_subscription(query: Select[Any]) -> Select[Any]:
-    """An order and its tenant's subscription, both locked, the order first; and the customer."""
-    found = query.with_for_update().cte("found")
-    held = select(subscriptions).where(subscriptions.c.tenant_id == found.c.tenant_id).with_for_update().lateral("held")
+def _with_subscription(query: Select[Any], *, locks: bool) -> Statement:
+    """An order and its tenant's subscription, where they are locked the order first; and the customer."""
+    found = (query.with_for_update() if locks else query).cte("found")
+    mine = select(subscriptions).where(subscriptions.c.tenant_id == found.c.tenant_id)
+    held = (mine.with_for_update() if locks else mine).lateral("held")
     buyer = customers.alias("buyer")
     columns = [column.label(f"{one.name}_{column.name}") for one in (held, buyer) for column in one.c]
     joined = found.outerjoin(held, true()).outerjoin(buyer, buyer.c.tenant_id == found.c.tenant_id)
-    return select(found, *columns).select_from(joined)
+    return Statement(select(found, *columns).select_from(joined))
 
 
-_LOCK_ORDER = tuple(_with_subscription(query) for query in _ORDER)
+_LOCK_ORDER = tuple(
+    Locking(_with_subscription(query, locks=True), _with_subscription(query, locks=False)) for query in _ORDER
+)
 
 
 _Subscription = namedtuple("_Subscription", [column.name for column in subscriptions.c])  # type: ignore[misc]  # noqa: PYI024
@@ -233,11 +240,27 @@ _Subscription = namedtuple("_Subscription", [column.name for column in subscript
 _Customer = namedtuple("_Customer", [column.name for column in customers.c])  # type: ignore[misc]  # noqa: PYI024
 
 
-_OPEN_RENEWAL = select(orders).where(
-    orders.c.tenant_id == bindparam("of_tenant"),
-    orders.c.period == bindparam("of_period"),
-    orders.c.purpose == literal_column(f"'{Purpose.RENEWAL}'"),
-    orders.c.state != literal_column(f"'{OrderState.REJECTED}'"),
+_OPEN_RENEWAL = Statement(
+    select(orders).where(
+        orders.c.tenant_id == bindparam("of_tenant"),
+        orders.c.period == bindparam("of_period"),
+        orders.c.purpose == literal_column(f"'{Purpose.RENEWAL}'"),
+        orders.c.state != literal_column(f"'{OrderState.REJECTED}'"),
+    )
+)
+
+
+_BY_KEY = Statement(select(orders).where(orders.c.idempotency_key == bindparam("key")))
+
+
+_OPEN_OF = Statement(
+    select(orders)
+    .where(
+        orders.c.tenant_id == bindparam("of_tenant"),
+        or_(orders.c.state == OrderState.CREATED.value, orders.c.state == OrderState.PROCESSING.value),
+    )
+    .order_by(orders.c.created_at.desc(), orders.c.id.desc())
+    .limit(20)
 )
 
 
@@ -273,7 +296,7 @@ class SqlOrders:
     def get(self, order_id: str, tenant_id: str | None) -> Order | None:
         """By primary key, else by the unique index on bank_order_id."""
         ids = (order_id, order_id)
-        row = self._row(_ORDER, ids) if tenant_id is None else self._row(_ORDER_OF_TENANT, ids, of_tenant=tenant_id)
+        row = self._row(_GET_ORDER, ids) if tenant_id is None else self._row(_ORDER_OF_TENANT, ids, of_tenant=tenant_id)
         return None if row is None else to_order(row)
 
     def lock(self, external_order_id: str | None, bank_order_id: str) -> Order | None:
@@ -281,12 +304,16 @@ class SqlOrders:
 
         On PostgreSQL the same statement also locks the order's subscription, and loads it and the customer.
         """
-        queries = _LOCK_ORDER if self._session.is_postgres else _ORDER
-        row = self._row(queries, (external_order_id, bank_order_id))
+        ids = (external_order_id, bank_order_id)
+        if not self._session.is_postgres:
+            row = self._row(_GET_ORDER, ids)
+            return None if row is None else to_order(row)
+        found = (self._session.lock(one, id=id_) for one, id_ in zip(_LOCK_ORDER, ids, strict=True) if id_)
+        row = next((row for row in found if row is not None), None)
         if row is None:
             return None
-        if self._session.is_postgres:
-            self._keep(row)
+        self._keep(row)
+        self._session.must_save(orders, row.id)
         return to_order(row)
 
     def _keep(self, row: Any) -> None:
@@ -296,36 +323,22 @@ class SqlOrders:
             self._held[held[0]] = _Subscription(*held)
         self._loaded[row.tenant_id] = None if buyer[0] is None else _Customer(*buyer)
 
-    def _row(self, queries: Sequence[Select[Any]], ids: Sequence[str | None], **more: str) -> Any:
-        found = (
-            self._session.execute(one, {"id": id_, **more}).first()
-            for one, id_ in zip(queries, ids, strict=True)
-            if id_
-        )
+    def _row(self, statements: Sequence[Statement], ids: Sequence[str | None], **more: str) -> Any:
+        found = (self._session.first(one, id=id_, **more) for one, id_ in zip(statements, ids, strict=True) if id_)
         return next((row for row in found if row is not None), None)
 
     def by_key(self, idempotency_key: str) -> Order | None:
         """By the unique index on idempotency_key."""
-        query = select(orders).where(orders.c.idempotency_key == idempotency_key)
-        row = self._session.execute(query).first()
+        row = self._session.first(_BY_KEY, key=idempotency_key)
         return None if row is None else to_order(row)
 
     def open_of(self, tenant_id: str) -> Sequence[Order]:
         """By ix_orders_tenant_created."""
-        query = (
-            select(orders)
-            .where(
-                orders.c.tenant_id == tenant_id,
-                orders.c.state.in_([OrderState.CREATED, OrderState.PROCESSING]),
-            )
-            .order_by(orders.c.created_at.desc(), orders.c.id.desc())
-            .limit(20)
-        )
-        return [to_order(row) for row in self._session.execute(query)]
+        return [to_order(row) for row in self._session.all(_OPEN_OF, of_tenant=tenant_id)]
 
     def open_renewal(self, tenant_id: str, period: int) -> Order | None:
         """By the partial unique index uq_orders_renewal_period."""
-        row = self._session.execute(_OPEN_RENEWAL, {"of_tenant": tenant_id, "of_period": period}).first()
+        row = self._session.first(_OPEN_RENEWAL, of_tenant=tenant_id, of_period=period)
         return None if row is None else to_order(row)
 
     def due(self, now: datetime, limit: int) -> Sequence[Order]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from attrs import evolve
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -26,7 +28,7 @@ from sqlalchemy import (
 
 from echodesk_billing.adapters.sql.schema import UtcDateTime, Values, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
-from echodesk_billing.domain.events import EVENT_TYPES, Event
+from echodesk_billing.domain.events import EVENT_TYPES, Event, InvoiceIssued
 from echodesk_billing.ports.ids import Ids
 
 outbox = Table(
@@ -112,6 +114,13 @@ def to_event(row: Row[Any]) -> Event:
     return value(row.body, EVENT_TYPES[row.type])
 
 
+def _count(recorded: list[Event], stand_in: str | None, number: str) -> None:
+    """Give the event of an invoice the number that the invoice has got."""
+    for place, event in enumerate(recorded):
+        if isinstance(event, InvoiceIssued) and event.number == stand_in:
+            recorded[place] = evolve(event, number=number)
+
+
 class SqlOutbox:
     """The outbox of events."""
 
@@ -122,7 +131,11 @@ class SqlOutbox:
     def add(self, events: Sequence[Event], by: str = "") -> Sequence[Event]:
         """Insert events in order, with ids that sort the same way."""
         recorded = [event.recorded(self._ids.event_id(event.at), by) for event in events]
-        self._session.insert(outbox, [event_values(event) for event in recorded])
+        stand_in = self._session.stand_in
+        is_named = any(isinstance(event, InvoiceIssued) and event.number == stand_in for event in recorded)
+        self._session.insert(outbox, [event_values(event) for event in recorded], numbered="body" if is_named else "")
+        if is_named:
+            self._session.when_counted(partial(_count, recorded, stand_in))
         return recorded
 
     def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> Sequence[Event]:

@@ -1,24 +1,37 @@
-"""Transactions on PostgreSQL: asyncpg and a bounded pool."""
+"""Transactions on PostgreSQL: asyncpg and a bounded pool.
+
+SQLAlchemy keeps the pool and compiles; statements that are compiled once run on asyncpg's own connection, and so do the
+beginning and the end of transactions. See docs/adr/0059.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+import asyncpg
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
+from sqlalchemy.util import greenlet_spawn
 
 from echodesk_billing.adapters.sql import migrations
-from echodesk_billing.adapters.sql.attempts import ConnectionLost, attempts, run, unavailable
+from echodesk_billing.adapters.sql.attempts import ConnectionLost, attempts, is_transient, run, unavailable
+from echodesk_billing.adapters.sql.optimistic import NeedsTransaction, OptimisticSession
+from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
+from echodesk_billing.adapters.sql.statement import AsyncpgConnection
+from echodesk_billing.adapters.sql.unit_of_work import SqlUnitOfWork
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import UnitOfWork
 
 T = TypeVar("T")
+Work = Callable[[UnitOfWork], T]
+Way = Callable[[Connection, Work[T]], T]
 
 POOL_SECONDS = 5
 CONNECT_SECONDS = 5
@@ -27,7 +40,10 @@ LOCK_SECONDS = 5
 MIGRATION_LOCK_SECONDS = 2  # requests that wait behind a migration must not run into their own limit
 STATEMENT_SECONDS = 8
 LONGEST_SECONDS = 15.0  # repetitions included
+ROLL_BACK_SECONDS = 1.0
 CLOSE_SECONDS = 1.5
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_ERRORS = (SQLAlchemyError, ConnectionLost, TimeoutError, *_DRIVER_ERRORS)
 
 
 class PostgresStorage:
@@ -39,8 +55,6 @@ class PostgresStorage:
     """
 
     def __init__(self, url: str, ids: Ids, schema: str = "") -> None:
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - needs the extra [postgres]
-
         parsed = make_url(url).set(drivername="postgresql+asyncpg")
         if "sslmode" in parsed.query:
             parsed = parsed.update_query_dict({"ssl": parsed.query["sslmode"]}).difference_update_query(["sslmode"])
@@ -56,6 +70,7 @@ class PostgresStorage:
         limits = {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": f"{STATEMENT_SECONDS}s"}
         self._engine = create_async_engine(
             parsed,
+            isolation_level="AUTOCOMMIT",  # transactions begin and end below SQLAlchemy
             pool_size=16,
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
@@ -67,35 +82,72 @@ class PostgresStorage:
                 "server_settings": {**limits, **path},
             },
         )
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(self._engine.sync_engine, "checkout", _refuse_lost)
 
-    async def transact(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run `work` in a transaction; it is retried after a deadlock, a conflict or a stale connection."""
-        return await self._run(self._engine, work)
+    async def transact(self, work: Work[T]) -> T:
+        """Run `work` without locks and write with one guarded statement; where that cannot be, in a transaction.
 
-    async def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        It is retried after a deadlock, a conflict or a stale connection.
+        """
+        return await self._repeating(work, self._optimistically, self._in_transaction)
+
+    async def read(self, work: Work[T]) -> T:
         """Run `work` without a transaction: each statement sees committed data."""
-        return await self._run(self._reading, work)
+        return await self._repeating(work, self._outside)
 
-    async def _run(self, engine: Any, work: Callable[[UnitOfWork], T]) -> T:
-        def in_transaction(connection: Connection) -> T:
-            with connection.begin():
-                try:
-                    return run(work, connection, self._ids)
-                except DBAPIError as error:
-                    if error.connection_invalidated:  # before the commit, so that nothing was done
-                        raise ConnectionLost(str(error.orig)) from error
-                    raise
-
+    async def _repeating(self, work: Work[T], *ways: Way[T]) -> T:
+        """Run `work` within a time limit, each way once, then the last one again while failures are transient."""
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
+                for way in ways:
+                    try:
+                        return await greenlet_spawn(self._on_connection, way, work)
+                    except Exception as error:
+                        if not isinstance(error, NeedsTransaction) and not is_transient(error):
+                            raise
                 async for attempt in attempts():
                     with attempt:
-                        async with engine.connect() as connection:
-                            result: T = await connection.run_sync(in_transaction)
-            return result
-        except (SQLAlchemyError, OSError, ConnectionLost, TimeoutError) as error:
+                        return await greenlet_spawn(self._on_connection, ways[-1], work)
+                raise AssertionError("the last attempt neither returned nor raised")
+        except _ERRORS as error:
             raise unavailable(error) from error
+
+    def _on_connection(self, way: Way[T], work: Work[T]) -> T:
+        """What `AsyncEngine.connect` and `run_sync` do in four switches of greenlets, in one."""
+        with self._engine.sync_engine.connect() as connection:
+            return way(connection, work)
+
+    def _outside(self, connection: Connection, work: Work[T]) -> T:
+        own = AsyncpgConnection(connection)
+        with _lost_before_commit(own):
+            return run(work, Session(connection, own), self._ids)
+
+    def _optimistically(self, connection: Connection, work: Work[T]) -> T:
+        own = AsyncpgConnection(connection)
+        session = OptimisticSession(connection, own)
+        with _lost_before_commit(own):
+            result = work(SqlUnitOfWork(session, self._ids))
+        try:
+            session.commit()
+        except asyncpg.UniqueViolationError as error:
+            raise ConcurrentChange(str(error)) from error
+        return result
+
+    def _in_transaction(self, connection: Connection, work: Work[T]) -> T:
+        own = AsyncpgConnection(connection)
+        try:
+            with _lost_before_commit(own):
+                own.execute("BEGIN")
+                result = run(work, Session(connection, own), self._ids)
+        except BaseException:
+            _roll_back(connection, own)
+            raise
+        try:
+            own.execute("COMMIT")
+        except BaseException:
+            connection.invalidate()  # nobody knows whether it is in a transaction
+            raise
+        return result
 
     async def migrate(self) -> list[str]:
         """Migrate the tables, one process at a time and while others use them; returns the applied revisions."""
@@ -116,9 +168,9 @@ class PostgresStorage:
     async def problem(self) -> str | None:
         """Why the storage cannot be used, or None."""
         try:
-            async with self._reading.begin() as connection:
+            async with self._engine.connect() as connection:
                 return await connection.run_sync(migrations.problem, self._schema)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except _ERRORS as error:
             return str(unavailable(error))
 
     def connections(self, state: str) -> int:
@@ -131,3 +183,28 @@ class PostgresStorage:
         with contextlib.suppress(TimeoutError, SQLAlchemyError, OSError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._engine.dispose()
+
+
+def _refuse_lost(connection: Any, _record: object, _proxy: object) -> None:
+    """Notice when the pool hands out a connection that the server has closed; the pool then makes all anew."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
+@contextlib.contextmanager
+def _lost_before_commit(own: AsyncpgConnection) -> Iterator[None]:
+    """Tell a lost connection from other errors: nothing was done, so the work can be repeated."""
+    try:
+        yield
+    except _ERRORS as error:
+        if own.is_lost:
+            raise ConnectionLost(str(error)) from error
+        raise
+
+
+def _roll_back(connection: Connection, own: AsyncpgConnection) -> None:
+    """Leave a connection without a transaction, or close it."""
+    try:
+        own.roll_back(ROLL_BACK_SECONDS)
+    except (TimeoutError, asyncio.CancelledError, *_DRIVER_ERRORS):
+        connection.invalidate()

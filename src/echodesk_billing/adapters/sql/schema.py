@@ -34,7 +34,14 @@ def document(value: object) -> str:
 
 def value(text: str, kind: type[T]) -> T:
     """A value from its JSON text."""
-    return msgspec.json.decode(text, type=kind)
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    decoded: T = decoder.decode(text)
+    return decoded
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -1,26 +1,32 @@
 """Statements of one unit of work: reads run at once, writes are batched.
 
 A round trip costs more than most statements, so on PostgreSQL all pending writes go in one
-statement, the rows of each table as a JSON document. Pending writes are flushed before every read and before the
-commit. See docs/adr/0026.
+statement, the rows of each table as a JSON document. Pending writes are flushed before their tables are read and before
+the commit. See docs/adr/0026.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-from attrs import frozen
-from sqlalchemy import Connection, CursorResult, Executable, Table, bindparam, text, update
+from sqlalchemy import Connection, CursorResult, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import Update
 
+from echodesk_billing.adapters.sql.statement import AsyncpgConnection, Locking, Statement
+from echodesk_billing.adapters.sql.writing import (
+    Counting,
+    Values,
+    Writing,
+    insertion,
+    insertion_of_new,
+    old,
+    together,
+    update_by_key,
+)
 from echodesk_billing.domain.errors import BillingError
 
-Values = Mapping[str, Any]
+_DIVISION_BY_ZERO = "22012"
 _LOCK_NAME = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
@@ -28,55 +34,77 @@ class ConcurrentChange(BillingError):
     """A row was changed by another transaction since it was loaded; the transaction is retried."""
 
 
-@frozen
-class _Writing:
-    """Inserts into a table, or updates by its primary key, of rows that have the same columns."""
-
-    table: Table
-    is_update: bool
-    columns: tuple[str, ...]
-    or_nothing: bool = False
-
-
 class Session:
     """The statements of a unit of work on its connection.
 
     Args:
         connection: in a transaction; in none for a read-only unit of work.
+        asyncpg: the connection below it, on PostgreSQL.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, asyncpg: AsyncpgConnection | None = None) -> None:
         self._connection = connection
-        self._waiting: dict[Table, tuple[_Writing, list[Values]]] = {}
-        self.is_postgres = connection.dialect.name == "postgresql"
+        self._asyncpg = asyncpg
+        self._waiting: dict[Table, tuple[Writing, list[Values]]] = {}
+        self.is_postgres = asyncpg is not None
 
-    def execute(self, statement: Executable, values: Values | None = None, *, apart: bool = False) -> CursorResult[Any]:
-        """Run a statement, after pending writes.
-
-        Args:
-            apart: its table has no pending writes, so nothing needs to be flushed.
-        """
-        if not apart:
-            self.flush()
+    def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
+        """Run a statement that is made for this call, after pending writes."""
+        self.flush()
         return self._connection.execute(statement, values)
+
+    def all(self, statement: Statement, **values: Any) -> Sequence[Any]:
+        """The rows of a statement that is compiled once, after pending writes to its tables."""
+        if not statement.tables.isdisjoint(self._waiting):
+            self.flush()
+        if self._asyncpg is not None:
+            return statement.fetch(self._asyncpg, values)
+        return self._connection.execute(statement.core, values).all()
+
+    def first(self, statement: Statement, **values: Any) -> Any:
+        """The first row of a statement that is compiled once; None where there is none."""
+        return next(iter(self.all(statement, **values)), None)
+
+    def lock(self, statement: Locking, **values: Any) -> Any:
+        """The first row of a statement that locks what it reads; None where there is none."""
+        return self.first(statement.locking, **values)
+
+    def must_save(self, table: Table, key: str) -> None:
+        """Note that a decision rests on a row. Locks see to it, where there are any."""
+
+    def counts_at_the_end(self, series: str) -> bool:  # noqa: ARG002
+        """Whether the statement that writes a document takes its number too, so that a stand-in is used until then."""
+        return False
+
+    @property
+    def stand_in(self) -> str | None:
+        """The number in what waits to be written, instead of one that is not taken yet."""
+        return None
+
+    def when_counted(self, tell: Callable[[str], None]) -> None:
+        """Tell the number that was taken, once it is known."""
 
     def lock_name(self, name: str) -> None:
         """Take an advisory lock by name until the transaction ends; SQLite has a single writer anyway."""
         if self.is_postgres:
             self.execute(_LOCK_NAME, {"name": name})
 
-    def insert(self, table: Table, rows: Sequence[Values], *, or_nothing: bool = False) -> None:
+    def insert(self, table: Table, rows: Sequence[Values], *, or_nothing: bool = False, numbered: str = "") -> None:
         """Insert rows at the next flush. Rows may not contain bytes.
 
         Args:
             or_nothing: ignore rows whose key exists.
+            numbered: a column with the stand-in of a document number.
         """
         if rows:
-            self._wait(_Writing(table, is_update=False, columns=tuple(rows[0]), or_nothing=or_nothing), rows)
+            columns = tuple(rows[0])
+            self._wait(Writing(table, False, columns, or_nothing=or_nothing, numbered=numbered), rows)
 
     def insert_new(self, table: Table, row: Values) -> bool:
         """Insert a row now, unless its key exists; on PostgreSQL this waits for a concurrent insert of the same key."""
-        return self.execute(_insertion(table, or_nothing=True, is_postgres=self.is_postgres), row).rowcount == 1
+        if self._asyncpg is None:
+            return self.execute(insertion(table, or_nothing=True), row).rowcount == 1
+        return bool(self.all(insertion_of_new(table, tuple(row)), **row))
 
     def upsert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An insert of this database to which what happens on a conflict can be added."""
@@ -90,9 +118,9 @@ class Session:
         Raises:
             ConcurrentChange: it is not; raised at the flush.
         """
-        self._wait(_Writing(table, is_update=True, columns=tuple(row)), [row])
+        self._wait(Writing(table, is_update=True, columns=tuple(row)), [row])
 
-    def _wait(self, writing: _Writing, rows: Sequence[Values]) -> None:
+    def _wait(self, writing: Writing, rows: Sequence[Values]) -> None:
         if writing.table in self._waiting and (writing.is_update or self._waiting[writing.table][0] != writing):
             self.flush()  # one statement does not see the rows that it writes
         self._waiting.setdefault(writing.table, (writing, []))[1].extend(rows)
@@ -106,66 +134,32 @@ class Session:
         if not self._waiting:
             return
         waiting, self._waiting = list(self._waiting.values()), {}
-        counts = self._write_together(waiting) if self.is_postgres else [self._write(*one) for one in waiting]
-        for (writing, rows), count in zip(waiting, counts, strict=True):
-            if count != len(rows) and not writing.or_nothing:
-                raise ConcurrentChange(f"a row of {writing.table.name} was changed meanwhile")
+        if self._asyncpg is not None:
+            self._write_together(self._asyncpg, waiting)
+        else:
+            for writing, rows in waiting:
+                self._write(writing, rows)
 
-    def _write_together(self, waiting: Sequence[tuple[_Writing, list[Values]]]) -> Sequence[int]:
-        values: list[Any] = []
-        for writing, rows in waiting:
-            values.append(msgspec.json.encode(rows[0] if writing.is_update else rows).decode())
-            if writing.is_update:
-                values += _old(writing.table, rows[0]).values()
-        return self._connection.exec_driver_sql(_together(tuple(one for one, _ in waiting)), tuple(values)).one()
+    def _write_together(
+        self,
+        asyncpg: AsyncpgConnection,
+        waiting: Sequence[tuple[Writing, list[Values]]],
+        counting: Counting | None = None,
+    ) -> str | None:
+        """Gives the document number that was taken, if one was wanted."""
+        try:
+            number: str | None = asyncpg.fetch(*together(waiting, counting))[0]["number"]
+        except Exception as error:
+            if getattr(error, "sqlstate", None) == _DIVISION_BY_ZERO:
+                names = ", ".join(writing.table.name for writing, _ in waiting if writing.is_update)
+                raise ConcurrentChange(f"a row of {names} was changed meanwhile") from None
+            raise
+        return number
 
-    def _write(self, writing: _Writing, rows: list[Values]) -> int:
+    def _write(self, writing: Writing, rows: list[Values]) -> None:
         if not writing.is_update:
-            insertion = _insertion(writing.table, or_nothing=writing.or_nothing, is_postgres=False)
-            self._connection.execute(insertion, rows)
-            return len(rows)
-        return self._connection.execute(_update(writing.table), {**rows[0], **_old(writing.table, rows[0])}).rowcount
-
-
-@functools.cache
-def _key(table: Table) -> tuple[str, ...]:
-    version = ("version",) if "version" in table.c else ()
-    return tuple(column.name for column in table.primary_key) + version
-
-
-def _old(table: Table, row: Values) -> Values:
-    """The condition that finds the previous version of the row."""
-    return {f"{table.name}_{name}": row[name] - 1 if name == "version" else row[name] for name in _key(table)}
-
-
-@functools.cache
-def _insertion(table: Table, *, or_nothing: bool, is_postgres: bool) -> postgresql.Insert | sqlite.Insert:
-    insertion = postgresql.insert(table) if is_postgres else sqlite.insert(table)
-    return insertion.on_conflict_do_nothing() if or_nothing else insertion
-
-
-@functools.cache
-def _update(table: Table) -> Update:
-    return update(table).where(*(table.c[name] == bindparam(f"{table.name}_{name}") for name in _key(table)))
-
-
-@functools.cache
-def _together(writings: Sequence[_Writing]) -> str:
-    """One statement for rows of several tables; returns how many rows of each were written."""
-    numbers = itertools.count(1)
-    parts = (f"new_{writing.table.name} AS ({_sql(writing, numbers)} RETURNING 1)" for writing in writings)
-    counts = (f"(SELECT count(*) FROM new_{writing.table.name})" for writing in writings)  # noqa: S608
-    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
-
-
-def _sql(writing: _Writing, numbers: Iterator[int]) -> str:
-    """The rows are a parameter; then the condition that finds a row to update. Names are those of our own columns."""
-    name = writing.table.name
-    columns = ", ".join(f'"{column}"' for column in writing.columns)
-    given = f"NULL::{name}, ${next(numbers)}::text::json"
-    if not writing.is_update:
-        unless = " ON CONFLICT DO NOTHING" if writing.or_nothing else ""
-        return f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset({given}){unless}"  # noqa: S608
-    changes = ", ".join(f'"{column}" = given."{column}"' for column in writing.columns)
-    keys = " AND ".join(f'{name}."{key}" = ${next(numbers)}' for key in _key(writing.table))
-    return f"UPDATE {name} SET {changes} FROM json_populate_record({given}) AS given WHERE {keys}"  # noqa: S608
+            self._connection.execute(insertion(writing.table, or_nothing=writing.or_nothing), rows)
+            return
+        found = self._connection.execute(update_by_key(writing.table), {**rows[0], **old(writing.table, rows[0])})
+        if found.rowcount != 1:
+            raise ConcurrentChange(f"a row of {writing.table.name} was changed meanwhile")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from echodesk_billing.adapters.sql import migrations
 from echodesk_billing.adapters.sql.attempts import attempts, run, unavailable
+from echodesk_billing.adapters.sql.session import Session
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import UnitOfWork
 
@@ -53,7 +54,7 @@ class SqliteStorage:
         try:
             for attempt in attempts():
                 with attempt, engine.begin() as connection:
-                    result = run(work, connection, self._ids)
+                    result = run(work, Session(connection), self._ids)
             return result
         except SQLAlchemyError as error:
             raise unavailable(error) from error

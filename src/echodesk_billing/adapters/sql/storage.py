@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from echodesk_billing.adapters.sql.postgres import PostgresStorage
 from echodesk_billing.adapters.sql.sqlite import SqliteStorage
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import Storage, StorageUnavailable
@@ -24,7 +23,7 @@ def open_storage(url: str, ids: Ids, schema: str = "") -> Storage:
         return SqliteStorage(Path(url.removeprefix("sqlite:///")), ids)
     if url.startswith(("postgresql://", "postgres://")):
         try:
-            import asyncpg  # noqa: F401, PLC0415 - the extra [postgres] is optional
+            from echodesk_billing.adapters.sql.postgres import PostgresStorage  # noqa: PLC0415 - needs the extra
         except ImportError:
             raise StorageUnavailable("PostgreSQL needs the extra: pip install echodesk-billing[postgres]") from None
         return PostgresStorage(url, ids, schema)

@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from echodesk_billing.adapters.sql.schema import UtcDateTime, Values, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.statement import Locking, Statement
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.subscriptions.dunning import Dunning
 from echodesk_billing.domain.subscriptions.free_time import Complimentary, Pause
@@ -147,10 +148,11 @@ def to_subscription(row: Row[Any]) -> Subscription:
     )
 
 
-_SUBSCRIPTION = select(subscriptions).where(subscriptions.c.tenant_id == bindparam("of_tenant"))
+_OF_TENANT = select(subscriptions).where(subscriptions.c.tenant_id == bindparam("of_tenant"))
 
+_SUBSCRIPTION = Statement(_OF_TENANT)
 
-_LOCK_SUBSCRIPTION = _SUBSCRIPTION.with_for_update()
+_LOCK_SUBSCRIPTION = Locking(Statement(_OF_TENANT.with_for_update()), _SUBSCRIPTION)
 
 
 class SqlSubscriptions:
@@ -166,7 +168,7 @@ class SqlSubscriptions:
 
     def get(self, tenant_id: str) -> Subscription | None:
         """By primary key."""
-        row = self._session.execute(_SUBSCRIPTION, {"of_tenant": tenant_id}).first()
+        row = self._session.first(_SUBSCRIPTION, of_tenant=tenant_id)
         return None if row is None else to_subscription(row)
 
     def add(self, subscription: Subscription) -> None:
@@ -176,8 +178,9 @@ class SqlSubscriptions:
 
     def lock(self, tenant_id: str) -> Subscription:
         """By primary key; the row is locked. A row that was locked together with an order is reused."""
-        held = self._held.pop(tenant_id, None)
-        return to_subscription(held or self._session.execute(_LOCK_SUBSCRIPTION, {"of_tenant": tenant_id}).one())
+        held = self._held.pop(tenant_id, None) or self._session.lock(_LOCK_SUBSCRIPTION, of_tenant=tenant_id)
+        self._session.must_save(subscriptions, tenant_id)
+        return to_subscription(held)
 
     def save(self, subscription: Subscription) -> None:
         """Update by primary key; its version must be unchanged since it was loaded."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     select,
     text,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 
 from echodesk_billing.adapters.sql.schema import UtcDateTime, Values, document, metadata, value
 from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.statement import Statement
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.storage import StoredToken
 
@@ -79,6 +81,9 @@ def to_token(row: Row[Any]) -> StoredToken:
     )
 
 
+_BY_DIGEST = Statement(select(tokens).where(tokens.c.digest == bindparam("digest")))
+
+
 class SqlTokens:
     """Access tokens."""
 
@@ -91,7 +96,7 @@ class SqlTokens:
 
     def by_digest(self, digest: str) -> StoredToken | None:
         """By primary key."""
-        row = self._session.execute(select(tokens).where(tokens.c.digest == digest)).first()
+        row = self._session.first(_BY_DIGEST, digest=digest)
         return None if row is None else to_token(row)
 
     def listed(self, tenant_id: str | None) -> Sequence[StoredToken]:

@@ -20,9 +20,18 @@ IMPORTED = "imported"
 """The series of invoices that another billing system issued; their serials are that system's ids."""
 
 
+UNNUMBERED = 0
+"""Stands for the serial of a document whose number is taken when it is stored."""
+
+
 def series_of(moment: datetime, time_zone: str, prefix: str = "INV") -> str:
     """The series of what is issued at `moment`: one a year, by the calendar of `time_zone`."""
     return f"{prefix}-{moment.astimezone(ZoneInfo(time_zone)).year}"
+
+
+def document_number(series: str, serial: int) -> str:
+    """As printed: `INV-2026-000123`."""
+    return f"{series}-{serial:06}"
 
 
 @frozen(kw_only=True)
@@ -131,7 +140,7 @@ class Invoice:
     @property
     def number(self) -> str:
         """As printed: `INV-2026-000123`."""
-        return self.external_number or f"{self.series}-{self.serial:06}"
+        return self.external_number or document_number(self.series, self.serial)
 
     @classmethod
     def of(
@@ -251,7 +260,7 @@ class CreditNote:
     @property
     def number(self) -> str:
         """As printed: `CN-2026-000012`."""
-        return f"{self.series}-{self.serial:06}"
+        return document_number(self.series, self.serial)
 
     @classmethod
     def of(

@@ -7,7 +7,14 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from echodesk_billing.domain.accounting.invoice import InvoiceDetails, Party, Seller, lines_of, series_of
+from echodesk_billing.domain.accounting.invoice import (
+    InvoiceDetails,
+    Party,
+    Seller,
+    document_number,
+    lines_of,
+    series_of,
+)
 from echodesk_billing.domain.accounting.vat import vat_in
 from echodesk_billing.domain.catalogue.pricing import Plan
 from echodesk_billing.domain.errors import ChangeRefused, InvalidSelection
@@ -49,7 +56,7 @@ class Proforma:
     @property
     def number(self) -> str:
         """As printed, and as the customer states it: `PF-2026-000012`."""
-        return f"{self.series}-{self.serial:06}"
+        return document_number(self.series, self.serial)
 
     @classmethod
     def of(

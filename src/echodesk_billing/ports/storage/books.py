@@ -46,6 +46,13 @@ class Books(Protocol):
         """The next number of a series, from 1; if this transaction rolls back, the number is not used up."""
         ...
 
+    def serial_when_stored(self, series: str) -> int:
+        """The next number of a series, for an invoice that this unit of work issues.
+
+        It may be `UNNUMBERED`: then the invoice, and the event that names it, get their number as they are stored.
+        """
+        ...
+
     def issue(self, invoice: Invoice) -> None:
         """Store an invoice."""
         ...

@@ -1,0 +1,103 @@
+"""A unit of work without locks: it reads outside any transaction, and writes with one statement, its own transaction.
+
+The statement fails as a whole where a row that it updates is no longer in the version that was read; then the work is
+done again, in a transaction with locks. See docs/adr/0059.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection, CursorResult, Executable, Table
+
+from echodesk_billing.adapters.sql.session import Session
+from echodesk_billing.adapters.sql.statement import AsyncpgConnection, Locking, Statement
+from echodesk_billing.adapters.sql.writing import Counting, Values
+from echodesk_billing.domain.accounting.invoice import UNNUMBERED, document_number
+
+
+class NeedsTransaction(Exception):
+    """The work does more than one guarded statement can."""
+
+
+class OptimisticSession(Session):
+    """The statements of a unit of work whose writes wait until its end.
+
+    Whatever is not known to be safe raises `NeedsTransaction`: statements that write at once or lock, reads of what
+    waits to be written, and rows that were locked, and so decided something, but are not saved.
+    """
+
+    def __init__(self, connection: Connection, asyncpg: AsyncpgConnection) -> None:
+        super().__init__(connection, asyncpg)
+        self._own = asyncpg
+        self._unsaved: set[tuple[str, str]] = set()
+        self._is_fit = True
+        self._counting: Counting | None = None
+        self._tell: list[Callable[[str], None]] = []
+
+    def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:  # noqa: ARG002
+        """Statements that are made for one call may do anything."""
+        self._refuse("a statement that is not known to be safe")
+
+    def all(self, statement: Statement, **values: Any) -> Sequence[Any]:
+        """The rows of a statement that only reads, of tables to which nothing waits to be written."""
+        if not statement.only_reads:
+            self._refuse("a statement that writes or locks")
+        return super().all(statement, **values)
+
+    def lock(self, statement: Locking, **values: Any) -> Any:
+        """Read without a lock; the version of the row is checked when it is saved."""
+        return self.first(statement.reading, **values)
+
+    def must_save(self, table: Table, key: str) -> None:
+        """A row that decided something is checked by being saved."""
+        self._unsaved.add((table.name, key))
+
+    def update(self, table: Table, row: Values) -> None:
+        """Update a row by its primary key and version at the end."""
+        super().update(table, row)
+        self._unsaved.discard((table.name, next(row[column.name] for column in table.primary_key)))
+
+    def counts_at_the_end(self, series: str) -> bool:
+        """The number is taken by the statement that writes, so that its series is locked for the shortest time."""
+        if self._counting is not None:
+            self._refuse("a second number")
+        self._counting = Counting(series, document_number(series, UNNUMBERED))
+        return True
+
+    @property
+    def stand_in(self) -> str | None:
+        """Of the series, with the serial that stands for none."""
+        return self._counting.stand_in if self._counting else None
+
+    def when_counted(self, tell: Callable[[str], None]) -> None:
+        """Tell the number that was taken."""
+        self._tell.append(tell)
+
+    def flush(self) -> None:
+        """Nothing is written before the end."""
+        if self._waiting:
+            self._refuse("a read of what waits to be written")
+
+    def commit(self) -> None:
+        """Write everything, if anything is to be written.
+
+        Raises:
+            NeedsTransaction: the statement could not check everything that the work rests on.
+            ConcurrentChange: a row was changed meanwhile.
+        """
+        waiting, self._waiting = list(self._waiting.values()), {}
+        if not waiting and self._is_fit:
+            return
+        is_numbered = any(writing.numbered for writing, _ in waiting)
+        if not self._is_fit or self._unsaved or is_numbered != (self._counting is not None):
+            self._refuse("a decision that the statement cannot check")
+        number = self._write_together(self._own, waiting, self._counting)
+        if number is not None:
+            for tell in self._tell:
+                tell(number)
+
+    def _refuse(self, what: str) -> NoReturn:
+        self._is_fit = False  # even if the work goes on
+        raise NeedsTransaction(what)
