@@ -62,5 +62,5 @@ def configure_logs(log_format: str, level: str) -> None:
         processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )

@@ -40,6 +40,8 @@ def _exact(value: object) -> Decimal:
 
 
 def _currency(value: object) -> Currency:
+    if isinstance(value, Currency):
+        return value
     try:
         return Currency(str(value))
     except ValueError:

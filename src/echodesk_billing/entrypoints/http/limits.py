@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import time
 from collections import Counter
@@ -174,11 +175,16 @@ def too_large() -> Refused:
 
 
 def _address(request: Request) -> str:
-    """The caller's IPv4 address, or IPv6 /64 network."""
+    return _network(request.remote)
+
+
+@functools.lru_cache(maxsize=1024)
+def _network(remote: str) -> str:
+    """An IPv4 address as it is, or the /64 network of an IPv6 address."""
     try:
-        address = ipaddress.ip_address(request.remote)
+        address = ipaddress.ip_address(remote)
     except ValueError:
-        return request.remote
+        return remote
     if address.version == 4:
         return str(address)
     return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))

@@ -45,6 +45,8 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str
         forwarded: the `X-Forwarded-For` header, to which each proxy adds whom it was called by.
         proxies: networks of proxies that are believed.
     """
+    if not proxies:
+        return peer
     address = peer
     for hop in (one.strip() for one in reversed(forwarded.split(","))):
         if not _is_within(address, proxies) or not _is_address(hop):
