@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import signal
@@ -56,6 +57,8 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
         raise InvalidSettings(f"{where}: cannot listen there: {error.strerror or error}") from error
     port = runner.addresses[0][1]
     background = [asyncio.create_task(job) for job in _jobs(container, settings)]
+    gc.collect()
+    gc.freeze()  # what was made by now stays: collections need not look at it again
     try:
         yield f"http://{settings.host}:{port}"
     finally:
