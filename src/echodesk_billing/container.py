@@ -43,6 +43,7 @@ from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.customers import Customers
 from echodesk_billing.application.exports import Exports
 from echodesk_billing.application.importing import ImportTenants
+from echodesk_billing.application.known_tokens import KnownTokens
 from echodesk_billing.application.letters import Letters
 from echodesk_billing.application.links import Links
 from echodesk_billing.application.lists import Lists
@@ -167,7 +168,8 @@ class Container(containers.DeclarativeContainer):
     usage = providers.Singleton(NoUsage)
     delivery = providers.Singleton(Handlers)
 
-    tokens = providers.Singleton(Tokens, storage, clock, ids, settings.provided.reserved_tenants)
+    known_tokens = providers.Singleton(KnownTokens)
+    tokens = providers.Singleton(Tokens, storage, clock, ids, settings.provided.reserved_tenants, known_tokens)
     access = providers.Singleton(_access, settings, tokens)
     vault = providers.Singleton(FernetVault, settings.provided.encryption_keys)
     policy = providers.Singleton(_policy, settings)

@@ -224,7 +224,7 @@ async def test_a_migration_gives_up_a_lock_it_does_not_get_and_comes_again(
                 await asyncio.sleep(0.4)
         assert not migrating.done()
         await holder.rollback()
-    assert await asyncio.wait_for(migrating, 30) == ["0015", "0016"]
+    assert await asyncio.wait_for(migrating, 30) == ["0015", "0016", "0017"]
     assert await storage.problem() is None
     await engine.dispose()
     await storage.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
 
 import structlog
@@ -201,7 +202,7 @@ class Settlement:
                 uow.orders.save(order)
             return Settled(outcome=Outcome.UNCONFIRMED, order=order)
         entry = evolve(callback, order_id=order.id) if callback else None
-        before = evolve(order)
+        before = copy(order)
         events = self._follow(uow, order, report.card, order.observe(report, now), now)
         if order == before:
             is_new = entry is None or uow.inbox.record(entry)

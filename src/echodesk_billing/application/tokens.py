@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from echodesk_billing.application.known_tokens import KnownTokens
 from echodesk_billing.domain.customers.tenant import subdomain, tenant_id
 from echodesk_billing.domain.errors import InvalidSelection
 from echodesk_billing.ports.access import Principal
@@ -29,9 +30,18 @@ class Tokens:
 
     Args:
         reserved: tenant names that are reserved, besides the built-in ones.
+        known: where tokens that were just read are kept.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, ids: Ids, reserved: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        ids: Ids,
+        reserved: Collection[str] = (),
+        known: KnownTokens | None = None,
+    ) -> None:
+        self._known = known or KnownTokens()
         self._storage = storage
         self._clock = clock
         self._ids = ids
@@ -67,8 +77,14 @@ class Tokens:
         return stored.principal if stored and stored.parent == PORTAL else None
 
     async def _valid(self, digest: str) -> StoredToken | None:
-        stored = await self._storage.read(lambda uow: uow.tokens.by_digest(digest))
-        return stored if stored is not None and await self._is_valid(stored) else None
+        stored = self._known.get(digest)
+        if stored is None:
+            changes = self._known.changes
+            stored = await self._storage.read(lambda uow: uow.tokens.by_digest(digest))
+            if stored is None:
+                return None
+            self._known.keep(stored, changes)
+        return stored if await self._is_valid(stored) else None
 
     async def _is_valid(self, stored: StoredToken) -> bool:
         if stored.revoked_at is not None:
@@ -119,10 +135,12 @@ class Tokens:
         """Revoke a token or a session."""
         now = await self._clock.now()
         await self._storage.transact(lambda uow: uow.tokens.end(_digest(token), now))
+        self._known.forget()
 
     async def forget(self, tenant_id: str) -> int:
         """Delete the tokens and sessions of a tenant, with the names that they carry; returns how many."""
         forgotten = await self._storage.transact(lambda uow: uow.tokens.delete_of(tenant_id))
+        self._known.forget()
         log.info("token.forgotten", tenant_id=tenant_id, count=forgotten)
         return forgotten
 
@@ -138,6 +156,7 @@ class Tokens:
         """
         now = await self._clock.now()
         revoked = await self._storage.transact(lambda uow: uow.tokens.revoke(prefix, now, by))
+        self._known.forget()
         log.info("token.revoked", prefix=prefix, count=revoked, by=by)
         return revoked
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     Column,
     Integer,
-    Row,
     Table,
     Text,
     select,
@@ -34,9 +33,10 @@ def catalogue_document(catalogue: Catalogue) -> str:
     return document(catalogue)
 
 
-def to_catalogue(row: Row[Any]) -> Catalogue:
-    """A catalogue from its row."""
-    return value(row.document, Catalogue)
+@functools.lru_cache(maxsize=4)
+def to_catalogue(document: str) -> Catalogue:
+    """A catalogue from its document; versions never change."""
+    return value(document, Catalogue)
 
 
 _CURRENT = Statement(select(catalogues).order_by(catalogues.c.version.desc()).limit(1))
@@ -51,7 +51,7 @@ class SqlCatalogues:
     def current(self) -> Catalogue:
         """By primary key, the last."""
         row = self._session.first(_CURRENT)
-        return Catalogue() if row is None else to_catalogue(row)
+        return Catalogue() if row is None else to_catalogue(row.document)
 
     def add(self, catalogue: Catalogue, at: datetime, by: str) -> None:
         """Insert a version."""

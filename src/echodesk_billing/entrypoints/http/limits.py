@@ -15,6 +15,7 @@ import limits
 import limits.aio
 from attrs import frozen
 
+from echodesk_billing.entrypoints.http.counts import Counts
 from echodesk_billing.entrypoints.http.message import Request
 from echodesk_billing.entrypoints.http.problems import Refused
 from echodesk_billing.ports.access import Principal
@@ -53,7 +54,7 @@ class Limiter:
     """Counts requests and rejects those beyond the limits."""
 
     def __init__(self, rates: RateLimits) -> None:
-        self._limiter = limits.aio.strategies.FixedWindowRateLimiter(limits.aio.storage.MemoryStorage())
+        self._limiter = limits.aio.strategies.FixedWindowRateLimiter(Counts())
         self._per_token = limits.parse(rates.per_token)
         self._per_address = limits.parse(rates.per_address)
         self._registrations = limits.parse(rates.registrations)

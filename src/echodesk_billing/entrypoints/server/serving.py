@@ -9,6 +9,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
-from echodesk_billing.adapters.jobs.loop import end, every
+from echodesk_billing.adapters.jobs.loop import end, every, keep
 from echodesk_billing.adapters.telemetry.metrics import JOBS_WAITING
 from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.console.pages import pages as console_pages
@@ -68,7 +69,15 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
 
 def _jobs(container: Container, settings: Settings) -> list[Coroutine[Any, Any, None]]:
     """The background work of this process."""
-    return _local_jobs(container, settings, settings.work_every_seconds if works_inside(settings) else 0)
+    jobs = _local_jobs(container, settings, settings.work_every_seconds if works_inside(settings) else 0)
+    return jobs if settings.is_sqlite else [*jobs, _hear_of_tokens(container, settings)]
+
+
+async def _hear_of_tokens(container: Container, settings: Settings) -> None:
+    """Keep tokens in memory while PostgreSQL tells of changes."""
+    from echodesk_billing.adapters.sql.token_changes import hear_of_tokens  # noqa: PLC0415 - needs the extra [postgres]
+
+    await keep("tokens", partial(hear_of_tokens, settings.database_url, container.known_tokens()))
 
 
 def _local_jobs(container: Container, settings: Settings, work_seconds: float) -> list[Coroutine[Any, Any, None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "0016"
+HEAD = "0017"
 
 
 def current(connection: Connection) -> str | None:
