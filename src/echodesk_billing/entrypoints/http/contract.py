@@ -79,6 +79,8 @@ class Contract:
         """Answer a request. Never raises: errors become answers."""
         asked = request.header("X-Request-ID")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+        if self._limiter.is_full and not _is_uncounted(request):
+            return self._turned_away(request, request_id)
         started = time.perf_counter()
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id),
@@ -96,6 +98,15 @@ class Contract:
                 status=int(response.status),
                 milliseconds=round(seconds * 1000, 1),
             )
+        return self._with_headers(response, request, request_id)
+
+    def _turned_away(self, request: Request, request_id: str) -> Response:
+        """Refuse a request before it is looked at: under overload there are many of them."""
+        response = problems.problem(request, self._limiter.overloaded())
+        metrics.observe(request.method, "turned away", response.status, 0)
+        return self._with_headers(response, request, request_id)
+
+    def _with_headers(self, response: Response, request: Request, request_id: str) -> Response:
         response.headers = {**_HEADERS, **self._cors.headers(request), **response.headers, "X-Request-ID": request_id}
         return response
 
@@ -121,7 +132,7 @@ class Contract:
 
     async def _within_limits(self, request: Request, target: Route | Page) -> Response:
         """A request counts as concurrent once fully received; health checks are always answered."""
-        if request.path in _UNCOUNTED or request.path in _WAITING:
+        if _is_uncounted(request):
             return await self._serve(request, target)
         await self._limiter.receive(request)
         with self._limiter.place():
@@ -168,6 +179,11 @@ class Contract:
             return given
         status = route.status(given) if route.status else route.statuses[0]
         return Response(status=status, body=_encoder.encode(given))
+
+
+def _is_uncounted(request: Request) -> bool:
+    """Whether it does not count as concurrent: health checks, and calls that wait for news."""
+    return request.path in _UNCOUNTED or request.path in _WAITING
 
 
 def _require_readable(request: Request) -> None:

@@ -120,17 +120,26 @@ class Limiter:
         Raises:
             Refused: 503; the process is at its limit.
         """
-        if self._in_hand >= self._rates.at_once:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"Overloaded: {self._rates.at_once} requests are in progress. Try again in a second",
-                headers={"Retry-After": "1"},
-            )
+        if self.is_full:
+            raise self.overloaded()
         self._in_hand += 1
         try:
             yield
         finally:
             self._in_hand -= 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the process is at its limit of concurrent requests."""
+        return self._in_hand >= self._rates.at_once
+
+    def overloaded(self) -> Refused:
+        """The error of a request beyond the limit."""
+        return Refused(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"Overloaded: {self._rates.at_once} requests are in progress. Try again in a second",
+            headers={"Retry-After": "1"},
+        )
 
     async def receive(self, request: Request) -> None:
         """Receive the body before anything else, so that slow senders do not block others.
