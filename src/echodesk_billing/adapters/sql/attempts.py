@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import stamina
-from sqlalchemy.exc import DBAPIError
 
 from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
 from echodesk_billing.adapters.sql.unit_of_work import SqlUnitOfWork
@@ -38,7 +38,8 @@ def is_transient(error: Exception) -> bool:
 
 
 def _is_busy(error: Exception) -> bool:
-    return isinstance(error, DBAPIError) and "database is locked" in str(error.orig)
+    """Whether SQLite's file is locked by another process, told by sqlite3 or by SQLAlchemy."""
+    return isinstance(getattr(error, "orig", error), sqlite3.OperationalError) and "database is locked" in str(error)
 
 
 def attempts() -> Any:

@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
 
+from echodesk_billing.adapters.sql.drivers import AsyncpgConnection
 from echodesk_billing.adapters.sql.session import Session
-from echodesk_billing.adapters.sql.statement import AsyncpgConnection, Locking, Statement
+from echodesk_billing.adapters.sql.statement import Locking, Statement
 from echodesk_billing.adapters.sql.writing import Counting, Values
 from echodesk_billing.domain.accounting.invoice import UNNUMBERED, document_number
 
@@ -28,9 +29,8 @@ class OptimisticSession(Session):
     waits to be written, and rows that were locked, and so decided something, but are not saved.
     """
 
-    def __init__(self, connection: Connection, asyncpg: AsyncpgConnection) -> None:
-        super().__init__(connection, asyncpg)
-        self._own = asyncpg
+    def __init__(self, connection: Connection, driver: AsyncpgConnection) -> None:
+        super().__init__(connection, driver)
         self._unsaved: set[tuple[str, str]] = set()
         self._is_fit = True
         self._counting: Counting | None = None
@@ -93,7 +93,7 @@ class OptimisticSession(Session):
         is_numbered = any(writing.numbered for writing, _ in waiting)
         if not self._is_fit or self._unsaved or is_numbered != (self._counting is not None):
             self._refuse("a decision that the statement cannot check")
-        number = self._write_together(self._own, waiting, self._counting)
+        number = self._write_together(waiting, self._counting)
         if number is not None:
             for tell in self._tell:
                 tell(number)

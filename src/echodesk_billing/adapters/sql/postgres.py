@@ -22,9 +22,9 @@ from sqlalchemy.util import greenlet_spawn
 
 from echodesk_billing.adapters.sql import migrations
 from echodesk_billing.adapters.sql.attempts import ConnectionLost, attempts, is_transient, run, unavailable
+from echodesk_billing.adapters.sql.drivers import AsyncpgConnection
 from echodesk_billing.adapters.sql.optimistic import NeedsTransaction, OptimisticSession
 from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
-from echodesk_billing.adapters.sql.statement import AsyncpgConnection
 from echodesk_billing.adapters.sql.unit_of_work import SqlUnitOfWork
 from echodesk_billing.ports.ids import Ids
 from echodesk_billing.ports.storage import UnitOfWork

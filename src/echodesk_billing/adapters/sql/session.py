@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from echodesk_billing.adapters.sql.statement import AsyncpgConnection, Locking, Statement
+from echodesk_billing.adapters.sql.drivers import Driver, Sqlite3Connection
+from echodesk_billing.adapters.sql.statement import Locking, Statement
 from echodesk_billing.adapters.sql.writing import (
     Counting,
     Values,
@@ -39,14 +40,14 @@ class Session:
 
     Args:
         connection: in a transaction; in none for a read-only unit of work.
-        asyncpg: the connection below it, on PostgreSQL.
+        driver: the connection below it.
     """
 
-    def __init__(self, connection: Connection, asyncpg: AsyncpgConnection | None = None) -> None:
+    def __init__(self, connection: Connection, driver: Driver) -> None:
         self._connection = connection
-        self._asyncpg = asyncpg
+        self._driver = driver
         self._waiting: dict[Table, tuple[Writing, list[Values]]] = {}
-        self.is_postgres = asyncpg is not None
+        self.is_postgres = driver.is_postgres
 
     def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         """Run a statement that is made for this call, after pending writes."""
@@ -57,9 +58,7 @@ class Session:
         """The rows of a statement that is compiled once, after pending writes to its tables."""
         if not statement.tables.isdisjoint(self._waiting):
             self.flush()
-        if self._asyncpg is not None:
-            return statement.fetch(self._asyncpg, values)
-        return self._connection.execute(statement.core, values).all()
+        return statement.fetch(self._driver, values)
 
     def first(self, statement: Statement, **values: Any) -> Any:
         """The first row of a statement that is compiled once; None where there is none."""
@@ -102,9 +101,7 @@ class Session:
 
     def insert_new(self, table: Table, row: Values) -> bool:
         """Insert a row now, unless its key exists; on PostgreSQL this waits for a concurrent insert of the same key."""
-        if self._asyncpg is None:
-            return self.execute(insertion(table, or_nothing=True), row).rowcount == 1
-        return bool(self.all(insertion_of_new(table, tuple(row)), **row))
+        return bool(self.all(insertion_of_new(table, tuple(row), is_postgres=self.is_postgres), **row))
 
     def upsert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An insert of this database to which what happens on a conflict can be added."""
@@ -134,21 +131,18 @@ class Session:
         if not self._waiting:
             return
         waiting, self._waiting = list(self._waiting.values()), {}
-        if self._asyncpg is not None:
-            self._write_together(self._asyncpg, waiting)
-        else:
+        if isinstance(self._driver, Sqlite3Connection):
             for writing, rows in waiting:
-                self._write(writing, rows)
+                _write(self._driver, writing, rows)
+        else:
+            self._write_together(waiting)
 
     def _write_together(
-        self,
-        asyncpg: AsyncpgConnection,
-        waiting: Sequence[tuple[Writing, list[Values]]],
-        counting: Counting | None = None,
+        self, waiting: Sequence[tuple[Writing, list[Values]]], counting: Counting | None = None
     ) -> str | None:
         """Gives the document number that was taken, if one was wanted."""
         try:
-            number: str | None = asyncpg.fetch(*together(waiting, counting))[0]["number"]
+            number: str | None = self._driver.fetch(*together(waiting, counting))[0][1]
         except Exception as error:
             if getattr(error, "sqlstate", None) == _DIVISION_BY_ZERO:
                 names = ", ".join(writing.table.name for writing, _ in waiting if writing.is_update)
@@ -156,10 +150,14 @@ class Session:
             raise
         return number
 
-    def _write(self, writing: Writing, rows: list[Values]) -> None:
-        if not writing.is_update:
-            self._connection.execute(insertion(writing.table, or_nothing=writing.or_nothing), rows)
-            return
-        found = self._connection.execute(update_by_key(writing.table), {**rows[0], **old(writing.table, rows[0])})
-        if found.rowcount != 1:
-            raise ConcurrentChange(f"a row of {writing.table.name} was changed meanwhile")
+
+def _write(driver: Sqlite3Connection, writing: Writing, rows: list[Values]) -> None:
+    """On SQLite a statement is a call in the same thread, so one follows the other."""
+    if not writing.is_update:
+        compiled = insertion(writing.table, writing.columns, or_nothing=writing.or_nothing).on(is_postgres=False)
+        driver.change(compiled.sql, [compiled.values(row) for row in rows])
+        return
+    compiled = update_by_key(writing.table, writing.columns).on(is_postgres=False)
+    row = {**rows[0], **old(writing.table, rows[0])}
+    if driver.change(compiled.sql, [compiled.values(row)]) != 1:
+        raise ConcurrentChange(f"a row of {writing.table.name} was changed meanwhile")

@@ -1,44 +1,110 @@
-"""Statements that SQLAlchemy compiles once. PostgreSQL runs them on asyncpg's own connection: see docs/adr/0059."""
+"""Statements that SQLAlchemy compiles once for each database, and the driver runs: see docs/adr/0059."""
 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Executable, Select, Table
+from sqlalchemy import Executable, Select, Table
 from sqlalchemy.sql.visitors import iterate
 
+from echodesk_billing.adapters.sql.drivers import Convert, Driver, dialect_of
 
-class AsyncpgConnection:
-    """The connection of asyncpg below one of SQLAlchemy, for code that runs in a greenlet of SQLAlchemy's.
 
-    SQLAlchemy must be in AUTOCOMMIT, so that it neither begins nor ends transactions on it.
+@frozen
+class Compiled:
+    """A statement for one driver.
+
+    Args:
+        names: of its parameters, in their order.
+        given: values of parameters that are part of the statement.
+        bind: makes of a value what the driver takes, by name; asyncpg takes all as they are.
+        read: makes of a column what the driver gives, by place; asyncpg gives all as they are.
+        row: has the columns as attributes.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._run: Callable[[Callable[[Any], Any]], Any] = connection.connection.dbapi_connection.run_async  # type: ignore[union-attr]
+    sql: str
+    names: Sequence[str]
+    given: Mapping[str, Any]
+    bind: Mapping[str, Convert]
+    read: Sequence[tuple[int, Convert]]
+    row: Any
 
-    def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
-        """The rows of a statement."""
-        rows: Sequence[Any] = self._run(lambda driver: driver.fetch(sql, *values))
+    def values(self, named: Mapping[str, Any]) -> list[Any]:
+        """The parameters in their order."""
+        values = [named[name] if name in named else self.given[name] for name in self.names]
+        if self.bind:
+            for place, name in enumerate(self.names):
+                if (convert := self.bind.get(name)) is not None:
+                    values[place] = convert(values[place])
+        return values
+
+    def rows(self, found: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Rows with attributes."""
+        if not self.read:
+            return [self.row(*row) for row in found]
+        rows = []
+        for row in map(list, found):
+            for place, convert in self.read:
+                row[place] = convert(row[place])
+            rows.append(self.row(*row))
         return rows
 
-    def execute(self, sql: str) -> None:
-        """Run a statement without parameters and rows."""
-        self._run(lambda driver: driver.execute(sql))
 
-    def roll_back(self, seconds: float) -> None:
-        """End the transaction without its effects, within a time limit."""
-        self._run(lambda driver: driver.execute("ROLLBACK", timeout=seconds))
+class Statement:
+    """A statement with named parameters.
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the server or the network has closed it."""
-        return bool(self._connection.connection.driver_connection.is_closed())  # type: ignore[union-attr]
+    Args:
+        core: as SQLAlchemy's Core has it; without lists as parameters.
+        columns: to which an insert or an update gives values.
+    """
+
+    def __init__(self, core: Executable, columns: Sequence[str] | None = None) -> None:
+        self.core = core
+        self._columns = columns
+        self._compiled: dict[bool, Compiled] = {}
+
+    @cached_property
+    def tables(self) -> frozenset[Table]:
+        """What it reads or writes."""
+        return frozenset(found for found in iterate(self.core) if isinstance(found, Table))  # type: ignore[arg-type]
+
+    @cached_property
+    def only_reads(self) -> bool:
+        """Whether it neither writes nor locks."""
+        return isinstance(self.core, Select) and "FOR UPDATE" not in self.on(is_postgres=True).sql
+
+    def on(self, *, is_postgres: bool) -> Compiled:
+        """The statement for a database."""
+        if is_postgres not in self._compiled:
+            self._compiled[is_postgres] = self._compile(is_postgres=is_postgres)
+        return self._compiled[is_postgres]
+
+    def fetch(self, driver: Driver, values: Mapping[str, Any]) -> Sequence[Any]:
+        """The rows, with the columns as attributes."""
+        compiled = self.on(is_postgres=driver.is_postgres)
+        return compiled.rows(driver.fetch(compiled.sql, compiled.values(values)))
+
+    def _compile(self, *, is_postgres: bool) -> Compiled:
+        dialect = dialect_of(is_postgres=is_postgres)
+        made = self.core.compile(dialect=dialect, column_keys=self._columns)  # type: ignore[attr-defined]
+        columns = list(getattr(self.core, "exported_columns", ()))
+        bind, read = {}, []
+        if not is_postgres:
+            types = {name: parameter.type.dialect_impl(dialect) for name, parameter in made.binds.items()}
+            bind = {name: one.bind_processor(dialect) for name, one in types.items()}
+            read = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        return Compiled(
+            sql=str(made),
+            names=made.positiontup or (),
+            given=made.params,
+            bind={name: convert for name, convert in bind.items() if convert is not None},
+            read=[(place, convert) for place, convert in enumerate(read) if convert is not None],
+            row=namedtuple("_Row", [column.name for column in columns], rename=True),  # noqa: PYI024
+        )
 
 
 @frozen
@@ -47,53 +113,3 @@ class Locking:
 
     locking: Statement
     reading: Statement
-
-
-class Statement:
-    """A statement with named parameters.
-
-    Args:
-        core: as SQLAlchemy's Core has it; without lists as parameters.
-        columns: that an insert gives values to.
-    """
-
-    def __init__(self, core: Executable, columns: Sequence[str] | None = None) -> None:
-        self.core = core
-        self._columns = columns
-        self._row: Any = None
-
-    @cached_property
-    def tables(self) -> frozenset[Table]:
-        """What it reads or writes."""
-        return frozenset(found for found in iterate(self.core) if isinstance(found, Table))  # type: ignore[arg-type]
-
-    @cached_property
-    def _compiled(self) -> Any:
-        from sqlalchemy.dialects.postgresql.asyncpg import dialect  # noqa: PLC0415 - not on SQLite
-
-        return self.core.compile(dialect=dialect(), column_keys=self._columns)  # type: ignore[attr-defined, no-untyped-call]
-
-    @cached_property
-    def sql(self) -> str:
-        """For asyncpg."""
-        return str(self._compiled)
-
-    @cached_property
-    def only_reads(self) -> bool:
-        """Whether it neither writes nor locks."""
-        return isinstance(self.core, Select) and "FOR UPDATE" not in self.sql
-
-    @cached_property
-    def _parameters(self) -> tuple[Sequence[str], Mapping[str, Any]]:
-        """Names in their order, and the values that are part of the statement."""
-        return self._compiled.positiontup or (), self._compiled.params
-
-    def fetch(self, connection: AsyncpgConnection, values: Mapping[str, Any]) -> Sequence[Any]:
-        """The rows, by attributes with the names of the columns."""
-        names, given = self._parameters
-        rows = connection.fetch(self.sql, [values[name] if name in values else given[name] for name in names])
-        if not rows:
-            return ()
-        if self._row is None:
-            self._row = namedtuple("_Row", rows[0].keys(), rename=True)  # type: ignore[misc]  # noqa: PYI024
-        return [self._row(*row) for row in rows]

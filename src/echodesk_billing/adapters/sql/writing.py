@@ -9,9 +9,8 @@ from typing import Any
 
 import msgspec
 from attrs import frozen
-from sqlalchemy import Integer, Table, bindparam, literal, update
+from sqlalchemy import Integer, Table, bindparam, literal_column, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import Update
 
 from echodesk_billing.adapters.sql.statement import Statement
 
@@ -58,23 +57,25 @@ def _key(table: Table) -> tuple[str, ...]:
 
 
 @functools.cache
-def insertion(table: Table, *, or_nothing: bool) -> sqlite.Insert:
+def insertion(table: Table, columns: tuple[str, ...], *, or_nothing: bool) -> Statement:
     """An insert for SQLite."""
-    return sqlite.insert(table).on_conflict_do_nothing() if or_nothing else sqlite.insert(table)
+    plain = sqlite.insert(table)
+    return Statement(plain.on_conflict_do_nothing() if or_nothing else plain, columns)
 
 
 @functools.cache
-def insertion_of_new(table: Table, columns: tuple[str, ...]) -> Statement:
-    """An insert for PostgreSQL that gives a row where it inserted one."""
-    return Statement(
-        postgresql.insert(table).on_conflict_do_nothing().returning(literal(1).label("one")), columns=columns
-    )
+def insertion_of_new(table: Table, columns: tuple[str, ...], *, is_postgres: bool) -> Statement:
+    """An insert that gives a row where it inserted one."""
+    plain = postgresql.insert(table) if is_postgres else sqlite.insert(table)
+    return Statement(plain.on_conflict_do_nothing().returning(literal_column("1").label("one")), columns)
 
 
 @functools.cache
-def update_by_key(table: Table) -> Update:
-    """An update by primary key and version."""
-    return update(table).where(*(table.c[name] == bindparam(f"{table.name}_{name}") for name in _key(table)))
+def update_by_key(table: Table, columns: tuple[str, ...]) -> Statement:
+    """An update by primary key and version, for SQLite."""
+    given: dict[str, Any] = {name: bindparam(name, type_=table.c[name].type) for name in columns}
+    keys = (table.c[name] == bindparam(f"{table.name}_{name}", type_=table.c[name].type) for name in _key(table))
+    return Statement(update(table).where(*keys).values(given))
 
 
 def together(waiting: Sequence[tuple[Writing, Sequence[Values]]], counting: Counting | None) -> tuple[str, list[Any]]:
