@@ -39,8 +39,8 @@ soak: $(VENV)/dev.stamp ## simulate many seeds of the whole system: make soak SE
 chaos: $(VENV)/dev.stamp ## real processes on PostgreSQL, all of which fail: make chaos MINUTES=10
 	@$(BIN)/python -m tests.chaos.run --minutes $(or $(MINUTES),10)
 
-bench: $(VENV)/bench.stamp ## measure, both sides in one run: make bench, or make bench QUICK=1
-	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick)
+bench: $(VENV)/bench.stamp ## measure, both sides in one run: make bench QUICK=1; or against a commit: make bench BASELINE=main~9
+	@$(BIN)/python -m benchmarks.$(if $(BASELINE),compare $(BASELINE),run) $(if $(QUICK),--quick)
 
 mutants: $(VENV)/mutants.stamp ## change the domain in thousands of places and see whether its tests notice: twenty minutes
 	@$(BIN)/mutmut run && $(BIN)/mutmut results

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from attrs import frozen
+from rich.table import Table
 
 BAR = 40
 
@@ -54,6 +55,14 @@ class Figure:
         return self.what, f"{self.median:.2f}{self.unit}", spread, self.shown_goal, self.verdict
 
 
+def table(figures: Sequence[Figure]) -> Table:
+    """The table for a terminal."""
+    made = Table("what", "median", "spread", "goal", "", title=f"{os.cpu_count()} cores", header_style="bold")
+    for figure in figures:
+        made.add_row(*figure.row)
+    return made
+
+
 def markdown(figures: Sequence[Figure]) -> str:
     """The table for the documentation."""
     lines = ["| what | median | spread | goal | |", "| --- | --- | --- | --- | --- |"]
@@ -63,7 +72,7 @@ def markdown(figures: Sequence[Figure]) -> str:
 def bars(figures: Sequence[Figure]) -> str:
     """How each figure stands to its goal: the mark is the goal, a longer bar is better."""
     judged = [figure for figure in figures if figure.goal]
-    width = max(len(figure.what) for figure in judged)
+    width = max((len(figure.what) for figure in judged), default=0)
     lines = []
     for figure in judged:
         goal = figure.goal or 1

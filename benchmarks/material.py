@@ -149,8 +149,8 @@ async def copy_rows(
     await connection.close()
 
 
-def callbacks(waiting: Sequence[Waiting], signer: Signer, *urls: str) -> list[dict[str, Any]]:
-    """The bank's callback for each, a payment of 145.00 GEL, to one address after the other."""
+def callbacks(waiting: Sequence[Waiting], signer: Signer, *urls: str, amount: str = "145.00") -> list[dict[str, Any]]:
+    """The bank's callback for each, a payment in GEL, to one address after the other."""
     made = []
     for number, one in enumerate(waiting):
         body = json.dumps(
@@ -162,8 +162,8 @@ def callbacks(waiting: Sequence[Waiting], signer: Signer, *urls: str) -> list[di
                     "external_order_id": one.id,
                     "order_status": {"key": "completed", "value": "Completed"},
                     "purchase_units": {
-                        "request_amount": "145.00",
-                        "transfer_amount": "145.00",
+                        "request_amount": amount,
+                        "transfer_amount": amount,
                         "currency_code": "GEL",
                     },
                     "payment_detail": {

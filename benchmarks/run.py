@@ -6,16 +6,14 @@ import argparse
 import asyncio
 import importlib
 import logging
-import os
 import sys
 import time
 from collections.abc import Sequence
 
 import structlog
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.figures import Figure, bars, markdown
+from benchmarks.figures import Figure, bars, markdown, table
 from benchmarks.machine import machine
 
 MEASUREMENTS = ("domain", "footprint", "callbacks", "calls", "renewals", "growth", "lists", "overload")
@@ -51,10 +49,7 @@ def main() -> int:
 
 
 def _print(console: Console, figures: Sequence[Figure]) -> None:
-    table = Table("what", "median", "spread", "goal", "", title=f"{os.cpu_count()} cores", header_style="bold")
-    for figure in figures:
-        table.add_row(*figure.row)
-    console.print(table)
+    console.print(table(figures))
     console.print("how each stands to its goal, which is the line; longer is better", style="dim")
     console.print(bars(figures), markup=False, soft_wrap=True)
 
