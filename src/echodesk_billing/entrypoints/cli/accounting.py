@@ -6,13 +6,11 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from echodesk_billing.application.exports import DocumentRow, EntryRow, Exports, Span
-from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.cli.terminal import (
     AsJson,
     Tenant,
@@ -23,7 +21,11 @@ from echodesk_billing.entrypoints.cli.terminal import (
     table_of,
 )
 from echodesk_billing.entrypoints.spreadsheets import Format, written
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.application.exports import Exports, Span
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 invoices = typer.Typer(no_args_is_help=True, help="Invoices and credit notes.")
 ledger = typer.Typer(no_args_is_help=True, help="The journal.")
@@ -70,12 +72,16 @@ def _plain(invoice: Any) -> dict[str, Any]:
 @invoices.command("export")
 def invoices_export(first: FirstDay, last: LastDay, form: Form = Format.CSV, output: Output = None) -> None:
     """Write invoices and credit notes of some days, one per row; credit notes are negative."""
+    from echodesk_billing.application.exports import DocumentRow  # noqa: PLC0415
+
     _export(first, last, form, output, DocumentRow, lambda exports, span: exports.documents(span))
 
 
 @ledger.command("export")
 def ledger_export(first: FirstDay, last: LastDay, form: Form = Format.CSV, output: Output = None) -> None:
     """Write the entries of the journal of some days, one per row."""
+    from echodesk_billing.application.exports import EntryRow  # noqa: PLC0415
+
     _export(first, last, form, output, EntryRow, lambda exports, span: exports.entries(span))
 
 

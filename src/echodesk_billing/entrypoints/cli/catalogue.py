@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 
-from echodesk_billing.container import Container
 from echodesk_billing.entrypoints.catalogue_file import read_catalogue
 from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, run_command, show, table_of
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="The price list.")
 

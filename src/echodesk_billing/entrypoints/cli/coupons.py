@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from echodesk_billing.container import Container
 from echodesk_billing.domain.calendar import start_of_day
 from echodesk_billing.domain.subscriptions.coupons import Coupon, CouponKind
 from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, a_day, run_command, show, table_of
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Coupons.")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
 
-from echodesk_billing.container import Container
 from echodesk_billing.domain.customers.customer import Customer
 from echodesk_billing.entrypoints.cli.terminal import (
     OPERATOR,
@@ -22,7 +21,10 @@ from echodesk_billing.entrypoints.cli.terminal import (
     show,
     table_of,
 )
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Who buys.")
 

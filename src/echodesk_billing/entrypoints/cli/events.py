@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from echodesk_billing.container import Container
 from echodesk_billing.domain.events import Event
 from echodesk_billing.entrypoints.cli.terminal import AsJson, Limit, Tenant, run_command, show
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Events.")
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
 
-from echodesk_billing.container import Container
-from echodesk_billing.domain.importing.plan import ImportPlan
-from echodesk_billing.domain.importing.verification import Difference
 from echodesk_billing.entrypoints.cli.terminal import (
     FAILED,
     OPERATOR,
@@ -23,9 +20,12 @@ from echodesk_billing.entrypoints.cli.terminal import (
     show,
     table_of,
 )
-from echodesk_billing.entrypoints.decisions_file import read_decisions
-from echodesk_billing.entrypoints.import_report import lines, report
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.domain.importing.plan import ImportPlan
+    from echodesk_billing.domain.importing.verification import Difference
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Move in from another billing system.")
 
@@ -53,6 +53,9 @@ def import_echodesk(
     as_json: AsJson = False,
 ) -> None:
     """Import the customers of EchoDesk's own billing. Nothing is charged, mailed or delivered."""
+    from echodesk_billing.entrypoints.decisions_file import read_decisions  # noqa: PLC0415
+    from echodesk_billing.entrypoints.import_report import lines, report  # noqa: PLC0415
+
     decided = read_decisions(decisions) if decisions else {}
 
     async def work(container: Container, settings: Settings) -> int:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from echodesk_billing.adapters.mail.templates import MailTemplates
 from echodesk_billing.domain.notifications.mail import MailKind
 from echodesk_billing.entrypoints.cli.terminal import AsJson, configured_settings, show
 
@@ -64,6 +63,8 @@ def mail_preview(
     as_json: AsJson = False,
 ) -> None:
     """Print a mail as it would be sent, with an example's figures and the templates of the settings."""
+    from echodesk_billing.adapters.mail.templates import MailTemplates  # noqa: PLC0415
+
     settings = configured_settings()
     optional = {"unsubscribe_url": "https://billing.example.ge/mail/unsubscribe/…"} if name.is_optional else {}
     number = {"number": "CN-2026-000003"} if name is MailKind.REFUNDED else {}

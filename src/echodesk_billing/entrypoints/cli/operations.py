@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.table import Table
 
-from echodesk_billing.application.renewals import Renewed
-from echodesk_billing.container import Container, open_container
 from echodesk_billing.domain.money import Money
 from echodesk_billing.domain.notifications.heartbeat import ChoreState
 from echodesk_billing.domain.orders.attention import unknown_outcome
@@ -29,7 +27,11 @@ from echodesk_billing.entrypoints.cli.terminal import (
     table_of,
 )
 from echodesk_billing.ports.gateway import require_configured
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.application.renewals import Renewed
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer()
 
@@ -231,6 +233,8 @@ def prune(as_json: AsJson = False) -> None:
 @commands.command()
 def check(as_json: AsJson = False) -> None:
     """Check configuration, database, bank and background work, and say how to fix problems."""
+    from echodesk_billing.container import open_container  # noqa: PLC0415
+
     settings = configured_settings()
 
     async def run() -> tuple[dict[str, str | None], Sequence[ChoreState], datetime]:

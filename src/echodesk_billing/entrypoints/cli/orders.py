@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from echodesk_billing.container import Container
 from echodesk_billing.domain.orders.lifecycle import OrderState
-from echodesk_billing.domain.orders.order import Order
-from echodesk_billing.entrypoints import order_history
 from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, Limit, Tenant, run_command, show, table_of
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.domain.orders.order import Order
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Payments.")
 
@@ -21,6 +22,7 @@ commands = typer.Typer(no_args_is_help=True, help="Payments.")
 @commands.command("show")
 def order_show(order_id: str, as_json: AsJson = False) -> None:
     """Show an order with its history and callbacks."""
+    from echodesk_billing.entrypoints import order_history  # noqa: PLC0415
 
     async def work(container: Container, _settings: Settings) -> None:
         timeline = await container.views().timeline(OPERATOR, order_id)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import msgspec
 import typer
 
-from echodesk_billing.container import Container, open_container
 from echodesk_billing.entrypoints.cli.terminal import AsJson, configured_settings, err, out, run_command, show
 from echodesk_billing.setting_values import InvalidSettings
-from echodesk_billing.settings import Settings, hide_password
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer()
 
@@ -66,7 +69,9 @@ def sandbox(context: typer.Context) -> None:
 @commands.command()
 def migrate(as_json: AsJson = False) -> None:
     """Migrate the database."""
+    from echodesk_billing.container import open_container  # noqa: PLC0415
     from echodesk_billing.entrypoints.server.serving import prepare_queue  # noqa: PLC0415
+    from echodesk_billing.settings import hide_password  # noqa: PLC0415
 
     settings = configured_settings()
 

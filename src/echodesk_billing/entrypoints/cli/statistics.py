@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -10,10 +10,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from echodesk_billing.container import Container
 from echodesk_billing.domain.accounting.statistics import MOVEMENTS, Business
 from echodesk_billing.entrypoints.cli.terminal import FAILED, AsJson, out, run_command, show, table_of
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer()
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from attrs import evolve
 
-from echodesk_billing.container import Container
 from echodesk_billing.domain.subscriptions.gifts import MOST_DAYS
 from echodesk_billing.domain.subscriptions.purchase import chosen
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints.cli import subscriptions
 from echodesk_billing.entrypoints.cli.terminal import OPERATOR, AsJson, TenantId, a_day, run_command, show
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = subscriptions.commands
 Reason = Annotated[str, typer.Option(help="Why, for the record.")]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from echodesk_billing.container import Container
 from echodesk_billing.domain.errors import (
     NoActiveSubscription,
 )
@@ -17,7 +16,10 @@ from echodesk_billing.domain.subscriptions.lifecycle import SubscriptionState
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.entrypoints.cli.terminal import AsJson, TenantId, run_command, show, table_of
 from echodesk_billing.ports.access import Principal, Scope
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Subscriptions of tenants.")
 

@@ -1,4 +1,7 @@
-"""Shared by all commands: the terminal, options, running and printing."""
+"""Shared by all commands: the terminal, options, running and printing.
+
+What only a running command needs is imported when it runs, so that `--help` and typing errors are answered soon.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -19,12 +22,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from echodesk_billing.container import Container, open_ready_container
 from echodesk_billing.domain.customers.tenant import tenant_id as check_tenant_id
-from echodesk_billing.entrypoints.demo.environment import beside_demo
-from echodesk_billing.logs import configure_logs
 from echodesk_billing.ports.access import Principal, Scope
-from echodesk_billing.settings import Settings, load_settings, process_environment
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 FAILED = 1
 WRONG_USE = 2
@@ -84,6 +87,10 @@ def configured_settings(*, joins_demo: bool = True) -> Settings:
     Raises:
         InvalidSettings: a variable is invalid or missing.
     """
+    from echodesk_billing.entrypoints.demo.environment import beside_demo  # noqa: PLC0415
+    from echodesk_billing.logs import configure_logs  # noqa: PLC0415
+    from echodesk_billing.settings import load_settings, process_environment  # noqa: PLC0415
+
     environment = process_environment()
     demo = beside_demo(environment) if joins_demo else None
     settings = load_settings(environment if demo is None else demo)
@@ -101,6 +108,8 @@ def run_command(
     Args:
         joins_demo: beside a running `make run` in this folder, talk to its bank and database.
     """
+    from echodesk_billing.container import open_ready_container  # noqa: PLC0415
+
     settings = configured_settings(joins_demo=joins_demo)
 
     async def run() -> int | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from echodesk_billing.container import Container
 from echodesk_billing.domain.accounting.proforma import Proforma
 from echodesk_billing.domain.money import Currency
 from echodesk_billing.domain.subscriptions.purchase import chosen
@@ -24,7 +23,10 @@ from echodesk_billing.entrypoints.cli.terminal import (
     show,
     table_of,
 )
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 proformas = typer.Typer(no_args_is_help=True, help="Proforma invoices, for payments by bank transfer.")
 payments = typer.Typer(no_args_is_help=True, help="Payments that did not pass through the card bank.")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.table import Table
 
-from echodesk_billing.application.webhooks import WithSecret
-from echodesk_billing.container import Container
 from echodesk_billing.domain.calendar import start_of_day
 from echodesk_billing.domain.notifications.webhook import Endpoint
 from echodesk_billing.entrypoints.cli.terminal import FAILED, OPERATOR, AsJson, Tenant, run_command, show, table_of
-from echodesk_billing.settings import Settings
+
+if TYPE_CHECKING:
+    from echodesk_billing.application.webhooks import WithSecret
+    from echodesk_billing.container import Container
+    from echodesk_billing.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="Webhooks: endpoints to which events are sent.")
 
