@@ -76,17 +76,27 @@ def goes_on_regardless(uow: UnitOfWork) -> None:
         pays(uow)
 
 
-async def test_what_one_statement_can_check_needs_no_transaction(world: World) -> None:
+@pytest.mark.parametrize(("work", "expected"), [(pays, "WITH"), (locks_and_writes_something_else, "SELECT")])
+async def test_what_one_statement_can_check_needs_no_transaction(
+    world: World, work: Callable[[UnitOfWork], None], expected: str
+) -> None:
     await an_order_that_waits(world)
     async with sent(postgres(world)) as statements:
-        await world.storage.transact(pays)
-    assert [sql.partition(" ")[0] for sql, _ in statements] == ["WITH", "WITH"]
+        await world.storage.transact(work)
+    assert [sql.partition(" ")[0] for sql, _ in statements] == [expected, "WITH"]
+
+
+async def test_the_version_of_a_row_that_only_decided_something_is_raised(world: World) -> None:
+    await an_order_that_waits(world)
+    await world.storage.transact(locks_and_writes_something_else)
+    subscription = await world.storage.read(lambda uow: uow.subscriptions.get("acme"))
+    assert subscription is not None
+    assert subscription.version == 2
 
 
 @pytest.mark.parametrize(
     "work",
     [
-        locks_and_writes_something_else,
         reads_what_it_wrote,
         numbers_what_is_no_invoice,
         forgets_the_invoice,

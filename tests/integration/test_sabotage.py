@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -165,6 +166,48 @@ async def test_without_guard_and_unique_key_there_are_two_invoices_and_that_is_n
     order, found = await paid_at_once(world)
     assert applied(found) > 1
     assert len(await world.views.invoices(_who(order))) > 1
+
+
+@pytest.fixture
+def all_have_seen_the_same_orders(monkeypatch: Patch) -> None:
+    """Everybody has looked for an order like theirs before anybody stores one."""
+    look = SqlOrders.open_of
+
+    def open_of(self: Any, tenant_id: str) -> Any:
+        found = look(self, tenant_id)
+        self._session._connection.execute(text("SELECT pg_sleep(0.2)"))
+        return found
+
+    monkeypatch.setattr(SqlOrders, "open_of", open_of)
+
+
+async def bought_before(world: World) -> None:
+    """A payment that was started and left: too long ago to be taken for the same click."""
+    await world.buy()
+    world.clock.moment += timedelta(minutes=2)
+
+
+async def clicked_at_once(world: World) -> int:
+    """One button, clicked many times at the same moment; gives how many orders it made."""
+    await asyncio.gather(*(world.buy() for _ in range(AT_ONCE)), return_exceptions=True)
+    return len(await world.orders())
+
+
+@pytest.mark.usefixtures("all_have_seen_the_same_orders")
+@pytest.mark.parametrize("is_known", [False, True], ids=["a new customer", "a known customer"])
+async def test_many_clicks_at_once_make_one_order(world: World, is_known: bool) -> None:
+    if is_known:
+        await bought_before(world)
+    assert await clicked_at_once(world) == 1 + is_known
+
+
+@pytest.mark.usefixtures("all_have_seen_the_same_orders")
+async def test_without_versions_that_are_raised_many_clicks_make_many_orders_and_that_is_noticed(
+    world: World, monkeypatch: Patch
+) -> None:
+    await bought_before(world)
+    monkeypatch.setattr(OptimisticSession, "_raise_versions", lambda _: None)
+    assert await clicked_at_once(world) > 2
 
 
 async def charged_at_once(world: World) -> list[Order]:

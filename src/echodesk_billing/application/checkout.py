@@ -158,8 +158,7 @@ class Checkout:
             card = _present_card(uow, buyer, terms.card_id)
             if known and uow.subscriptions.get(buyer.tenant_id) is None:
                 raise NoActiveSubscription
-            uow.subscriptions.add(self._requests.subscription(buyer))
-            subscription = uow.subscriptions.lock(buyer.tenant_id)
+            subscription = uow.subscriptions.lock_or_add(self._requests.subscription(buyer))
             wanted = decide(subscription, uow.catalogues.current(), now)
             purchase = coupons.redeemed(uow, terms.coupon, buyer.tenant_id, wanted, now)
             request = self._requests.request(with_names(uow, buyer), purchase.plan, terms, card)

@@ -28,6 +28,10 @@ class MemorySubscriptions:
     def lock(self, tenant_id: str) -> Subscription:
         return self._subscriptions[tenant_id]
 
+    def lock_or_add(self, subscription: Subscription) -> Subscription:
+        self.add(subscription)
+        return self.lock(subscription.tenant_id)
+
     def save(self, subscription: Subscription) -> None:
         subscription.version += 1
         self._claims.pop(subscription.tenant_id, None)

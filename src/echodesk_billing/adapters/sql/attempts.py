@@ -50,7 +50,7 @@ def attempts() -> Any:
 def run(work: Callable[[UnitOfWork], T], session: Session, ids: Ids) -> T:
     """Run `work` with a session, and write what it wrote."""
     result = work(SqlUnitOfWork(session, ids))
-    session.flush()
+    session.commit()
     return result
 
 

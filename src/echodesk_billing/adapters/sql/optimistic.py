@@ -25,13 +25,12 @@ class NeedsTransaction(Exception):
 class OptimisticSession(Session):
     """The statements of a unit of work whose writes wait until its end.
 
-    Whatever is not known to be safe raises `NeedsTransaction`: statements that write at once or lock, reads of what
-    waits to be written, and rows that were locked, and so decided something, but are not saved.
+    Whatever is not known to be safe raises `NeedsTransaction`: statements that write at once or lock, and reads of what
+    waits to be written.
     """
 
     def __init__(self, connection: Connection, driver: AsyncpgConnection) -> None:
         super().__init__(connection, driver)
-        self._unsaved: set[tuple[str, str]] = set()
         self._is_fit = True
         self._counting: Counting | None = None
         self._tell: list[Callable[[str], None]] = []
@@ -50,14 +49,10 @@ class OptimisticSession(Session):
         """Read without a lock; the version of the row is checked when it is saved."""
         return self.first(statement.reading, **values)
 
-    def must_save(self, table: Table, key: str) -> None:
-        """A row that decided something is checked by being saved."""
-        self._unsaved.add((table.name, key))
-
-    def update(self, table: Table, row: Values) -> None:
-        """Update a row by its primary key and version at the end."""
-        super().update(table, row)
-        self._unsaved.discard((table.name, next(row[column.name] for column in table.primary_key)))
+    def insert_missing(self, table: Table, row: Values) -> bool:
+        """Insert at the end; that its key is still missing is checked by the key."""
+        self.insert(table, [row])
+        return True
 
     def counts_at_the_end(self, series: str) -> bool:
         """The number is taken by the statement that writes, so that its series is locked for the shortest time."""
@@ -87,12 +82,13 @@ class OptimisticSession(Session):
             NeedsTransaction: the statement could not check everything that the work rests on.
             ConcurrentChange: a row was changed meanwhile.
         """
+        self._raise_versions()
         waiting, self._waiting = list(self._waiting.values()), {}
         if not waiting and self._is_fit:
             return
         is_numbered = any(writing.numbered for writing, _ in waiting)
-        if not self._is_fit or self._unsaved or is_numbered != (self._counting is not None):
-            self._refuse("a decision that the statement cannot check")
+        if not self._is_fit or is_numbered != (self._counting is not None):
+            self._refuse("work that the statement cannot do")
         number = self._write_together(waiting, self._counting)
         if number is not None:
             for tell in self._tell:

@@ -313,7 +313,7 @@ class SqlOrders:
         if row is None:
             return None
         self._keep(row)
-        self._session.must_save(orders, row.id)
+        self._session.decided_by(orders, row.id, row.version)
         return to_order(row)
 
     def _keep(self, row: Any) -> None:

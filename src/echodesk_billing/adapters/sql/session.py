@@ -47,6 +47,7 @@ class Session:
         self._connection = connection
         self._driver = driver
         self._waiting: dict[Table, tuple[Writing, list[Values]]] = {}
+        self._unsaved: dict[tuple[Table, str], int] = {}
         self.is_postgres = driver.is_postgres
 
     def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
@@ -68,8 +69,12 @@ class Session:
         """The first row of a statement that locks what it reads; None where there is none."""
         return self.first(statement.locking, **values)
 
-    def must_save(self, table: Table, key: str) -> None:
-        """Note that a decision rests on a row. Locks see to it, where there are any."""
+    def decided_by(self, table: Table, key: str, version: int) -> None:
+        """Note that a decision rests on a row: if anything is written, its version is raised, saved or not.
+
+        So whoever decides by the same row at the same time, with a lock or without, is found out by its version.
+        """
+        self._unsaved[table, key] = version
 
     def counts_at_the_end(self, series: str) -> bool:  # noqa: ARG002
         """Whether the statement that writes a document takes its number too, so that a stand-in is used until then."""
@@ -103,6 +108,10 @@ class Session:
         """Insert a row now, unless its key exists; on PostgreSQL this waits for a concurrent insert of the same key."""
         return bool(self.all(insertion_of_new(table, tuple(row), is_postgres=self.is_postgres), **row))
 
+    def insert_missing(self, table: Table, row: Values) -> bool:
+        """Insert a row that was not found; gives whether it was still missing."""
+        return self.insert_new(table, row)
+
     def upsert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An insert of this database to which what happens on a conflict can be added."""
         return postgresql.insert(table) if self.is_postgres else sqlite.insert(table)
@@ -115,7 +124,23 @@ class Session:
         Raises:
             ConcurrentChange: it is not; raised at the flush.
         """
+        self._unsaved.pop((table, _key_of(table, row)), None)
         self._wait(Writing(table, is_update=True, columns=tuple(row)), [row])
+
+    def commit(self) -> None:
+        """Write what waits, for the last time.
+
+        Raises:
+            ConcurrentChange: a row was changed meanwhile.
+        """
+        self._raise_versions()
+        self.flush()
+
+    def _raise_versions(self) -> None:
+        """Of rows that decided something and were not saved."""
+        if self.is_postgres and self._waiting:
+            for (table, key), version in list(self._unsaved.items()):
+                self.update(table, {next(iter(table.primary_key)).name: key, "version": version + 1})
 
     def _wait(self, writing: Writing, rows: Sequence[Values]) -> None:
         if writing.table in self._waiting and (writing.is_update or self._waiting[writing.table][0] != writing):
@@ -149,6 +174,10 @@ class Session:
                 raise ConcurrentChange(f"a row of {names} was changed meanwhile") from None
             raise
         return number
+
+
+def _key_of(table: Table, row: Values) -> str:
+    return str(row[next(iter(table.primary_key)).name])
 
 
 def _write(driver: Sqlite3Connection, writing: Writing, rows: list[Values]) -> None:

@@ -178,9 +178,20 @@ class SqlSubscriptions:
 
     def lock(self, tenant_id: str) -> Subscription:
         """By primary key; the row is locked. A row that was locked together with an order is reused."""
-        held = self._held.pop(tenant_id, None) or self._session.lock(_LOCK_SUBSCRIPTION, of_tenant=tenant_id)
-        self._session.must_save(subscriptions, tenant_id)
-        return to_subscription(held)
+        row = self._held.pop(tenant_id, None) or self._session.lock(_LOCK_SUBSCRIPTION, of_tenant=tenant_id)
+        self._session.decided_by(subscriptions, tenant_id, row.version)
+        return to_subscription(row)
+
+    def lock_or_add(self, subscription: Subscription) -> Subscription:
+        """By primary key; the row is locked, and inserted where there is none."""
+        row = self._session.lock(_LOCK_SUBSCRIPTION, of_tenant=subscription.tenant_id)
+        if row is None:
+            new = evolve(subscription, version=1)
+            if self._session.insert_missing(subscriptions, subscription_values(new)):
+                return new
+            return self.lock(subscription.tenant_id)  # it came meanwhile
+        self._session.decided_by(subscriptions, row.tenant_id, row.version)
+        return to_subscription(row)
 
     def save(self, subscription: Subscription) -> None:
         """Update by primary key; its version must be unchanged since it was loaded."""

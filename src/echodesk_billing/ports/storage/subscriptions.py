@@ -25,6 +25,10 @@ class Subscriptions(Protocol):
         """The subscription of a tenant, locked; it was added with the tenant's first order."""
         ...
 
+    def lock_or_add(self, subscription: Subscription) -> Subscription:
+        """The tenant's subscription, locked; the given one, stored, where the tenant has none."""
+        ...
+
     def save(self, subscription: Subscription) -> None:
         """Store the changes of a locked subscription."""
         ...
