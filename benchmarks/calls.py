@@ -19,6 +19,13 @@ from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
 from echodesk_billing.container import Container, open_container
 
+GOALS = {
+    ("create", "raw_asyncpg"): 0.75,
+    ("create", "django_drf"): 3.5,
+    ("status", "raw_asyncpg"): 0.6,
+    ("status", "django_drf"): 4,
+}
+POLLED = 5
 WANTED = json.dumps({"package_id": 2, "save_card": False})
 
 
@@ -39,21 +46,25 @@ async def measure(machine: Machine) -> list[Figure]:
             line = []
             for name, url in urls.items():
                 waiting = await material.orders(container.storage(), size)
+                questions = await _questions(container, url, waiting)
                 for call, requests in (
                     ("create", await _creations(container, url, size)),
-                    ("status", await _questions(container, url, waiting)),
+                    ("status", questions),
+                    ("polled", questions * POLLED),
                 ):
                     sent = await machine.send(requests)
                     line.append(f"{name} {call} {sent.per_second:.0f}/s (load busy {sent.busy:.0%})")
                     if number:
                         rates.setdefault((name, call), []).append(sent.per_second)
             machine.say(f"calls, round {number}: {', '.join(line)}")
+    names = {"create": "create", "status": "status, asked once", "polled": f"status, asked {POLLED} times more"}
     return [
         Figure(
-            what=f"{call}: product / {'raw asyncpg' if other == 'raw_asyncpg' else 'Django + DRF'}",
+            what=f"{names[call]}: product / {'raw asyncpg' if other == 'raw_asyncpg' else 'Django + DRF'}",
             rounds=[mine / theirs for mine, theirs in zip(rates["product", call], rates[other, call], strict=True)],
+            goal=GOALS.get((call, other)),
         )
-        for call in ("create", "status")
+        for call in names
         for other in ("raw_asyncpg", "django_drf")
     ]
 

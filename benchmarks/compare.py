@@ -15,6 +15,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,12 +42,25 @@ class Side:
     """A commit that is asked."""
 
     name: str
-    database: str
+    environment: Mapping[str, str]
     server: Server
+
+    async def seconds_to_help(self) -> float:
+        """Until `echodesk-billing --help` has ended."""
+        started = time.perf_counter()
+        await run(self.environment, "--help")
+        return time.perf_counter() - started
+
+    async def seconds_to_ready(self) -> float:
+        """Until another service of it answers."""
+        port, started = free_port(), time.perf_counter()
+        own = {**self.environment, "BILLING_PORT": str(port)}
+        async with server(own, "echodesk_billing", "serve", port=port):
+            return time.perf_counter() - started
 
     async def rows(self, query: str, *values: Any) -> Sequence[Any]:
         """Of its database."""
-        connection = await asyncpg.connect(self.database)
+        connection = await asyncpg.connect(self.environment["DATABASE_URL"])
         try:
             return await connection.fetch(query, *values)  # type: ignore[no-any-return]
         finally:
@@ -81,7 +95,13 @@ async def rates(place: Machine, side: Side, signer: Signer) -> dict[str, float]:
     amount = f"{rows[0]['amount_minor'] / 100:.2f}"
     called = await place.send(material.callbacks(waiting, signer, side.server.url, amount=amount))
     asked = await place.send(side.calls("GET", "/api/subscription/me/", tenants) * 4)
-    return {"create": created.per_second, "callback": called.per_second, "subscription": asked.per_second}
+    return {
+        "create": created.per_second,
+        "callback": called.per_second,
+        "subscription": asked.per_second,
+        "--help, cold": 1 / await side.seconds_to_help(),
+        "serve to ready, cold": 1 / await side.seconds_to_ready(),
+    }
 
 
 async def series(place: Machine, sides: Sequence[Side], signer: Signer) -> list[Figure]:
@@ -93,6 +113,16 @@ async def series(place: Machine, sides: Sequence[Side], signer: Signer) -> list[
         for call in new if number else ():
             found.setdefault(call, []).append(new[call] / old[call])
     return [Figure(what=f"{call}: now / {sides[0].name}", rounds=rounds, goal=LEAST) for call, rounds in found.items()]
+
+
+async def run(environment: Mapping[str, str], *command: str) -> None:
+    """Run `echodesk-billing` of the tree that the environment names."""
+    arguments = [sys.executable, "-m", "echodesk_billing", *command]
+    process = await asyncio.create_subprocess_exec(
+        *arguments, env=clean_environment(environment), stdout=subprocess.DEVNULL
+    )
+    if await process.wait():
+        raise AssertionError(f"echodesk-billing {' '.join(command)} failed")
 
 
 @contextlib.contextmanager
@@ -113,13 +143,9 @@ async def side(place: Machine, name: str, tree: Path, environment: Mapping[str, 
     port, database = free_port(), await place.database()
     own = {**environment, "DATABASE_URL": database, "BILLING_PORT": str(port), "PYTHONPATH": str(tree / "src")}
     for command in (["migrate"], ["catalogue", "load", str(CATALOGUE)]):
-        called = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "echodesk_billing", *command, env=clean_environment(own), stdout=subprocess.DEVNULL
-        )
-        if await called.wait():
-            raise AssertionError(f"{name}: echodesk-billing {' '.join(command)} failed")
+        await run(own, *command)
     async with server(own, "echodesk_billing", "serve", port=port) as running:
-        yield Side(name, database, running)
+        yield Side(name, own, running)
 
 
 async def compare(place: Machine, commit: str, tree: Path) -> tuple[list[Figure], bool]:

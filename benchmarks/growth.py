@@ -69,6 +69,8 @@ async def measure(machine: Machine) -> list[Figure]:
             Figure(
                 what=f"claiming it (writes {CLAIMED} rows) among {number:,} / {few:,}",
                 rounds=[b / a for a, b in zip(claims[few], claims[number], strict=True)],
+                goal=1.2,
+                at_most=True,
             ),
         )
     ]

@@ -95,9 +95,7 @@ def test_subscriptions_from_before_renewals_are_planned_by_the_migration() -> No
                 {"tenant": tenant, "state": state, "anchor": anchor},
             )
         migrations.upgrade(connection)
-        due = SqlSubscriptions(Session(connection, Sqlite3Connection(connection)), {}).due(
-            datetime(2026, 3, 1, tzinfo=UTC), 10
-        )
+        due = SqlSubscriptions(Session(Sqlite3Connection(connection)), {}).due(datetime(2026, 3, 1, tzinfo=UTC), 10)
     assert [(one.tenant_id, one.started_at == one.anchor, one.grace.days) for one in due] == [("runs", True, 7)]
     engine.dispose()
 
@@ -123,7 +121,7 @@ def test_unit_prices_of_active_subscriptions_are_migrated_from_their_catalogue()
             {"plan": json.dumps(without_items(package)), "changes": json.dumps(later)},
         )
         migrations.upgrade(connection)
-        acme = SqlSubscriptions(Session(connection, Sqlite3Connection(connection)), {}).get("acme")
+        acme = SqlSubscriptions(Session(Sqlite3Connection(connection)), {}).get("acme")
         assert acme is not None
         assert (acme.plan, acme.changes[0].plan) == (package, features)
         running.command.downgrade(running.config(connection), "0003")
@@ -148,7 +146,7 @@ def test_customers_take_over_the_names_of_their_subscriptions() -> None:
         stranger = {"id": "never_paid", "name": "Buy cheap pills", "state": "incomplete", "anchor": None}
         connection.execute(text(insert), stranger)
         migrations.upgrade(connection)
-        session = Session(connection, Sqlite3Connection(connection))
+        session = Session(Sqlite3Connection(connection))
         found = [(one.tenant_id, one.name, one.host_label) for one in SqlCustomers(session, {}).listed("", 10)]
         assert found == [("acme_ltd", "Acme", "acme-ltd"), ("b", "b", "b")]
         acme = SqlSubscriptions(session, {}).get("acme_ltd")

@@ -170,7 +170,7 @@ async def test_a_connection_lost_while_it_commits_is_not_tried_again(world: Worl
         pays(uow)
 
     def dies(self: Any, *_: object) -> None:
-        self._connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        self._driver.core.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
     monkeypatch.setattr(OptimisticSession, "_write_together", dies)
     with pytest.raises(StorageUnavailable):

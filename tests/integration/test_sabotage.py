@@ -135,7 +135,7 @@ def all_have_read(monkeypatch: Patch) -> Iterator[None]:
 
     def lock(self: Any, statement: Any, **values: Any) -> Any:
         found = read(self, statement, **values)
-        self._connection.execute(text("SELECT pg_sleep(0.1)"))
+        self._driver.core.execute(text("SELECT pg_sleep(0.1)"))
         return found
 
     monkeypatch.setattr(OptimisticSession, "lock", lock)
@@ -175,7 +175,7 @@ def all_have_seen_the_same_orders(monkeypatch: Patch) -> None:
 
     def open_of(self: Any, tenant_id: str) -> Any:
         found = look(self, tenant_id)
-        self._session._connection.execute(text("SELECT pg_sleep(0.2)"))
+        self._session._driver.core.execute(text("SELECT pg_sleep(0.2)"))
         return found
 
     monkeypatch.setattr(SqlOrders, "open_of", open_of)

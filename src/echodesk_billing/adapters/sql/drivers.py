@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Engine, PoolProxiedConnection
 
 Convert = Callable[[Any], Any]
 
@@ -17,22 +17,33 @@ class Driver(Protocol):
 
     is_postgres: bool
 
+    @property
+    def core(self) -> Connection:
+        """The same connection for SQLAlchemy."""
+        ...
+
     def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """The rows of a statement."""
         ...
 
 
 class AsyncpgConnection:
-    """The connection of asyncpg below one of SQLAlchemy, for code that runs in a greenlet of SQLAlchemy's.
+    """A connection of asyncpg from SQLAlchemy's pool, for code that runs in a greenlet of SQLAlchemy's.
 
     SQLAlchemy must be in AUTOCOMMIT, so that it neither begins nor ends transactions on it.
     """
 
     is_postgres = True
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._run: Callable[[Callable[[Any], Any]], Any] = connection.connection.dbapi_connection.run_async  # type: ignore[union-attr]
+    def __init__(self, engine: Engine, pooled: PoolProxiedConnection) -> None:
+        self._engine = engine
+        self._pooled = pooled
+        self._run: Callable[[Callable[[Any], Any]], Any] = pooled.dbapi_connection.run_async  # type: ignore[union-attr]
+
+    @cached_property
+    def core(self) -> Connection:
+        """The same connection for SQLAlchemy, where a statement is made for one call."""
+        return Connection(self._engine, self._pooled)
 
     def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         """The rows of a statement."""
@@ -47,10 +58,14 @@ class AsyncpgConnection:
         """End the transaction without its effects, within a time limit."""
         self._run(lambda driver: driver.execute("ROLLBACK", timeout=seconds))
 
+    def invalidate(self) -> None:
+        """Close it; the pool makes another one."""
+        self._pooled.invalidate()
+
     @property
     def is_lost(self) -> bool:
         """Whether the server or the network has closed it."""
-        return bool(self._connection.connection.driver_connection.is_closed())  # type: ignore[union-attr]
+        return not self._pooled.is_valid or bool(self._pooled.driver_connection.is_closed())  # type: ignore[union-attr]
 
 
 class Sqlite3Connection:
@@ -59,6 +74,7 @@ class Sqlite3Connection:
     is_postgres = False
 
     def __init__(self, connection: Connection) -> None:
+        self.core = connection
         self._own: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
 
     def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, CursorResult, Executable, Table
+from sqlalchemy import CursorResult, Executable, Table
 
 from echodesk_billing.adapters.sql.drivers import AsyncpgConnection
 from echodesk_billing.adapters.sql.session import Session
@@ -29,8 +29,8 @@ class OptimisticSession(Session):
     waits to be written.
     """
 
-    def __init__(self, connection: Connection, driver: AsyncpgConnection) -> None:
-        super().__init__(connection, driver)
+    def __init__(self, driver: AsyncpgConnection) -> None:
+        super().__init__(driver)
         self._is_fit = True
         self._counting: Counting | None = None
         self._tell: list[Callable[[str], None]] = []

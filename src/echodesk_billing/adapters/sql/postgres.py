@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -31,7 +31,7 @@ from echodesk_billing.ports.storage import UnitOfWork
 
 T = TypeVar("T")
 Work = Callable[[UnitOfWork], T]
-Way = Callable[[Connection, Work[T]], T]
+Way = Callable[[AsyncpgConnection, Work[T]], T]
 
 POOL_SECONDS = 5
 CONNECT_SECONDS = 5
@@ -114,17 +114,19 @@ class PostgresStorage:
 
     def _on_connection(self, way: Way[T], work: Work[T]) -> T:
         """What `AsyncEngine.connect` and `run_sync` do in four switches of greenlets, in one."""
-        with self._engine.sync_engine.connect() as connection:
-            return way(connection, work)
+        engine = self._engine.sync_engine
+        pooled = engine.raw_connection()
+        try:
+            return way(AsyncpgConnection(engine, pooled), work)
+        finally:
+            pooled.close()  # gives it back
 
-    def _outside(self, connection: Connection, work: Work[T]) -> T:
-        own = AsyncpgConnection(connection)
+    def _outside(self, own: AsyncpgConnection, work: Work[T]) -> T:
         with _lost_before_commit(own):
-            return run(work, Session(connection, own), self._ids)
+            return run(work, Session(own), self._ids)
 
-    def _optimistically(self, connection: Connection, work: Work[T]) -> T:
-        own = AsyncpgConnection(connection)
-        session = OptimisticSession(connection, own)
+    def _optimistically(self, own: AsyncpgConnection, work: Work[T]) -> T:
+        session = OptimisticSession(own)
         with _lost_before_commit(own):
             result = work(SqlUnitOfWork(session, self._ids))
         try:
@@ -133,19 +135,18 @@ class PostgresStorage:
             raise ConcurrentChange(str(error)) from error
         return result
 
-    def _in_transaction(self, connection: Connection, work: Work[T]) -> T:
-        own = AsyncpgConnection(connection)
+    def _in_transaction(self, own: AsyncpgConnection, work: Work[T]) -> T:
         try:
             with _lost_before_commit(own):
                 own.execute("BEGIN")
-                result = run(work, Session(connection, own), self._ids)
+                result = run(work, Session(own), self._ids)
         except BaseException:
-            _roll_back(connection, own)
+            _roll_back(own)
             raise
         try:
             own.execute("COMMIT")
         except BaseException:
-            connection.invalidate()  # nobody knows whether it is in a transaction
+            own.invalidate()  # nobody knows whether it is in a transaction
             raise
         return result
 
@@ -202,9 +203,9 @@ def _lost_before_commit(own: AsyncpgConnection) -> Iterator[None]:
         raise
 
 
-def _roll_back(connection: Connection, own: AsyncpgConnection) -> None:
+def _roll_back(own: AsyncpgConnection) -> None:
     """Leave a connection without a transaction, or close it."""
     try:
         own.roll_back(ROLL_BACK_SECONDS)
     except (TimeoutError, asyncio.CancelledError, *_DRIVER_ERRORS):
-        connection.invalidate()
+        own.invalidate()

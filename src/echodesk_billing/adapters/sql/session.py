@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, Table, text
+from sqlalchemy import CursorResult, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from echodesk_billing.adapters.sql.drivers import Driver, Sqlite3Connection
@@ -39,12 +39,10 @@ class Session:
     """The statements of a unit of work on its connection.
 
     Args:
-        connection: in a transaction; in none for a read-only unit of work.
-        driver: the connection below it.
+        driver: a connection in a transaction; in none for a read-only unit of work.
     """
 
-    def __init__(self, connection: Connection, driver: Driver) -> None:
-        self._connection = connection
+    def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._waiting: dict[Table, tuple[Writing, list[Values]]] = {}
         self._unsaved: dict[tuple[Table, str], int] = {}
@@ -53,7 +51,7 @@ class Session:
     def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         """Run a statement that is made for this call, after pending writes."""
         self.flush()
-        return self._connection.execute(statement, values)
+        return self._driver.core.execute(statement, values)
 
     def all(self, statement: Statement, **values: Any) -> Sequence[Any]:
         """The rows of a statement that is compiled once, after pending writes to its tables."""

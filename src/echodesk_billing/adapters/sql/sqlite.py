@@ -101,16 +101,16 @@ class SqliteStorage:
             with self._writing.begin() as connection:
                 driver = Sqlite3Connection(connection)
                 for one in together:
-                    self._write_in_savepoint(connection, driver, one)
+                    self._write_in_savepoint(driver, one)
         except (SQLAlchemyError, sqlite3.Error):
             return False
         return True
 
-    def _write_in_savepoint(self, connection: Connection, driver: Sqlite3Connection, one: _Waiting) -> None:
+    def _write_in_savepoint(self, driver: Sqlite3Connection, one: _Waiting) -> None:
         driver.execute("SAVEPOINT unit")
         one.error = None
         try:
-            one.result = run(one.work, Session(connection, driver), self._ids)
+            one.result = run(one.work, Session(driver), self._ids)
         except (SQLAlchemyError, sqlite3.Error):
             raise
         except Exception as error:  # noqa: BLE001 - its own, told to who waits for it
@@ -129,7 +129,7 @@ class SqliteStorage:
         try:
             for attempt in attempts():
                 with attempt, engine.begin() as connection:
-                    result = run(work, Session(connection, Sqlite3Connection(connection)), self._ids)
+                    result = run(work, Session(Sqlite3Connection(connection)), self._ids)
             return result
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise unavailable(error) from error
