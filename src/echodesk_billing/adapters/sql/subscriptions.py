@@ -155,6 +155,20 @@ _SUBSCRIPTION = Statement(_OF_TENANT)
 _LOCK_SUBSCRIPTION = Locking(Statement(_OF_TENANT.with_for_update()), _SUBSCRIPTION)
 
 
+def _claim() -> Statement:
+    """Choose what is due and claim it, in one statement; the rows come in any order."""
+    table, now = subscriptions, bindparam("now", type_=UtcDateTime)
+    is_free = or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now)
+    due = select(table.c.tenant_id).where(table.c.due_at <= now, is_free).order_by(table.c.due_at)
+    chosen = due.limit(bindparam("most", type_=Integer)).with_for_update(skip_locked=True).cte("chosen")
+    claim = update(table).where(table.c.tenant_id == chosen.c.tenant_id)
+    claim = claim.values(claimed_until=bindparam("until", type_=UtcDateTime))
+    return Statement(claim.returning(table.c.tenant_id, table.c.due_at))
+
+
+_CLAIM = _claim()
+
+
 class SqlSubscriptions:
     """Subscriptions, one per tenant.
 
@@ -214,13 +228,8 @@ class SqlSubscriptions:
 
     def claim_due(self, now: datetime, until: datetime, limit: int) -> Sequence[str]:
         """By the partial index ix_subscriptions_due, skipping rows claimed by others; saving one ends its claim."""
-        table = subscriptions
-        is_free = or_(table.c.claimed_until.is_(None), table.c.claimed_until <= now)
-        chosen = select(table.c.tenant_id).where(table.c.due_at <= now, is_free).order_by(table.c.due_at).limit(limit)
-        tenants = list(self._session.execute(chosen.with_for_update(skip_locked=True)).scalars())
-        if tenants:
-            self._session.execute(update(table).where(table.c.tenant_id.in_(tenants)).values(claimed_until=until))
-        return tenants
+        claimed = self._session.all(_CLAIM, now=now, until=until, most=limit)
+        return [row.tenant_id for row in sorted(claimed, key=lambda row: row.due_at)]
 
     def count_by_state(self) -> dict[str, int]:
         """Reads the whole table: for reports, not for requests."""
