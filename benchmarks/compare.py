@@ -30,6 +30,8 @@ from benchmarks import material
 from benchmarks.callbacks import service
 from benchmarks.figures import Figure, table
 from benchmarks.machine import Machine, Server, machine, server
+from benchmarks.profile import CALLBACKS, profile
+from benchmarks.profile import table as profile_table
 from bog_sandbox.callbacks import Signer
 
 LEAST = 0.9
@@ -176,7 +178,13 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     with machine(quick=chosen.quick, say=console.print) as place, checked_out(chosen.commit) as tree:
         figures, is_as_fast = asyncio.run(compare(place, chosen.commit, tree))
+        number = CALLBACKS // 5 if chosen.quick else CALLBACKS
+        profiles = {
+            name: asyncio.run(profile(place, number, source))
+            for name, source in ((chosen.commit, str(tree / "src")), ("this tree", None))
+        }
     console.print(table(figures))
+    console.print(profile_table(profiles))
     return 0 if is_as_fast else 1
 
 

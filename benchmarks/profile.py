@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from benchmarks import material
 from benchmarks.callbacks import product, service
@@ -18,6 +20,8 @@ from benchmarks.machine import Machine, machine
 from bog_sandbox.callbacks import Signer
 from echodesk_billing import load_settings
 from echodesk_billing.container import open_container
+
+CALLBACKS = 5000
 
 # The innermost frame that one of these fits says whose time it was.
 WHOSE = {
@@ -81,18 +85,25 @@ def _whose(frames: list[str]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--callbacks", type=int, default=5000)
+    parser.add_argument("--callbacks", type=int, default=CALLBACKS)
     parser.add_argument("--source", help="the folder src of another version")
     chosen = parser.parse_args()
     console = Console(highlight=False)
 
     with machine(quick=False, say=console.print) as place:
-        found = asyncio.run(profile(place, chosen.callbacks, chosen.source))
-    total = sum(found.values())
-    for name, microseconds in found.items():
-        share = microseconds / total
-        console.print(f"{name:<40} {microseconds:6.0f} µs {share:6.1%} {'█' * round(share * 100)}")
-    console.print(f"{'a callback':<40} {total:6.0f} µs of CPU")
+        console.print(table({"now": asyncio.run(profile(place, chosen.callbacks, chosen.source))}))
+
+
+def table(profiles: Mapping[str, Mapping[str, float]]) -> Table:
+    """One profile or more, side by side: microseconds of CPU of a callback, and their share."""
+    made = Table("a callback", *profiles, header_style="bold")
+    newest = list(profiles.values())[-1]
+    totals = [sum(one.values()) for one in profiles.values()]
+    for name in newest:
+        parts = [one.get(name, 0) for one in profiles.values()]
+        made.add_row(name, *(f"{part:.0f} µs {part / total:6.1%}" for part, total in zip(parts, totals, strict=True)))
+    made.add_row("all", *(f"{total:.0f} µs" for total in totals))
+    return made
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from rich.console import Console
 
 from benchmarks.figures import Figure, bars, markdown, table
 from benchmarks.machine import machine
+from benchmarks.profile import CALLBACKS, profile
+from benchmarks.profile import table as profile_table
 
 MEASUREMENTS = ("domain", "footprint", "callbacks", "calls", "renewals", "growth", "lists", "overload")
 
@@ -42,7 +44,10 @@ def main() -> int:
             for figure in found:
                 say(" ".join(figure.row))
             figures += found
+        profiled = None if chosen.quick or chosen.only else asyncio.run(profile(place, CALLBACKS, None))
     _print(console, figures)
+    if profiled is not None:
+        console.print(profile_table({"now": profiled}))
     if chosen.markdown:
         print(markdown(figures))
     return 0
