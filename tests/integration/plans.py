@@ -46,12 +46,17 @@ class Plan:
 
 @asynccontextmanager
 async def sent(storage: PostgresStorage) -> AsyncIterator[list[tuple[str, tuple[Any, ...]]]]:
-    """The statements that a storage sends while the block runs, as asyncpg sees them."""
+    """The statements that a storage sends while the block runs: on asyncpg itself, and through SQLAlchemy."""
     found: list[tuple[str, tuple[Any, ...]]] = []
     listening: set[Any] = set()
 
     def note(query: Any) -> None:
         found.append((query.query, query.args))
+
+    def note_core(
+        _connection: object, _cursor: object, statement: str, parameters: tuple[Any, ...], *_: object
+    ) -> None:
+        found.append((statement, parameters))
 
     def listen(connection: Any, *_: object) -> None:
         listening.add(connection.driver_connection)
@@ -59,11 +64,13 @@ async def sent(storage: PostgresStorage) -> AsyncIterator[list[tuple[str, tuple[
 
     engine = storage._engine.sync_engine
     event.listen(engine, "checkout", listen)
+    event.listen(engine, "before_cursor_execute", note_core)
     try:
         yield found
         await asyncio.sleep(0)  # asyncpg tells of a query in the next turn of the loop
     finally:
         event.remove(engine, "checkout", listen)
+        event.remove(engine, "before_cursor_execute", note_core)
         for connection in listening:
             connection.remove_query_logger(note)
 

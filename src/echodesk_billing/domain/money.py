@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from decimal import Decimal, InvalidOperation
+from functools import cache
 
 from attrs import field, frozen
 
@@ -90,6 +91,7 @@ class Money:
         return cls(Decimal(minor).scaleb(-2), currency)
 
     @classmethod
+    @cache
     def zero(cls, currency: Currency) -> Money:
         """Zero in a currency."""
         return cls(Decimal(0), currency)

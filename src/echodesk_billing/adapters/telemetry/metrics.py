@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -48,16 +49,22 @@ _RENEWED = {
 }
 
 
+@cache
+def _counter(counter: Counter, *labels: str) -> Counter:
+    """A counter with its labels, which are few; finding it costs more than counting."""
+    return counter.labels(*labels)
+
+
 def count_events(events: Sequence[Event]) -> None:
     """Count events that were committed."""
     for event in events:
-        EVENTS.labels(event.name).inc()
+        _counter(EVENTS, event.name).inc()
         if (outcome := _RENEWED.get(type(event))) is not None:
             RENEWALS.labels(outcome).inc()
         match event:
             case OrderCompleted() | OrderCorrected():
-                PAYMENTS.labels("paid" if isinstance(event, OrderCompleted) else "corrected", "100").inc()
-                CAPTURED.labels(event.captured.currency).inc(float(event.captured.amount))
+                _counter(PAYMENTS, "paid" if isinstance(event, OrderCompleted) else "corrected", "100").inc()
+                _counter(CAPTURED, event.captured.currency).inc(float(event.captured.amount))
             case OrderRejected():
                 PAYMENTS.labels("declined" if event.code else "expired", event.code or "").inc()
             case OrderRefunded():
@@ -67,7 +74,7 @@ def count_events(events: Sequence[Event]) -> None:
 def count_callbacks(entries: Sequence[InboxEntry]) -> None:
     """Count callbacks that were recorded."""
     for entry in entries:
-        CALLBACKS.labels(entry.verdict, entry.outcome).inc()
+        _counter(CALLBACKS, entry.verdict, entry.outcome).inc()
 
 
 def count_mails(mails: Sequence[Mail]) -> None:

@@ -201,7 +201,8 @@ class Order:
 
         Source: docs/lifecycles.md.
         """
-        report = evolve(report, transferred=fit.gross(self, report))
+        if (gross := fit.gross(self, report)) != report.transferred:
+            report = evolve(report, transferred=gross)
         if reason := fit.misfit(self, report):
             return self.mark(reason, report.source, at)
         if self.wants_confirmation(report):

@@ -33,6 +33,7 @@ from echodesk_billing.settings import Settings
 FINISH_WITHIN_SECONDS = 8.0
 OBSERVED = ("/healthz", "/readyz", "/metrics")
 WATCH_EVERY_SECONDS = 5.0
+BACKLOG = 1024  # connections that wait to be taken; a client whose connection is dropped tries again a second later
 IDLE_SECONDS = 75.0  # also how long the headers of a first request may take; longer than proxies keep connections
 log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ async def serving(container: Container, settings: Settings, more_pages: Sequence
     server_logger.addFilter(_without_what_cannot_be_read)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH_WITHIN_SECONDS, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port)
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
     try:
         await site.start()
     except OSError as error:
