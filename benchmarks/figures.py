@@ -76,7 +76,7 @@ def bars(figures: Sequence[Figure]) -> str:
     lines = []
     for figure in judged:
         goal = figure.goal or 1
-        share = goal / figure.median if figure.at_most else figure.median / goal
+        share = goal / (figure.median or goal / 2) if figure.at_most else figure.median / goal
         filled = round(min(share, 2) * BAR / 2)
         bar = "".join("│" if place == BAR // 2 else "█" if place < filled else " " for place in range(BAR + 1))
         lines.append(f"{figure.what:<{width}} {bar} {share:5.2f}")
