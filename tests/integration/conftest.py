@@ -83,21 +83,48 @@ def new_database(postgres: str) -> Callable[[], Awaitable[str]]:
     """Makes an empty database on the server; gives its address."""
     prefix = f"t{secrets.token_hex(3)}"
 
-    async def make() -> str:
-        name = f"{prefix}_{next(_numbers)}"
-        connection = await asyncpg.connect(postgres)
-        try:
-            await connection.execute(f"CREATE DATABASE {name}")
-        finally:
-            await connection.close()
-        return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    return lambda: create_database(postgres, f"{prefix}_{next(_numbers)}")
 
-    return make
+
+async def create_database(server: str, name: str, template: str = "template1") -> str:
+    """A database on a server, as another one is; gives its address."""
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    finally:
+        await connection.close()
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+async def new_migrated_database(
+    postgres: str, new_database: Callable[[], Awaitable[str]]
+) -> Callable[[], Awaitable[str]]:
+    """Makes a database with all tables, by copying one; gives its address."""
+    template = await new_database()
+    storage = open_storage(template, RandomIds())
+    await storage.migrate()
+    await storage.close()
+    copied = make_url(template).database or ""
+    return lambda: create_database(postgres, f"{copied}_{next(_numbers)}", copied)
+
+
+@pytest.fixture(scope="session")
+async def migrated_file(workspace: Path) -> Path:
+    """A SQLite file with all tables, to be copied."""
+    file = workspace / "migrated.sqlite3"
+    storage = open_storage(f"sqlite:///{file}", RandomIds())
+    await storage.migrate()
+    await storage.close()
+    return file
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def storage(
-    request: pytest.FixtureRequest, tmp_path: Path, new_database: Callable[[], Awaitable[str]]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    migrated_file: Path,
+    new_migrated_database: Callable[[], Awaitable[str]],
 ) -> AsyncIterator[Storage]:
     """Each storage in turn, empty."""
     ids = RandomIds()
@@ -105,10 +132,9 @@ async def storage(
     if request.param == "memory":
         made = MemoryStorage(ids)
     elif request.param == "sqlite":
-        made = open_storage(f"sqlite:///{tmp_path}/billing.sqlite3", ids)
+        made = open_storage(f"sqlite:///{shutil.copy(migrated_file, tmp_path)}", ids)
     else:
-        made = open_storage(await new_database(), ids)
-    await made.migrate()
+        made = open_storage(await new_migrated_database(), ids)
     yield made
     await made.close()
 
@@ -298,10 +324,9 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 
 
 @pytest.fixture
-async def world(new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[World]:
+async def world(new_migrated_database: Callable[[], Awaitable[str]]) -> AsyncIterator[World]:
     """The use cases on PostgreSQL, with a bank in memory."""
-    storage = open_storage(await new_database(), RandomIds())
-    await storage.migrate()
+    storage = open_storage(await new_migrated_database(), RandomIds())
     world = World(kept_in=storage)
     await world.load_catalogue.load(catalogue())
     yield world

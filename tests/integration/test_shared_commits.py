@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -24,9 +25,8 @@ Patch = pytest.MonkeyPatch
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqliteStorage]:
-    storage = SqliteStorage(tmp_path / "billing.sqlite3", RandomIds())
-    await storage.migrate()
+async def storage(tmp_path: Path, migrated_file: Path) -> AsyncIterator[SqliteStorage]:
+    storage = SqliteStorage(Path(shutil.copy(migrated_file, tmp_path)), RandomIds())
     yield storage
     await storage.close()
 

@@ -44,9 +44,8 @@ class Service:
 
 
 @pytest.fixture
-async def service(new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Service]:
-    service = Service(await new_database())
-    await service.storage.migrate()
+async def service(new_migrated_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Service]:
+    service = Service(await new_migrated_database())
     changes = service.known.changes
     hearing = asyncio.create_task(keep("tokens", lambda: hear_of_tokens(service.url, service.known)))
     await service.heard_since(changes)

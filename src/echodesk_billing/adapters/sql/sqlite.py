@@ -88,6 +88,8 @@ class SqliteStorage:
     def _write(self) -> None:
         """Write what waits; that is nothing where a commit before has taken it along."""
         together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
+        if not together:
+            return
         if len(together) == 1 or not self._write_together(together):
             for one in together:
                 self._write_alone(one)
