@@ -17,7 +17,7 @@ from echodesk_billing.domain.orders.order import Order
 from echodesk_billing.domain.orders.report import BankStatus
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.domain.subscriptions.term import Term
-from echodesk_billing.ports.storage import UnitOfWork
+from echodesk_billing.ports.storage import InboxEntry, UnitOfWork
 from tests.builders import NOW, an_order, gel, principal, report
 from tests.integration.plans import sent
 from tests.unit.conftest import World
@@ -86,9 +86,23 @@ async def test_what_one_statement_can_check_needs_no_transaction(
     assert [sql.partition(" ")[0] for sql, _ in statements] == [expected, "WITH"]
 
 
-async def test_the_version_of_a_row_that_only_decided_something_is_raised(world: World) -> None:
+def locks_writes_and_reads(uow: UnitOfWork) -> None:
+    locks_and_writes_something_else(uow)
+    assert len(uow.orders.listed("acme", None, 10)) == 2
+
+
+def locks_and_writes_at_once(uow: UnitOfWork) -> None:
+    uow.subscriptions.lock("acme")
+    assert uow.inbox.record(InboxEntry(digest="d" * 64, verdict="valid", outcome="applied", at=NOW))
+
+
+@pytest.mark.parametrize("work", [locks_and_writes_something_else, locks_writes_and_reads, locks_and_writes_at_once])
+async def test_the_version_of_a_row_that_only_decided_something_is_raised(
+    world: World, work: Callable[[UnitOfWork], None]
+) -> None:
+    """Without a transaction and in one, also where everything was written before the commit."""
     await an_order_that_waits(world)
-    await world.storage.transact(locks_and_writes_something_else)
+    await world.storage.transact(work)
     subscription = await world.storage.read(lambda uow: uow.subscriptions.get("acme"))
     assert subscription is not None
     assert subscription.version == 2

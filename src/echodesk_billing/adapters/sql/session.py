@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import CursorResult, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import UpdateBase
 
 from echodesk_billing.adapters.sql.drivers import Driver, Sqlite3Connection
 from echodesk_billing.adapters.sql.statement import Locking, Statement
@@ -46,18 +47,23 @@ class Session:
         self._driver = driver
         self._waiting: dict[Table, tuple[Writing, list[Values]]] = {}
         self._unsaved: dict[tuple[Table, str], int] = {}
+        self._has_written = False
         self.is_postgres = driver.is_postgres
 
     def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         """Run a statement that is made for this call, after pending writes."""
         self.flush()
+        self._has_written = self._has_written or isinstance(statement, UpdateBase)
         return self._driver.core.execute(statement, values)
 
     def all(self, statement: Statement, **values: Any) -> Sequence[Any]:
         """The rows of a statement that is compiled once, after pending writes to its tables."""
         if not statement.tables.isdisjoint(self._waiting):
             self.flush()
-        return statement.fetch(self._driver, values)
+        rows = statement.fetch(self._driver, values)
+        if rows and isinstance(statement.core, UpdateBase):  # those that write tell what they wrote
+            self._has_written = True
+        return rows
 
     def first(self, statement: Statement, **values: Any) -> Any:
         """The first row of a statement that is compiled once; None where there is none."""
@@ -136,7 +142,7 @@ class Session:
 
     def _raise_versions(self) -> None:
         """Of rows that decided something and were not saved."""
-        if self.is_postgres and self._waiting:
+        if self.is_postgres and (self._waiting or self._has_written):
             for (table, key), version in list(self._unsaved.items()):
                 self.update(table, {next(iter(table.primary_key)).name: key, "version": version + 1})
 
@@ -153,6 +159,7 @@ class Session:
         """
         if not self._waiting:
             return
+        self._has_written = True
         waiting, self._waiting = list(self._waiting.values()), {}
         if isinstance(self._driver, Sqlite3Connection):
             for writing, rows in waiting:
