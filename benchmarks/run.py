@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.figures import Figure, bars, markdown, table
 from benchmarks.machine import machine
-from benchmarks.profile import CALLBACKS, profile
+from benchmarks.profile import BEFORE, CALLBACKS, profile
 from benchmarks.profile import table as profile_table
 
 MEASUREMENTS = ("domain", "footprint", "callbacks", "calls", "renewals", "growth", "lists", "overload")
@@ -47,7 +47,7 @@ def main() -> int:
         profiled = None if chosen.quick or chosen.only else asyncio.run(profile(place, CALLBACKS, None))
     _print(console, figures)
     if profiled is not None:
-        console.print(profile_table({"now": profiled}))
+        console.print(profile_table({"before, on record": BEFORE, "now": profiled}))
     if chosen.markdown:
         print(markdown(figures))
     return 0
