@@ -10,12 +10,14 @@ import pytest
 
 from echodesk_billing.adapters.ids import RandomIds
 from echodesk_billing.adapters.jobs.loop import end, keep
+from echodesk_billing.adapters.sql import token_changes
 from echodesk_billing.adapters.sql.postgres import PostgresStorage
 from echodesk_billing.adapters.sql.token_changes import hear_of_tokens
 from echodesk_billing.application.known_tokens import KnownTokens
 from echodesk_billing.application.tokens import Tokens
 from echodesk_billing.ports.access import Principal
-from tests.builders import principal
+from echodesk_billing.ports.storage import StoredToken
+from tests.builders import NOW, principal
 from tests.fake_bank import FakeClock
 from tests.integration.plans import sent
 
@@ -83,9 +85,24 @@ async def test_while_nothing_is_heard_every_request_reads_its_token(service: Ser
     connection = await asyncpg.connect(service.url)
     await connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND pid <> pg_backend_pid() AND query IN ('SELECT 1', 'LISTEN \"billing_tokens\"')"
+        "AND pid <> pg_backend_pid() AND query LIKE 'NOTIFY%'"
     )
     await connection.close()
     await service.heard_since(changes)
     assert (await service.asks(token))[1] == 1
     assert (await service.asks(token))[1] == 1
+
+
+async def test_a_pooler_that_swallows_notifications_is_found_out(
+    new_migrated_database: Callable[[], Awaitable[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deaf(*_: object) -> None:
+        """As behind a pooler that gives every statement another connection."""
+
+    monkeypatch.setattr(asyncpg.Connection, "add_listener", deaf)
+    monkeypatch.setattr(token_changes, "ANSWER_SECONDS", 0.2)
+    known = KnownTokens()
+    with pytest.raises(TimeoutError):
+        await hear_of_tokens(await new_migrated_database(), known)
+    known.keep(StoredToken(digest="d", prefix="p", principal=principal(), created_at=NOW), known.changes)
+    assert known.get("d") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 
 import asyncpg
 
@@ -12,24 +13,33 @@ from echodesk_billing.application.known_tokens import KnownTokens
 CHANNEL = "billing_tokens"
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 2.0
-ASK_EVERY_SECONDS = 1.0
+PROBE_EVERY_SECONDS = 1.0
 
 
 async def hear_of_tokens(database_url: str, known: KnownTokens) -> None:
     """Let tokens be kept in memory while changes of them are heard of; ends when they no longer are.
 
-    A connection that only seems to be there is found out by asking something every second.
+    Every second it notifies itself, and ends where it does not hear that: a connection may only seem to be there, and a
+    pooler in between may swallow notifications.
     """
-    lost = asyncio.Event()
+    lost, heard = asyncio.Event(), asyncio.Event()
+    probe = f"billing_probe_{secrets.token_hex(8)}"
     connection = await asyncpg.connect(database_url, timeout=CONNECT_SECONDS, command_timeout=ANSWER_SECONDS)
     try:
         connection.add_termination_listener(lambda _: lost.set())
         await connection.add_listener(CHANNEL, lambda *_: known.forget())
-        known.keep_from_now()
+        await connection.add_listener(probe, lambda *_: heard.set())
+        is_kept = False
         while not lost.is_set():
-            await connection.fetchval("SELECT 1")
+            heard.clear()
+            await connection.execute(f"NOTIFY {probe}")
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await heard.wait()
+            if not is_kept:
+                known.keep_from_now()
+                is_kept = True
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ASK_EVERY_SECONDS):
+                async with asyncio.timeout(PROBE_EVERY_SECONDS):
                     await lost.wait()
     finally:
         known.keep_nothing()
