@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import stamina
 
+from echodesk_billing.adapters.sql.drivers import sqlstate
 from echodesk_billing.adapters.sql.session import ConcurrentChange, Session
 from echodesk_billing.adapters.sql.unit_of_work import SqlUnitOfWork
 from echodesk_billing.domain.errors import BillingError
@@ -23,11 +24,6 @@ _ATTEMPTS = 5
 
 class ConnectionLost(BillingError):
     """The connection broke before the commit, as pooled connections do after a database restart."""
-
-
-def sqlstate(error: Exception) -> str:
-    """The code of an error of PostgreSQL, raised by asyncpg or by SQLAlchemy; empty for others."""
-    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
 def is_transient(error: Exception) -> bool:

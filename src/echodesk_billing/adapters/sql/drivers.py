@@ -12,6 +12,11 @@ from sqlalchemy import Connection, Dialect, Engine, PoolProxiedConnection
 Convert = Callable[[Any], Any]
 
 
+def sqlstate(error: Exception) -> str:
+    """The code of an error of PostgreSQL, raised by asyncpg or by SQLAlchemy; empty for others."""
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+
+
 class Driver(Protocol):
     """A connection of a driver."""
 

@@ -14,7 +14,7 @@ from sqlalchemy import CursorResult, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import UpdateBase
 
-from echodesk_billing.adapters.sql.drivers import Driver, Sqlite3Connection
+from echodesk_billing.adapters.sql.drivers import Driver, Sqlite3Connection, sqlstate
 from echodesk_billing.adapters.sql.statement import Locking, Statement
 from echodesk_billing.adapters.sql.writing import (
     Counting,
@@ -174,7 +174,7 @@ class Session:
         try:
             number: str | None = self._driver.fetch(*together(waiting, counting))[0][1]
         except Exception as error:
-            if getattr(error, "sqlstate", None) == _DIVISION_BY_ZERO:
+            if sqlstate(error) == _DIVISION_BY_ZERO:
                 names = ", ".join(writing.table.name for writing, _ in waiting if writing.is_update)
                 raise ConcurrentChange(f"a row of {names} was changed meanwhile") from None
             raise

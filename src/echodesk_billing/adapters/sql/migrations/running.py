@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
+from echodesk_billing.adapters.sql.drivers import sqlstate
 from echodesk_billing.adapters.sql.migrations import current
 
 LOCK_NOT_AVAILABLE = "55P03"
@@ -49,7 +50,7 @@ def _apply(chosen: Config, connection: Connection, revision: str) -> None:
             command.upgrade(chosen, revision)
         except DBAPIError as error:
             connection.rollback()
-            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or tries == MOST_TRIES:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE or tries == MOST_TRIES:
                 raise
             await_only(asyncio.sleep(PAUSE_SECONDS))
         else:
