@@ -62,6 +62,7 @@ class Result:
     """What a run came to."""
 
     seed: int
+    is_optimistic: bool
     steps: int
     crashes: int
     faults: Counter[str]
@@ -72,9 +73,14 @@ class Result:
 
 @define(slots=False)
 class Simulation:
-    """A seed, and the world it makes."""
+    """A seed, and the world it makes.
+
+    Args:
+        is_optimistic: whether units of work run as on PostgreSQL; one after the other, as on SQLite, else.
+    """
 
     seed: int
+    is_optimistic: bool = False
     rng: random.Random = field(init=False)
     tasks: list[Task] = field(factory=list)
     crashes: int = 0
@@ -88,7 +94,7 @@ class Simulation:
         self.rng = random.Random(self.seed)
         self.clock = VirtualClock(NOW + timedelta(days=self.rng.randrange(400), seconds=self.rng.randrange(86400)))
         self.ids = SeededIds(random.Random(self.seed + 1))
-        self.database = Database(MemoryStorage(self.ids), self.rng)
+        self.database = Database(MemoryStorage(self.ids), self.rng, self.is_optimistic)
         self.bank = SimulatedBank(self.rng, lambda: self.clock.moment)
         self.bank.is_removed = self._is_removed
         self.sink = Sink(self.rng)
@@ -132,6 +138,7 @@ class Simulation:
         self.violations += invariants.while_running(self) + invariants.at_the_end(self)
         return Result(
             seed=self.seed,
+            is_optimistic=self.is_optimistic,
             steps=steps,
             crashes=self.crashes,
             faults=Counter(self.bank.injected) + Counter(self.database.injected),
@@ -526,6 +533,6 @@ async def _twice(process: Process, who: Principal) -> None:
     await process.cards.forget(who)
 
 
-def simulate(seed: int) -> Result:
+def simulate(seed: int, *, is_optimistic: bool = False) -> Result:
     """Run one seed."""
-    return Simulation(seed).run()
+    return Simulation(seed, is_optimistic).run()

@@ -48,6 +48,7 @@ from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.subscriptions.policy import RenewalPolicy
 from echodesk_billing.ports.printer import Document
 from echodesk_billing.ports.storage import StorageUnavailable, UnitOfWork
+from tests.simulation import optimistic
 from tests.simulation.bank import SimulatedBank
 from tests.simulation.notifications import PlainWriter, Post, SimulatedMailServer, SimulatedReceivers
 from tests.simulation.steps import Pause, at_once
@@ -94,10 +95,16 @@ class SeededIds:
 
 @define
 class Database:
-    """The one storage of all processes; it outlives them."""
+    """The one storage of all processes; it outlives them.
+
+    Args:
+        is_optimistic: whether units of work run as on PostgreSQL, where others may come between their reads and writes;
+            as on SQLite otherwise, one after the other.
+    """
 
     memory: MemoryStorage
     rng: random.Random
+    is_optimistic: bool = False
     faults: bool = True
     injected: dict[str, int] = field(factory=dict)
     away: int = 0  # for so many calls it refuses every connection
@@ -129,7 +136,10 @@ class Connection:
         if fate < 0.01:
             self.database.note("database gone before the commit")
             raise StorageUnavailable("the database went away")
-        result = at_once(self.database.memory.transact(work))
+        if self.database.is_optimistic:
+            result = await optimistic.transact(self.database.memory, work, self.database.rng)
+        else:
+            result = at_once(self.database.memory.transact(work))
         await Pause("after commit")
         if fate < 0.02:
             self.database.note("database gone after the commit")

@@ -39,6 +39,7 @@ from echodesk_billing.domain.subscriptions import payments, renewals
 from echodesk_billing.domain.subscriptions.subscription import Subscription
 from echodesk_billing.ports.access import Principal
 from echodesk_billing.ports.gateway import Verdict
+from tests.simulation import optimistic
 from tests.simulation.bank import SimulatedBank
 from tests.simulation.harsh import make_harsh
 from tests.simulation.run import simulate
@@ -390,3 +391,10 @@ def test_the_simulation_detects_each_sabotage(what: str, monkeypatch: Patch) -> 
         if any(violation.partition(":")[0] in numbers for violation in violations):
             return
     raise AssertionError(f"{what}: {SEEDS} seeds saw nothing")
+
+
+def test_the_simulation_detects_writes_without_the_check_of_versions(monkeypatch: Patch) -> None:
+    """Others come between what a unit of work reads and writes, and it writes over what they did."""
+    monkeypatch.setattr(optimistic, "_expect", lambda *_: None)
+    found = [violation for seed in range(20) for violation in simulate(seed, is_optimistic=True).violations]
+    assert {violation.partition(":")[0] for violation in found} >= {"1", "2", "3"}

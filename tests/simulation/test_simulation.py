@@ -23,10 +23,11 @@ def silence() -> None:
     structlog.reset_defaults()
 
 
+@pytest.mark.parametrize("is_optimistic", [False, True], ids=["one by one", "overtaking"])
 @pytest.mark.parametrize("first", range(0, SEEDS, PART))
-def test_nothing_is_lost_doubled_or_left_unknown(first: int) -> None:
+def test_nothing_is_lost_doubled_or_left_unknown(first: int, is_optimistic: bool) -> None:
     for seed in range(first, first + PART):
-        result = simulate(seed)
+        result = simulate(seed, is_optimistic=is_optimistic)
         assert not result.violations, f"seed {seed}: {result.violations}"
 
 
@@ -39,8 +40,9 @@ def test_a_harsher_bank_hides_no_money(monkeypatch: pytest.MonkeyPatch, slow: bo
         assert not result.violations, f"seed {seed}: {result.violations}"
 
 
-def test_a_seed_replays_the_same_run() -> None:
-    one, other = Simulation(7), Simulation(7)
+@pytest.mark.parametrize("is_optimistic", [False, True])
+def test_a_seed_replays_the_same_run(is_optimistic: bool) -> None:
+    one, other = Simulation(7, is_optimistic), Simulation(7, is_optimistic)
     assert one.run() == other.run()
     assert one.trace == other.trace
 
@@ -56,8 +58,11 @@ def test_the_fixed_seeds_reach_their_situations() -> None:
         "replayed callback", "refund at the office", "dispute",
         "timeout after the effect", "timeout before the effect", "unsigned callback",
     }  # fmt: skip
+    results += [simulate(seed, is_optimistic=True) for seed in range(40)]
     places = sum((result.places for result in results), Counter())
-    for place in ("buy: after commit", "callback: after commit", "renew: after commit", "buy: before create"):
+    for place in ("buy: after commit", "callback: after commit", "renew: after commit", "buy: before create",
+                  "buy: between reading and writing", "callback: between reading and writing",
+                  "buy: between two reads"):  # fmt: skip
         assert places[place], place
     events = sum((result.events for result in results), Counter())
     for name in ("SubscriptionRenewed", "SubscriptionPastDue", "SubscriptionSuspended", "SubscriptionChanged",
