@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -411,11 +413,13 @@ def find_chromium() -> str | None:
     if os.environ.get("CHROMIUM"):
         return os.environ["CHROMIUM"]
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", *command], check=False, stdout=subprocess.DEVNULL)
-        found = shutil.which("chromium")
+    with (Path(tempfile.gettempdir()) / "installing-chromium").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)  # tests run in several processes, and apt-get refuses a second one
+        found = next(filter(None, map(shutil.which, names)), None)
+        if found is None and shutil.which("apt-get") and os.geteuid() == 0:
+            for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+                subprocess.run(["apt-get", *command], check=False, stdout=subprocess.DEVNULL)
+            found = shutil.which("chromium")
     return found
 
 

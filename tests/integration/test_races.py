@@ -17,6 +17,7 @@ from echodesk_billing.domain.customers.card import CardState
 from echodesk_billing.domain.customers.registration import Applicant
 from echodesk_billing.domain.events import OrderMismatch
 from echodesk_billing.domain.orders.payment_request import SaveCard
+from echodesk_billing.domain.orders.purpose import Purpose
 from echodesk_billing.domain.orders.report import ReportedCard
 from echodesk_billing.ports.gateway import GatewayUnavailable
 from echodesk_billing.ports.storage import Storage, UnitOfWork
@@ -76,6 +77,13 @@ async def test_choosing_a_default_does_not_bring_back_a_card_that_is_removed_mea
     )
     assert not [one for one in results if isinstance(one, AssertionError)]
     assert [card.id for card in await world.cards.listed(ACME)] == [one]
+
+
+async def test_four_clicks_at_once_on_adding_a_card_make_one_order(world: World) -> None:
+    added = await asyncio.gather(*(world.cards.add(ACME) for _ in range(4)), return_exceptions=True)
+    assert [one for one in added if isinstance(one, AssertionError)] == []
+    orders = await world.storage.read(lambda uow: uow.orders.listed("acme", None, 10))
+    assert [order.purpose for order in orders] == [Purpose.CARD]
 
 
 async def test_two_people_register_one_name_at_once_and_one_reserves_it(world: World) -> None:

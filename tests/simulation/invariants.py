@@ -49,6 +49,7 @@ def while_running(simulation: Simulation) -> list[str]:
     return [
         *_one_charge_per_order(simulation),
         *_one_payment_per_period(orders),
+        *_one_order_per_double_click(orders),
         *_states_move_by_the_table(simulation, orders),
         *_access(simulation),
         *_anchors_stay(simulation),
@@ -132,6 +133,23 @@ def _one_payment_per_period(orders: list[Order]) -> Iterator[str]:
     for (tenant, period), number in kept.items():
         if number > 1:
             yield f"2: {tenant} paid period {period} {number} times"
+
+
+def _one_order_per_double_click(orders: list[Order]) -> Iterator[str]:
+    """2. An order that waits for its payment page is used again, so there are never two equal ones."""
+    waiting = [order for order in orders if order.is_open and order.payment_url is None and _is_paid_on_a_page(order)]
+    for place, order in enumerate(waiting):
+        for other in waiting[:place]:
+            if _what_is_bought(order) == _what_is_bought(other):
+                yield f"2: {order.tenant_id} has {order.id} and {other.id} for the same"
+
+
+def _is_paid_on_a_page(order: Order) -> bool:
+    return order.request.transfer is None and not order.request.is_automatic
+
+
+def _what_is_bought(order: Order) -> tuple[object, ...]:
+    return order.tenant_id, order.purpose, order.plan, order.period, order.request
 
 
 def _states_move_by_the_table(simulation: Simulation, orders: list[Order]) -> Iterator[str]:

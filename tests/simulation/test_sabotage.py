@@ -398,3 +398,17 @@ def test_the_simulation_detects_writes_without_the_check_of_versions(monkeypatch
     monkeypatch.setattr(optimistic, "_expect", lambda *_: None)
     found = [violation for seed in range(20) for violation in simulate(seed, is_optimistic=True).violations]
     assert {violation.partition(":")[0] for violation in found} >= {"1", "2", "3"}
+
+
+def test_the_simulation_detects_decisions_on_what_changed_meanwhile(monkeypatch: Patch) -> None:
+    """A row that decides something and is not saved has its version neither raised nor checked."""
+    monkeypatch.setattr(optimistic, "_raise_versions", lambda *_: None)
+    commit = optimistic.OptimisticUnit.commit
+
+    def forgetful(self: optimistic.OptimisticUnit) -> None:
+        self._decided.clear()
+        commit(self)
+
+    monkeypatch.setattr(optimistic.OptimisticUnit, "commit", forgetful)
+    found = [one for seed in range(330, 335) for one in simulate(seed, is_optimistic=True).violations]
+    assert [one for one in found if one.startswith("2: ") and one.endswith("for the same")]

@@ -95,6 +95,7 @@ class SavedCards:
 
         def work(uow: UnitOfWork) -> tuple[Order, bool]:
             request = self._requests.card_request(with_names(uow, who), make_default=make_default, returning=returning)
+            uow.subscriptions.lock_or_add(self._requests.subscription(who))  # a double click waits for the first
             return self._order_factory.card_check_once(uow, who, self._requests.card_check, request, now, key)
 
         order, is_new = await self._storage.transact(work)
