@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
@@ -80,3 +82,26 @@ async def door_to(database_url: str) -> AsyncIterator[Door]:
     yield door
     door.go_on()
     await door.shut()
+
+
+@asynccontextmanager
+async def rejecting(answer: bytes | None) -> AsyncIterator[str]:
+    """The address of a database that answers each new connection so and closes it; None resets it."""
+
+    async def reject(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        if answer is None:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(reject, "127.0.0.1", 0)
+    yield f"postgresql://u:p@127.0.0.1:{server.sockets[0].getsockname()[1]}/db?sslmode=disable"
+    server.close()
+
+
+def fatal(sqlstate: str, message: str) -> bytes:
+    """The error that PostgreSQL sends instead of letting a client in."""
+    fields = f"SFATAL\0VFATAL\0C{sqlstate}\0M{message}\0\0".encode()
+    return b"E" + struct.pack("!i", len(fields) + 4) + fields

@@ -9,15 +9,18 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from attrs import define
 
 from bog_sandbox.callbacks import Signer
-from echodesk_billing import load_settings
+from echodesk_billing import StorageUnavailable, load_settings
+from echodesk_billing.adapters.ids import RandomIds
+from echodesk_billing.adapters.sql.storage import open_storage
 from echodesk_billing.container import open_container
 from tests.builders import principal
 from tests.integration.conftest import service_environment
 from tests.integration.parts import Bank, Client, Process, prepare, running_bank, start
-from tests.integration.proxies import Door, door_to
+from tests.integration.proxies import Door, door_to, fatal, rejecting
 
 MONTH = timedelta(days=31).total_seconds()
 
@@ -103,3 +106,28 @@ async def hangs(place: Place) -> None:
     assert {json.loads(answer.raw)["title"] for answer in answers} == {"Service Unavailable"}
     assert await asyncio.wait_for(place.service.stop(), 10) == 0
     place.door.go_on()
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (fatal("57P03", "the database system is starting up"), "starting up"),
+        (fatal("57P03", "the database system is in recovery mode"), "recovery mode"),
+        (fatal("53300", "sorry, too many clients already"), "too many clients"),
+        (fatal("28P01", "password authentication failed"), "password"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "connection was closed"),
+        (b"", "connection was closed"),
+        (None, "connection was closed"),
+    ],
+    ids=["starting", "recovering", "full", "password", "other server", "closed", "reset"],
+)
+async def test_a_database_that_lets_nobody_in_is_unavailable(answer: bytes | None, message: str) -> None:
+    async with rejecting(answer) as url:
+        storage = open_storage(url, RandomIds())
+        for ask in (storage.read, storage.transact):
+            with pytest.raises(StorageUnavailable, match=message):
+                await ask(lambda _: None)
+        with pytest.raises(StorageUnavailable, match=message):
+            await storage.migrate()
+        assert message in (await storage.problem() or "")
+        await storage.close()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import event, make_url, text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -42,8 +43,8 @@ STATEMENT_SECONDS = 8
 LONGEST_SECONDS = 15.0  # repetitions included
 ROLL_BACK_SECONDS = 1.0
 CLOSE_SECONDS = 1.5
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-_ERRORS = (SQLAlchemyError, ConnectionLost, TimeoutError, *_DRIVER_ERRORS)
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+_ERRORS = (SQLAlchemyError, AsyncAdapt_asyncpg_dbapi.Error, ConnectionLost, TimeoutError, *_DRIVER_ERRORS)
 
 
 class PostgresStorage:
