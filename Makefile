@@ -16,8 +16,8 @@ help: ## show this
 run: $(VENV)/run.stamp ## start the simulated bank and the service on SQLite
 	@exec $(BIN)/echodesk-billing dev
 
-test: $(VENV)/dev.stamp ## run all tests, two files at a time; finds or installs PostgreSQL and a browser by itself
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+test: $(VENV)/dev.stamp ## run all tests, three files at a time, since many wait; finds or installs PostgreSQL and a browser by itself
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, dependencies
 	$(BIN)/ruff format --check $(SOURCES)
