@@ -20,6 +20,7 @@ from echodesk_billing.domain.subscriptions.term import Term
 from echodesk_billing.ports.storage import InboxEntry, UnitOfWork
 from tests.builders import NOW, an_order, gel, principal, report
 from tests.integration.plans import sent
+from tests.simulation.optimistic import READS
 from tests.unit.conftest import World
 
 Patch = pytest.MonkeyPatch
@@ -192,3 +193,24 @@ async def test_a_connection_lost_while_it_commits_is_not_tried_again(world: Worl
     assert done == ["work"]
     monkeypatch.undo()
     await world.storage.transact(work)
+
+
+ASKED: dict[str, tuple[Any, ...]] = {
+    "get": ("acme",),
+    "by_key": ("key",),
+    "open_of": ("acme",),
+    "open_renewal": ("acme", 1),
+    "active_of": ("acme",),
+    "current": (),
+    "by_digest": ("digest",),
+}
+
+
+@pytest.mark.parametrize(("repository", "method"), [(name, method) for name in READS for method in sorted(READS[name])])
+async def test_what_the_simulation_reads_without_locks_is_read_so_here(
+    world: World, repository: str, method: str
+) -> None:
+    asked = ("SUB-1", None) if (repository, method) == ("orders", "get") else ASKED[method]
+    async with sent(postgres(world)) as statements:
+        await world.storage.transact(lambda uow: getattr(getattr(uow, repository), method)(*asked))
+    assert [sql.split()[0] for sql, _ in statements] in (["SELECT"], ["SELECT", "SELECT"])  # by either id
