@@ -49,7 +49,7 @@ def while_running(simulation: Simulation) -> list[str]:
     return [
         *_one_charge_per_order(simulation),
         *_one_payment_per_period(orders),
-        *_one_order_per_double_click(orders),
+        *_one_order_per_double_click(simulation, orders),
         *_states_move_by_the_table(simulation, orders),
         *_access(simulation),
         *_anchors_stay(simulation),
@@ -135,21 +135,25 @@ def _one_payment_per_period(orders: list[Order]) -> Iterator[str]:
             yield f"2: {tenant} paid period {period} {number} times"
 
 
-def _one_order_per_double_click(orders: list[Order]) -> Iterator[str]:
-    """2. An order that waits for its payment page is used again, so there are never two equal ones."""
+def _one_order_per_double_click(simulation: Simulation, orders: list[Order]) -> Iterator[str]:
+    """2. An order that waits for its payment page is used again, so there are never two equal ones.
+
+    A registration whose payload was erased is none that could be used again.
+    """
+    registrations = simulation.registrations()
+    registered = {one.order_id: (one.applicant, one.sealed_payload is not None) for one in registrations}
     waiting = [order for order in orders if order.is_open and order.payment_url is None and _is_paid_on_a_page(order)]
+    asked = [
+        (order.tenant_id, order.purpose, order.plan, order.period, order.request, registered.get(order.id))
+        for order in waiting
+    ]
     for place, order in enumerate(waiting):
-        for other in waiting[:place]:
-            if _what_is_bought(order) == _what_is_bought(other):
-                yield f"2: {order.tenant_id} has {order.id} and {other.id} for the same"
+        if asked[place] in asked[:place]:
+            yield f"2: {order.tenant_id} asked twice for what {order.id} is for"
 
 
 def _is_paid_on_a_page(order: Order) -> bool:
     return order.request.transfer is None and not order.request.is_automatic
-
-
-def _what_is_bought(order: Order) -> tuple[object, ...]:
-    return order.tenant_id, order.purpose, order.plan, order.period, order.request
 
 
 def _states_move_by_the_table(simulation: Simulation, orders: list[Order]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from echodesk_billing.application.coupons import ManageCoupons
 from echodesk_billing.application.errors import CallbackRefused
 from echodesk_billing.application.payment_requests import Terms
 from echodesk_billing.domain.catalogue.pricing import Selection
-from echodesk_billing.domain.customers.registration import Applicant
+from echodesk_billing.domain.customers.registration import Applicant, Registration
 from echodesk_billing.domain.errors import BillingError
 from echodesk_billing.domain.notifications.webhook import Endpoint, Secret
 from echodesk_billing.domain.orders.lifecycle import OrderState
@@ -404,8 +404,7 @@ class Simulation:
 
     def _of_strangers(self) -> set[str]:
         """Orders that strangers made and never pay."""
-        registrations = self.database.memory._memory.registrations
-        return {order_id for order_id, one in registrations.items() if one.applicant.name == STRANGER}
+        return {one.order_id for one in self.registrations() if one.applicant.name == STRANGER}
 
     def _time_passes(self) -> None:
         hours = self.rng.choice([0.01, 0.3, 1, 4, 24, 24, 72, 24 * 8, 24 * 28, 24 * 31])
@@ -487,6 +486,10 @@ class Simulation:
     def orders(self) -> list[Order]:
         """All orders, newest first."""
         return list(self.database.read(lambda uow: uow.orders.listed(None, None, 10_000)))
+
+    def registrations(self) -> list[Registration]:
+        """Those that were not deleted."""
+        return list(self.database.memory._memory.registrations.values())
 
     def kept(self, order: Order) -> Kept | None:
         """The order as the bank has it."""
