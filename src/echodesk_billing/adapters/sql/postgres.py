@@ -44,7 +44,8 @@ LONGEST_SECONDS = 15.0  # repetitions included
 ROLL_BACK_SECONDS = 1.0
 CLOSE_SECONDS = 1.5
 _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-_ERRORS = (SQLAlchemyError, AsyncAdapt_asyncpg_dbapi.Error, ConnectionLost, TimeoutError, *_DRIVER_ERRORS)
+_CONNECT_ERROR = AsyncAdapt_asyncpg_dbapi.Error  # of the pool, which does not wrap it as `Engine.connect` does
+_ERRORS = (SQLAlchemyError, _CONNECT_ERROR, ConnectionLost, TimeoutError, *_DRIVER_ERRORS)
 
 
 class PostgresStorage:
