@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from attrs import frozen
-from sqlalchemy import RowMapping, make_url, text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from echodesk_billing.domain.customers.tenant import default_subdomain, tenant_id
@@ -42,21 +42,21 @@ class CrmAccess:
     """Access by the CRM's tokens, else by our own."""
 
     def __init__(self, crm: CrmTokens, ours: Access) -> None:
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - needs the extra [postgres]
+        from echodesk_billing.adapters.asyncpg_engine import asyncpg_engine  # noqa: PLC0415 - needs the extra [postgres]
 
         self._crm = crm
         self._ours = ours
-        self._engine = create_async_engine(
-            make_url(crm.database_url).set(drivername="postgresql+asyncpg"),
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=ANSWER_SECONDS,
-            pool_pre_ping=True,
-            connect_args={
+        self._engine = asyncpg_engine(
+            crm.database_url,
+            {
                 "timeout": ANSWER_SECONDS,
                 "command_timeout": ANSWER_SECONDS,
                 "server_settings": {"default_transaction_read_only": "on"},
             },
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=ANSWER_SECONDS,
+            pool_pre_ping=True,
         )
 
     async def authenticate(self, token: str, host: str = "") -> Principal | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from echodesk_billing.domain.importing.records import (
@@ -53,21 +53,20 @@ class EchodeskTables:
     async def read(self) -> OldTables:
         """Read everything in one repeatable-read transaction that cannot write."""
         try:
-            from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - needs the extra [postgres]
-
-            engine = create_async_engine(
-                make_url(self._url).set(drivername="postgresql+asyncpg"),
-                pool_size=1,
-                max_overflow=0,
-                isolation_level="REPEATABLE READ",
-                connect_args={
-                    "timeout": CONNECT_SECONDS,
-                    "command_timeout": READ_SECONDS,
-                    "server_settings": {"default_transaction_read_only": "on", "search_path": "public"},
-                },
-            )
+            from echodesk_billing.adapters.asyncpg_engine import asyncpg_engine  # noqa: PLC0415 - needs [postgres]
         except ImportError:
             raise OldTablesUnreadable("PostgreSQL needs the extra: pip install echodesk-billing[postgres]") from None
+        engine = asyncpg_engine(
+            self._url,
+            {
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": READ_SECONDS,
+                "server_settings": {"default_transaction_read_only": "on", "search_path": "public"},
+            },
+            pool_size=1,
+            max_overflow=0,
+            isolation_level="REPEATABLE READ",
+        )
         try:
             async with engine.connect() as connection:
                 await _require_level(connection)

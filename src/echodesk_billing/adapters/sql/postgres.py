@@ -13,14 +13,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import event, make_url, text
+from sqlalchemy import event, text
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 from sqlalchemy.util import greenlet_spawn
 
+from echodesk_billing.adapters.asyncpg_engine import asyncpg_engine
 from echodesk_billing.adapters.sql import migrations
 from echodesk_billing.adapters.sql.attempts import ConnectionLost, attempts, is_transient, run, unavailable
 from echodesk_billing.adapters.sql.drivers import AsyncpgConnection
@@ -52,37 +52,34 @@ class PostgresStorage:
     """A PostgreSQL database, through asyncpg and a bounded pool.
 
     Args:
-        url: `postgresql://user:password@host:port/database`, `?sslmode=` included.
+        url: `postgresql://user:password@host:port/database`, with parameters of libpq.
         schema: of the tables; the connection's own where empty.
     """
 
     def __init__(self, url: str, ids: Ids, schema: str = "") -> None:
-        parsed = make_url(url).set(drivername="postgresql+asyncpg")
-        if "sslmode" in parsed.query:
-            parsed = parsed.update_query_dict({"ssl": parsed.query["sslmode"]}).difference_update_query(["sslmode"])
         self._ids = ids
         self._schema = schema
         path = {"search_path": schema} if schema else {}
         self._migrating = partial(
-            create_async_engine,
-            parsed,
+            asyncpg_engine,
+            url,
+            {"timeout": CONNECT_SECONDS, "server_settings": path},
             poolclass=NullPool,
-            connect_args={"timeout": CONNECT_SECONDS, "server_settings": path},
         )
         limits = {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": f"{STATEMENT_SECONDS}s"}
-        self._engine = create_async_engine(
-            parsed,
+        self._engine = asyncpg_engine(
+            url,
+            {
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": ANSWER_SECONDS,
+                "server_settings": {**limits, **path},
+            },
             isolation_level="AUTOCOMMIT",  # transactions begin and end below SQLAlchemy
             pool_size=16,
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=False,
             pool_recycle=1800,
-            connect_args={
-                "timeout": CONNECT_SECONDS,
-                "command_timeout": ANSWER_SECONDS,
-                "server_settings": {**limits, **path},
-            },
         )
         event.listen(self._engine.sync_engine, "checkout", _refuse_lost)
 
