@@ -20,6 +20,8 @@ from rich.table import Table
 from tests.simulation.run import Result, simulate
 
 CRITICAL = 50
+SHOWN = 20
+"""Of how many runs the violations are printed."""
 
 
 def quiet() -> None:
@@ -47,7 +49,7 @@ def main() -> int:
         task = progress.add_task("simulating", total=len(runs))
         for number, result in enumerate(pool.imap_unordered(_simulate, runs, chunksize=20), 1):
             results.add(result)
-            if result.violations:
+            if result.violations and results.violations <= SHOWN:
                 way = "overtaking" if result.is_optimistic else "one by one"
                 found = f"seed {result.seed}, {way}: {'; '.join(result.violations)}"
                 progress.console.print(found, style="red", markup=False)

@@ -11,7 +11,7 @@ from tests.simulation.harsh import make_harsh
 from tests.simulation.run import Simulation, simulate
 from tests.simulation.soak import quiet
 
-SEEDS = 100
+SEEDS = 200
 PART = 20
 
 
