@@ -110,9 +110,9 @@ class Chaos:
 
     async def go_wrong(self) -> None:
         """Something fails, again and again, until the run stops; first a process dies."""
-        choice = 0.0
         while not self.stopping:
             await asyncio.sleep(self.rng.uniform(0.2, 1.2))
+            choice = self.rng.random() if self.done["killed"] else 0.0
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                 if choice < 0.2:
                     await self._kill(self.rng.choice(list(self.processes)))
@@ -126,7 +126,6 @@ class Chaos:
                     fault = self.rng.choice(BAD_DAYS)
                     self.done[f"fault: {fault['kind']} {fault['path']}"] += 1
                     await self.bank.control("POST", "faults", fault)
-            choice = self.rng.random()
 
     async def _kill(self, name: str) -> None:
         async with self.busy:

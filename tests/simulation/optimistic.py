@@ -167,6 +167,14 @@ class OptimisticUnit:
             self._decided[_key(name, found)] = found.version
         return found
 
+    def _raised(self, name: str, found: Any) -> int:
+        """Give what is saved its next version; returns the one that was read."""
+        if name in self._written:
+            self._refuse()
+        self._decided.pop(_key(name, found), None)
+        found.version += 1
+        return int(found.version - 1)
+
     def _write(self, name: str, write: Write) -> None:
         self._written.add(name)
         self.writes.append(write)
@@ -182,11 +190,7 @@ class OptimisticUnit:
         self._write_order(order, 0)
 
     def save_order(self, order: Order) -> None:
-        if "orders" in self._written:
-            self._refuse()
-        read, order.version = order.version, order.version + 1
-        self._decided.pop(("orders", order.id), None)
-        self._write_order(order, read)
+        self._write_order(order, self._raised("orders", order))
 
     def _write_order(self, order: Order, read: int) -> None:
         kept = evolve(order, steps=list(order.steps), version=read)
@@ -213,11 +217,7 @@ class OptimisticUnit:
         return new
 
     def save_subscription(self, subscription: Subscription) -> None:
-        if "subscriptions" in self._written:
-            self._refuse()
-        read, subscription.version = subscription.version, subscription.version + 1
-        self._decided.pop(("subscriptions", subscription.tenant_id), None)
-        self._write_subscription(subscription, read)
+        self._write_subscription(subscription, self._raised("subscriptions", subscription))
 
     def _write_subscription(self, subscription: Subscription, read: int) -> None:
         kept = evolve(subscription, version=read)
