@@ -46,11 +46,11 @@ async def measure(machine: Machine) -> list[Figure]:
             line = []
             for name, url in urls.items():
                 waiting = await material.orders(container.storage(), size)
-                questions = await _questions(container, url, waiting)
+                asked = await questions(container, url, waiting)
                 for call, requests in (
-                    ("create", await _creations(container, url, size)),
-                    ("status", questions),
-                    ("polled", questions * POLLED),
+                    ("create", await creations(container, url, size)),
+                    ("status", asked),
+                    ("polled", asked * POLLED),
                 ):
                     sent = await machine.send(requests)
                     line.append(f"{name} {call} {sent.per_second:.0f}/s (load busy {sent.busy:.0%})")
@@ -74,7 +74,7 @@ async def _token(container: Container, tenant_id: str) -> dict[str, str]:
     return {"Authorization": f"Token {token}", "Content-Type": "application/json"}
 
 
-async def _creations(container: Container, url: str, number: int) -> list[dict[str, Any]]:
+async def creations(container: Container, url: str, number: int) -> list[dict[str, Any]]:
     """A payment of a new tenant each, so that none is taken for a double click."""
     prefix = secrets.token_hex(4)
     return [
@@ -88,7 +88,8 @@ async def _creations(container: Container, url: str, number: int) -> list[dict[s
     ]
 
 
-async def _questions(container: Container, url: str, waiting: Sequence[material.Waiting]) -> list[dict[str, Any]]:
+async def questions(container: Container, url: str, waiting: Sequence[material.Waiting]) -> list[dict[str, Any]]:
+    """What became of each, asked by its own tenant."""
     return [
         {
             "method": "GET",

@@ -30,7 +30,7 @@ from benchmarks import material
 from benchmarks.callbacks import service
 from benchmarks.figures import Figure, table
 from benchmarks.machine import Machine, Server, machine, server
-from benchmarks.profile import CALLBACKS, profile
+from benchmarks.profile import CALLS, profile
 from benchmarks.profile import table as profile_table
 from bog_sandbox.callbacks import Signer
 
@@ -178,7 +178,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     with machine(quick=chosen.quick, say=console.print) as place, checked_out(chosen.commit) as tree:
         figures, is_as_fast = asyncio.run(compare(place, chosen.commit, tree))
-        number = CALLBACKS // 5 if chosen.quick else CALLBACKS
+        number = CALLS["callback"] // (5 if chosen.quick else 1)
         profiles = {
             name: asyncio.run(profile(place, number, source))
             for name, source in ((chosen.commit, str(tree / "src")), ("this tree", None))

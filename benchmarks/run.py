@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.figures import Figure, bars, markdown, table
 from benchmarks.machine import machine
-from benchmarks.profile import BEFORE, CALLBACKS, profile
+from benchmarks.profile import BEFORE, CALLS, profiles
 from benchmarks.profile import table as profile_table
 
 MEASUREMENTS = ("domain", "footprint", "callbacks", "calls", "renewals", "growth", "lists", "overload")
@@ -44,10 +44,11 @@ def main() -> int:
             for figure in found:
                 say(" ".join(figure.row))
             figures += found
-        profiled = None if chosen.quick or chosen.only else asyncio.run(profile(place, CALLBACKS, None))
+        profiled = {} if chosen.quick or chosen.only else asyncio.run(profiles(place, CALLS))
     _print(console, figures)
-    if profiled is not None:
-        console.print(profile_table({"before, on record": BEFORE, "now": profiled}))
+    if profiled:
+        console.print(profile_table({"before, on record": BEFORE, "now": profiled["callback"]}))
+        console.print(profile_table(profiled))
     if chosen.markdown:
         print(markdown(figures))
     return 0
