@@ -20,15 +20,31 @@ test: $(VENV)/dev.stamp ## run all tests, three files at a time, since many wait
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, dependencies
-	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/ruff check $(SOURCES)
+	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) $(CHECKS:%=check-%)
+
+# Two run at a time, so the longest come first.
+CHECKS := types docs-build duplicates docs-current imports dead-code dependencies lint format audit
+.PHONY: $(CHECKS:%=check-%)
+
+check-types:
 	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/vulture
-	$(BIN)/pylint --disable=all --enable=duplicate-code --score=n src
-	$(BIN)/deptry src
-	$(BIN)/python -m docs.generate --check
+check-docs-build:
 	$(BIN)/sphinx-build --builder dirhtml --fail-on-warning --keep-going --quiet docs build/docs
+check-duplicates:
+	$(BIN)/pylint --disable=all --enable=duplicate-code --score=n src
+check-docs-current:
+	$(BIN)/python -m docs.generate --check
+check-imports:
+	$(BIN)/lint-imports
+check-dead-code:
+	$(BIN)/vulture
+check-dependencies:
+	$(BIN)/deptry src
+check-lint:
+	$(BIN)/ruff check $(SOURCES)
+check-format:
+	$(BIN)/ruff format --check $(SOURCES)
+check-audit:
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/run.txt --progress-spinner off \
 	  > $(VENV)/audit.txt 2>&1 || ! grep "known vulnerabilit" $(VENV)/audit.txt || { cat $(VENV)/audit.txt; exit 1; }
 	@echo "pip-audit: $$(grep -c 'could not be audited' $(VENV)/audit.txt) packages could not be audited from here"
