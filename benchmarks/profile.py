@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
 from rich.console import Console
 from rich.table import Table
 from tests.builders import catalogue
@@ -47,6 +45,8 @@ WHOSE = {
     "repeating": ("(stamina/", "(tenacity/"),
 }
 OTHER = "the event loop and the rest"
+AROUND_THE_LOOP = ("run_app (aiohttp/", "main (benchmarks/")
+"""Frames of the baseline below everything that it does."""
 BEFORE = {
     "the domain": 518,
     "our SQL adapter": 494,
@@ -126,6 +126,8 @@ def _samples(file: Path) -> Counter[str]:
 
 def _whose(frames: list[str]) -> str:
     for frame in reversed(frames):
+        if frame.startswith(AROUND_THE_LOOP):
+            break
         for name, parts in WHOSE.items():
             if any(part in frame for part in parts):
                 return name
@@ -138,7 +140,6 @@ def main() -> None:
     parser.add_argument("--call", action="append", choices=CALLS, help="what is profiled; all of these where not given")
     chosen = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with machine(quick=False, say=console.print) as place:
         console.print(table(asyncio.run(profiles(place, chosen.call or CALLS))))
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
-import logging
 import sys
 import time
 from collections.abc import Sequence
 
-import structlog
 from rich.console import Console
 
 from benchmarks.figures import Figure, bars, markdown, table
@@ -36,7 +34,6 @@ def main() -> int:
     def say(line: str) -> None:
         console.print(f"{time.monotonic() - started:4.0f} s  {line}", style="dim")
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     figures: list[Figure] = []
     with machine(quick=chosen.quick, say=say) as place:
         for name in chosen.only or MEASUREMENTS:
