@@ -181,15 +181,21 @@ def all_have_seen_the_same_orders(monkeypatch: Patch) -> None:
     monkeypatch.setattr(SqlOrders, "open_of", open_of)
 
 
+@pytest.fixture
+def nobody_raises_versions(monkeypatch: Patch) -> None:
+    """Two decisions on one row do not collide."""
+    monkeypatch.setattr(OptimisticSession, "_raise_versions", lambda _: None)
+
+
 async def bought_before(world: World) -> None:
     """A payment that was started and left: too long ago to be taken for the same click."""
     await world.buy()
     world.clock.moment += timedelta(minutes=2)
 
 
-async def clicked_at_once(world: World) -> int:
-    """One button, clicked many times at the same moment; gives how many orders it made."""
-    await asyncio.gather(*(world.buy() for _ in range(AT_ONCE)), return_exceptions=True)
+async def clicked_at_once(world: World, key: str | None = None) -> int:
+    """One button, clicked many times at the same moment; gives how many orders there are then."""
+    await asyncio.gather(*(world.buy(key=key) for _ in range(AT_ONCE)), return_exceptions=True)
     return len(await world.orders())
 
 
@@ -201,13 +207,35 @@ async def test_many_clicks_at_once_make_one_order(world: World, is_known: bool) 
     assert await clicked_at_once(world) == 1 + is_known
 
 
+@pytest.mark.usefixtures("all_have_seen_the_same_orders", "nobody_raises_versions")
+async def test_without_versions_that_are_raised_many_clicks_make_many_orders_and_that_is_noticed(world: World) -> None:
+    await bought_before(world)
+    assert await clicked_at_once(world) > 2
+
+
 @pytest.mark.usefixtures("all_have_seen_the_same_orders")
-async def test_without_versions_that_are_raised_many_clicks_make_many_orders_and_that_is_noticed(
-    world: World, monkeypatch: Patch
+async def test_without_the_key_of_subscriptions_a_new_customers_clicks_make_many_orders_and_that_is_noticed(
+    world: World,
+) -> None:
+    key = text("ALTER TABLE subscriptions DROP CONSTRAINT pk_subscriptions CASCADE")
+    await world.storage.transact(lambda uow: uow.orders._session.execute(key))  # type: ignore[attr-defined]
+    assert await clicked_at_once(world) > 1
+
+
+@pytest.mark.usefixtures("all_have_seen_the_same_orders", "nobody_raises_versions")
+async def test_without_versions_that_are_raised_the_key_of_the_caller_protects(world: World) -> None:
+    await bought_before(world)
+    assert await clicked_at_once(world, key="one") == 2
+
+
+@pytest.mark.usefixtures("all_have_seen_the_same_orders", "nobody_raises_versions")
+async def test_without_its_unique_index_the_key_of_the_caller_makes_many_orders_and_that_is_noticed(
+    world: World,
 ) -> None:
     await bought_before(world)
-    monkeypatch.setattr(OptimisticSession, "_raise_versions", lambda _: None)
-    assert await clicked_at_once(world) > 2
+    key = text("ALTER TABLE orders DROP CONSTRAINT uq_orders_idempotency_key")
+    await world.storage.transact(lambda uow: uow.orders._session.execute(key))  # type: ignore[attr-defined]
+    assert await clicked_at_once(world, key="one") > 2
 
 
 async def charged_at_once(world: World) -> list[Order]:
