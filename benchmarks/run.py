@@ -22,7 +22,7 @@ MEASUREMENTS = ("domain", "footprint", "callbacks", "calls", "renewals", "growth
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds of less, in under three minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds of less, in a few minutes")
     parser.add_argument("--markdown", action="store_true", help="print the table as docs/performance.md has it")
     parser.add_argument("only", nargs="*", help=f"some of: {', '.join(MEASUREMENTS)}")
     chosen = parser.parse_args()
