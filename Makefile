@@ -25,6 +25,7 @@ check: $(VENV)/dev.stamp ## lint, types, import rules, dead code, duplicates, de
 # Two run at a time, so the longest come first.
 CHECKS := types docs-build duplicates docs-current imports dead-code dependencies lint format audit
 .PHONY: $(CHECKS:%=check-%)
+$(CHECKS:%=check-%): $(VENV)/dev.stamp
 
 check-types:
 	$(BIN)/mypy

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from attrs import frozen
-from tests.integration.parts import free_port
+from tests.integration.parts import Bank, free_port
 
 from benchmarks import material
 from benchmarks.figures import Figure
@@ -29,6 +29,11 @@ def service(database_url: str, signer: Signer, **more: str) -> dict[str, str]:
         "BILLING_RATE_LIMIT_PER_TOKEN": "1000000/second",
         **more,
     }
+
+
+def credentials(bank: Bank) -> dict[str, str]:
+    """What makes a service call a simulated bank; its time stays that of this machine."""
+    return {name: value for name, value in bank.environment.items() if name != "BILLING_CLOCK_URL"}
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ from tests.builders import catalogue, principal
 from tests.integration.parts import running_bank
 
 from benchmarks import material
-from benchmarks.callbacks import product, rival, service
+from benchmarks.callbacks import credentials, product, rival, service
 from benchmarks.figures import Figure
 from benchmarks.machine import Machine
 from bog_sandbox.callbacks import Signer
@@ -34,8 +34,7 @@ async def measure(machine: Machine) -> list[Figure]:
     size = 150 if machine.quick else 500
     rates: dict[tuple[str, str], list[float]] = {}
     async with running_bank(machine.folder / "bank.log") as bank, contextlib.AsyncExitStack() as running:
-        credentials = {name: value for name, value in bank.environment.items() if name != "BILLING_CLOCK_URL"}
-        environment = service(await machine.database(), Signer(), **credentials)
+        environment = service(await machine.database(), Signer(), **credentials(bank))
         container = await running.enter_async_context(open_container(load_settings(environment)))
         await container.storage().migrate()
         await container.load_catalogue().load(catalogue())

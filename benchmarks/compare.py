@@ -27,7 +27,7 @@ from rich.console import Console
 from tests.integration.parts import ROOT, clean_environment, free_port, running_bank
 
 from benchmarks import material
-from benchmarks.callbacks import service
+from benchmarks.callbacks import credentials, service
 from benchmarks.figures import Figure, table
 from benchmarks.machine import Machine, Server, machine, server
 from benchmarks.profile import CALLS, profile
@@ -154,8 +154,7 @@ async def compare(place: Machine, commit: str, tree: Path) -> tuple[list[Figure]
     """What is slower now counts when it is slower again. Gives the last figures, and whether nothing is."""
     signer = Signer()
     async with running_bank(place.folder / "bank.log") as bank, contextlib.AsyncExitStack() as running:
-        credentials = {name: value for name, value in bank.environment.items() if name != "BILLING_CLOCK_URL"}
-        environment = service("", signer, **credentials)
+        environment = service("", signer, **credentials(bank))
         sides = [
             await running.enter_async_context(side(place, name, where, environment))
             for name, where in ((commit, tree), ("this tree", ROOT))

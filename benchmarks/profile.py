@@ -18,7 +18,7 @@ from tests.builders import catalogue
 from tests.integration.parts import running_bank
 
 from benchmarks import material
-from benchmarks.callbacks import product, rival, service
+from benchmarks.callbacks import credentials, product, rival, service
 from benchmarks.calls import creations, questions
 from benchmarks.machine import Machine, machine
 from bog_sandbox.callbacks import Signer
@@ -76,8 +76,7 @@ async def profile(
     """
     signer, stacks = Signer(), place.folder / "stacks.txt"
     async with running_bank(place.folder / "bank.log") as bank:
-        credentials = {name: value for name, value in bank.environment.items() if name != "BILLING_CLOCK_URL"}
-        environment = service(await place.database(), signer, **credentials)
+        environment = service(await place.database(), signer, **credentials(bank))
         async with open_container(load_settings(environment)) as container:
             await container.storage().migrate()
             await container.load_catalogue().load(catalogue())

@@ -90,8 +90,13 @@ def without_versions(patch: Patch) -> None:
     patch.setattr(SqlSubscriptions, "save", subscription)
 
 
+async def altered(world: World, statement: str) -> None:
+    """Change the tables, as a statement says."""
+    await world.storage.transact(lambda uow: uow.orders._session.execute(text(statement)))  # type: ignore[attr-defined]
+
+
 async def without_constraint(world: World, name: str) -> None:
-    await world.storage.transact(lambda uow: uow.orders._session.execute(text(f"DROP INDEX {name}")))  # type: ignore[attr-defined]
+    await altered(world, f"DROP INDEX {name}")
 
 
 async def test_with_everything_on_many_reports_have_one_effect(world: World) -> None:
@@ -124,8 +129,7 @@ def without_guards(patch: Patch) -> None:
 
 
 async def without_unique_invoices(world: World) -> None:
-    unique = text("ALTER TABLE invoices DROP CONSTRAINT uq_invoices_order_id")
-    await world.storage.transact(lambda uow: uow.orders._session.execute(unique))  # type: ignore[attr-defined]
+    await altered(world, "ALTER TABLE invoices DROP CONSTRAINT uq_invoices_order_id")
 
 
 @pytest.fixture
@@ -217,8 +221,7 @@ async def test_without_versions_that_are_raised_many_clicks_make_many_orders_and
 async def test_without_the_key_of_subscriptions_a_new_customers_clicks_make_many_orders_and_that_is_noticed(
     world: World,
 ) -> None:
-    key = text("ALTER TABLE subscriptions DROP CONSTRAINT pk_subscriptions CASCADE")
-    await world.storage.transact(lambda uow: uow.orders._session.execute(key))  # type: ignore[attr-defined]
+    await altered(world, "ALTER TABLE subscriptions DROP CONSTRAINT pk_subscriptions CASCADE")
     assert await clicked_at_once(world) > 1
 
 
@@ -233,8 +236,7 @@ async def test_without_its_unique_index_the_key_of_the_caller_makes_many_orders_
     world: World,
 ) -> None:
     await bought_before(world)
-    key = text("ALTER TABLE orders DROP CONSTRAINT uq_orders_idempotency_key")
-    await world.storage.transact(lambda uow: uow.orders._session.execute(key))  # type: ignore[attr-defined]
+    await altered(world, "ALTER TABLE orders DROP CONSTRAINT uq_orders_idempotency_key")
     assert await clicked_at_once(world, key="one") > 2
 
 
